@@ -1,0 +1,239 @@
+"""Write the embedded corpus: python data/generate.py
+
+About 3,000 newswire-like sentences in three files of CoNLL columns (token,
+POS, tag in IOB2).  Every name is put together here, from syllables and common
+words; any that belongs to somebody does so by chance.  What makes the corpus
+worth training on:
+
+- one word, several readings: Washington, Jordan, Chelsea, Paris, Florence,
+  Georgia as persons and places; May, April, June as persons and months;
+  places that stand for a team or a government;
+- the names of dev and test are for the most part new, so that a word table
+  alone is lost and spelling, casing and context must help;
+- contexts in which a person, a place and an organisation may stand alike, and
+  endings that surnames and places share;
+- entities of several tokens, and entities that touch.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from pathlib import Path
+
+SIZES = {"train": 2200, "dev": 400, "test": 400}
+HERE = Path(__file__).parent / "sample"
+
+ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p",
+          "pr", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"]
+VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
+CODAS = ["n", "r", "l", "s", "m", "nd", "rt", "ck", "st"] + [""] * 4
+
+BOTH = ["Washington", "Jordan", "Chelsea", "Paris", "Florence", "Georgia", "Austin", "Israel"]
+MONTH_NAMES = ["May", "April", "June", "August"]
+MONTHS = MONTH_NAMES + ["January", "March", "July", "September", "October"]
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def pieces(rng, count):
+    return "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
+                   for _ in range(count)).capitalize()
+
+
+def first(rng):
+    return pieces(rng, 1) + rng.choice(["a", "o", "an", "ie", "el", "is"])
+
+
+def surname(rng):
+    return pieces(rng, 1) + rng.choice(["son", "sen", "ez", "ini", "ov", "er", "mann", "ley", "ski",
+                                        "ton", "ford", "field"])
+
+
+def city(rng):
+    return pieces(rng, 1) + rng.choice(["ville", "burg", "ton", "grad", "ford", "mouth", "abad", "field",
+                                        "ley", "er", "ini"])
+
+
+def country(rng):
+    return pieces(rng, rng.choice([1, 2])) + rng.choice(["ia", "land", "stan", "istan", "onia"])
+
+
+def adjective(rng):
+    return pieces(rng, 1) + rng.choice(["ian", "ish", "ese", "ani"])
+
+
+def company(rng):
+    stem = pieces(rng, rng.choice([1, 2]))
+    return rng.choice([
+        [stem, rng.choice(["Corp", "Inc", "Ltd", "Group", "Holdings", "Bank"])],
+        [stem + rng.choice(["tech", "soft", "com", "air", "oil"])],
+        [surname(rng), "&", surname(rng)],
+        [stem, rng.choice(["Steel", "Motors", "Airlines", "Foods", "Energy"]), rng.choice(["Corp", "Ltd"])],
+    ])
+
+
+def agency(rng):
+    return rng.choice([
+        ["Ministry", "of", rng.choice(["Trade", "Defence", "Health", "Justice"])],
+        ["".join(rng.choice("ABCDEFILMNOPRSTU") for _ in range(rng.choice([3, 4])))],
+        [city(rng), rng.choice(["University", "Council", "Chamber", "Observer"])],
+        [rng.choice(["National", "Central", "United"]), rng.choice(["Labour", "Farmers", "Reform"]),
+         rng.choice(["Party", "Union", "Front"])],
+    ])
+
+
+def club(rng):
+    return rng.choice([[city(rng), rng.choice(["United", "Rovers", "City"])], [city(rng)],
+                       [rng.choice(BOTH)]])
+
+
+def title(rng):
+    return rng.choice([
+        [pieces(rng, 1), rng.choice(["Cup", "Prize", "Open", "Trophy"])],
+        ["World", rng.choice(["Cup", "Series"])],
+        [rng.choice(["Treaty", "Accord"]), "of", city(rng)],
+        [pieces(rng, 2), rng.choice(["Festival", "Grand", "Marathon"])],
+    ])
+
+
+class Names:
+    """The names of one part: a pool that repeats itself, with a share of another pool."""
+
+    def __init__(self, seed, older=None, share=0.0):
+        # Not hash(): it differs from process to process.
+        rng = random.Random(seed)
+        self.older, self.share = older, share
+        make = {
+            "first": (lambda: first(rng), 120), "surname": (lambda: surname(rng), 160),
+            "city": (lambda: city(rng), 110), "country": (lambda: country(rng), 50),
+            "adjective": (lambda: adjective(rng), 50), "company": (lambda: company(rng), 110),
+            "agency": (lambda: agency(rng), 60), "club": (lambda: club(rng), 60),
+            "title": (lambda: title(rng), 50),
+        }
+        self.pool = {kind: [maker() for _ in range(count)] for kind, (maker, count) in make.items()}
+
+    def draw(self, kind, rng):
+        if self.older and rng.random() < self.share:
+            return self.older.draw(kind, rng)
+        return rng.choice(self.pool[kind])
+
+
+def entity(kind, names, rng):
+    """A name as (tokens, POS, type)."""
+    if kind == "ANY":  # contexts that tell nothing: the name must
+        kind = rng.choice(["PER", "PER", "LOC", "ORG", "CLUB"])
+    if kind == "PER":
+        given = rng.choice(BOTH + MONTH_NAMES) if rng.random() < 0.15 else names.draw("first", rng)
+        family = rng.choice(BOTH + ["May"]) if rng.random() < 0.12 else names.draw("surname", rng)
+        form = rng.random()
+        tokens = ([given, family] if form < 0.55 else [family] if form < 0.85 else
+                  [rng.choice("ABCDEJKLMPRST") + ".", family] if form < 0.95 else [given])
+        return tokens, ["NNP"] * len(tokens), "PER"
+    if kind == "LOC":
+        form = rng.random()
+        if form < 0.2:
+            return [rng.choice(BOTH)], ["NNP"], "LOC"
+        if form < 0.6:
+            return [names.draw("city", rng)], ["NNP"], "LOC"
+        if form < 0.9:
+            return [names.draw("country", rng)], ["NNP"], "LOC"
+        before = rng.choice(["North", "South", "New", "Lake", "Mount"])
+        return [before, names.draw("city", rng)], ["NNP", "NNP"], "LOC"
+    if kind == "NAT":
+        return [names.draw("adjective", rng)], ["JJ"], "MISC"
+    if kind == "EVENT":
+        tokens = names.draw("title", rng)
+        return tokens, ["IN" if token == "of" else "NNP" for token in tokens], "MISC"
+    kind = {"ORG": rng.choice(["company", "agency"]), "CLUB": "club"}[kind]
+    tokens = names.draw(kind, rng)
+    return tokens, ["IN" if token == "of" else "CC" if token == "&" else "NNP" for token in tokens], "ORG"
+
+
+# A word is WORD/POS; {KIND} is a name, {#} a number, {DAY}, {MONTH} and {YEAR} are dates.
+TEMPLATES = """
+{PER} ,/, the/DT {NAT} foreign/JJ minister/NN ,/, arrived/VBD in/IN {LOC} on/IN {DAY} ./.
+{ORG} said/VBD it/PRP would/MD cut/VB {#} jobs/NNS in/IN {LOC} by/IN {MONTH} ./.
+Shares/NNS of/IN {ORG} rose/VBD {#} percent/NN in/IN {LOC} trading/NN ./.
+{PER} told/VBD {PER} that/IN the/DT talks/NNS had/VBD failed/VBN ./.
+{LOC} {DAY} :/: {ORG} and/CC {ORG} agreed/VBD to/TO merge/VB ,/, officials/NNS said/VBD ./.
+{CLUB} beat/VBD {CLUB} {#} -/: {#} in/IN the/DT {EVENT} final/NN ./.
+{CLUB} {#} {CLUB} {#}
+{PER} ({/( {LOC} )/) beat/VBD {PER} ({/( {LOC} )/) {#} -/: {#} {#} -/: {#}
+The/DT {NAT} government/NN signed/VBD the/DT {EVENT} in/IN {LOC} last/JJ {MONTH} ./.
+{PER} may/MD visit/VB {LOC} in/IN {MONTH} ,/, the/DT {ORG} spokesman/NN said/VBD ./.
+{PER} was/VBD born/VBN in/IN {LOC} ,/, {LOC} ,/, in/IN {YEAR} ./.
+A/DT {NAT} court/NN jailed/VBD {PER} for/IN {#} years/NNS on/IN {DAY} ./.
+Police/NNS in/IN {LOC} arrested/VBD {#} {NAT} tourists/NNS ./.
+{ORG} {NAT} analyst/NN {PER} cut/VBD his/PRP$ forecast/NN for/IN {YEAR} ./.
+{PER} joined/VBD {ORG} from/IN {ORG} in/IN {MONTH} {YEAR} ./.
+President/NNP {PER} met/VBD {NAT} {EVENT} winners/NNS at/IN his/PRP$ residence/NN ./.
+The/DT storm/NN hit/VBD {LOC} and/CC {LOC} before/IN dawn/NN ,/, killing/VBG {#} people/NNS ./.
+"/`` {LOC} will/MD not/RB yield/VB ,/, "/'' said/VBD {PER} of/IN the/DT {ORG} ./.
+{ORG} 's/POS profit/NN fell/VBD to/TO {#} million/CD in/IN {YEAR} ./.
+In/IN {LOC} ,/, {PER} {PER} and/CC {PER} led/VBD after/IN the/DT first/JJ round/NN ./.
+{NAT} {PER} won/VBD the/DT {EVENT} for/IN the/DT second/JJ time/NN ./.
+Wheat/NN exports/NNS from/IN {LOC} to/TO {LOC} reached/VBD {#} tonnes/NNS in/IN {MONTH} ./.
+He/PRP said/VBD prices/NNS could/MD fall/VB again/RB in/IN {MONTH} ./.
+It/PRP was/VBD the/DT {NAT} bank/NN 's/POS largest/JJS loan/NN since/IN {YEAR} ./.
+The/DT market/NN closed/VBD lower/RBR on/IN {DAY} after/IN a/DT quiet/JJ session/NN ./.
+{ORG} named/VBD {PER} chief/JJ executive/NN ,/, replacing/VBG {PER} ./.
+{LOC} {ORG} leader/NN {PER} called/VBD the/DT vote/NN a/DT farce/NN ./.
+Thousands/NNS marched/VBD through/IN {LOC} to/TO protest/VB against/IN the/DT {EVENT} ./.
+{PER} ,/, {#} ,/, scored/VBD twice/RB as/IN {CLUB} drew/VBD with/IN {NAT} champions/NNS {CLUB} ./.
+Workers/NNS at/IN the/DT {ORG} plant/NN near/IN {LOC} went/VBD on/IN strike/NN on/IN {DAY} ./.
+May/MD the/DT best/JJS team/NN win/VB ,/, said/VBD {PER} before/IN {CLUB} left/VBD for/IN {LOC} ./.
+The/DT march/NN from/IN {LOC} began/VBD on/IN {MONTH} {#} ./.
+{ANY} said/VBD on/IN {DAY} that/IN {ANY} had/VBD backed/VBN the/DT plan/NN ./.
+Officials/NNS close/JJ to/TO {ANY} denied/VBD the/DT report/NN ./.
+{ANY} ,/, {ANY} and/CC {ANY} were/VBD named/VBN in/IN the/DT letter/NN ./.
+The/DT newspaper/NN wrote/VBD about/IN {ANY} again/RB in/IN {MONTH} ./.
+{ANY} -/: {NAT} talks/NNS resume/VBP
+Nobody/NN expects/VBZ {ANY} to/TO win/VB the/DT {EVENT} ./.
+{ANY} {#} ,/, {ANY} {#}
+""".replace("({/(", "(/(").strip().splitlines()
+
+
+def sentence(names, rng):
+    """One sentence as rows of token, POS, tag."""
+    rows = []
+    for word in rng.choice(TEMPLATES).split():
+        if word == "{#}":
+            rows.append((rng.choice(["{}", "{}.5", "{},000"]).format(rng.randint(1, 99)), "CD", "O"))
+        elif word == "{YEAR}":
+            rows.append((str(rng.randint(1950, 2009)), "CD", "O"))
+        elif word == "{DAY}":
+            rows.append((rng.choice(DAYS), "NNP", "O"))
+        elif word == "{MONTH}":
+            rows.append((rng.choice(MONTHS), "NNP", "O"))
+        elif word.startswith("{"):
+            tokens, pos, label = entity(word.strip("{}"), names, rng)
+            tags = [f"B-{label}"] + [f"I-{label}"] * (len(tokens) - 1)
+            rows += list(zip(tokens, pos, tags))
+        else:
+            token, _, pos = word.rpartition("/")
+            rows.append((token, pos, "O"))
+    if rng.random() < 0.06:  # a headline, all in capitals
+        rows = [(token.upper(), pos, tag) for token, pos, tag in rows]
+    return rows
+
+
+def write(name, names, count):
+    rng = random.Random(zlib.crc32(name.encode()))
+    lines = []
+    for number in range(count):
+        if number % 20 == 0:
+            lines += ["-DOCSTART- -X- O", ""]
+        lines += [" ".join(row) for row in sentence(names, rng)] + [""]
+    HERE.mkdir(exist_ok=True)
+    (HERE / f"{name}.txt").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def main():
+    known = Names(1)
+    write("train", known, SIZES["train"])
+    write("dev", Names(2, known, 0.3), SIZES["dev"])
+    write("test", Names(3, known, 0.3), SIZES["test"])
+
+
+if __name__ == "__main__":
+    main()

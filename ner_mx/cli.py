@@ -1,0 +1,237 @@
+"""The command line: each verb reads its arguments and calls one function."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Iterator, List, NoReturn, Optional, Sequence
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx import __version__
+from ner_mx.config import Config, load_config
+from ner_mx.errors import ConfigError, UserError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+                  help="Named-entity recognition with a bidirectional LSTM-CNN on MXNet Gluon.")
+
+lexicon = typer.Typer(help="Lists of known names.")
+app.add_typer(lexicon, name="lexicon")
+
+# The arguments of the verbs.
+ConfigPath = Annotated[Optional[Path], typer.Option(
+    "--config", help="The configuration; config.yaml of this folder if not given.")]
+Experiment = Annotated[Optional[str], typer.Option(
+    "--experiment", help="A named experiment, or a YAML file, laid over the configuration.")]
+Settings = Annotated[Optional[List[str]], typer.Option(
+    "--set", metavar="KEY=VALUE", help="One setting, such as run.seed=2; may be repeated.")]
+Resume = Annotated[Optional[Path], typer.Option(help="The folder of a run to go on with.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace a run of this name.")]
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
+CorpusFile = Annotated[Optional[Path], typer.Argument(
+    help="A corpus in the format of the run's; its test set if not given.")]
+Predictions = Annotated[Path, typer.Argument(help="Columns; the last two are gold and predicted tag.")]
+Text = Annotated[Optional[str], typer.Argument(
+    help="Raw text; each line of stdin is a text if not given.")]
+Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
+Runs = Annotated[List[Path], typer.Argument(help="Run folders, or records of runs.")]
+Save = Annotated[Optional[Path], typer.Option(help="Keep each run in small form in this folder.")]
+TypesDump = Annotated[Path, typer.Argument(help="DBpedia's dump of instance types (.nt, .ttl, .bz2).")]
+LabelsDump = Annotated[Path, typer.Argument(help="DBpedia's dump of labels.")]
+LexiconFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the lists to.")]
+OntologyDump = Annotated[Optional[Path], typer.Option(
+    help="DBpedia's ontology, for the descendants of types; not needed with transitive types.")]
+Plot = Annotated[Optional[Path], typer.Option(help="Plot the test F1 of each row to this PNG.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
+
+
+@app.command()
+def preprocess(config: ConfigPath = None, experiment: Experiment = None,
+               settings: Settings = None) -> None:
+    """Turn a corpus into features in data/processed/."""
+    from ner_mx.features.preprocessing import preprocess as run
+    from ner_mx.features.preprocessing import summary
+    from ner_mx.features.processed import folder_of
+
+    resolved = load_config(config, experiment, settings or ())
+    processed = run(resolved)
+    typer.echo(summary(processed.meta))
+    typer.echo(f"\nwritten to {folder_of(resolved)}")
+
+
+@app.command()
+def train(config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
+          resume: Resume = None, overwrite: Overwrite = False) -> None:
+    """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
+    from ner_mx.evaluation.conlleval import conlleval
+
+    resolved = (load_config(config, experiment, settings or ()) if resume is None else
+                _resumed_config(resume, config, experiment, settings or ()))
+    _set_threads(resolved)
+    from ner_mx.reports.run_report import write_report
+    from ner_mx.training.run import run_folder
+    from ner_mx.training.run import train as run
+
+    try:
+        result = run(resolved, resume, overwrite)
+    except KeyboardInterrupt:
+        folder = resume or run_folder(resolved)
+        typer.echo(f"stopped; go on with: python train.py --resume {folder}", err=True)
+        raise typer.Exit(130) from None
+    write_report(result.folder)
+    for name, table in result.tables.items():
+        typer.echo(f"\n{name}\n{conlleval(table)}")
+    typer.echo(f"\nwritten to {result.folder}")
+
+
+@app.command()
+def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False,
+             device: Device = None) -> None:
+    """Tag an annotated file with a run's network and score it."""
+    from ner_mx.training.run import read_run_config
+
+    _set_threads(read_run_config(run))
+    from ner_mx.training.predictor import evaluate_run
+
+    for name, evaluation in evaluate_run(run, file, device).items():
+        _print_evaluation(evaluation, as_json, name)
+
+
+@app.command()
+def score(file: Predictions, as_json: AsJson = False) -> None:
+    """Score a file of predictions as conlleval does."""
+    from ner_mx.evaluation.files import score_file
+
+    _print_evaluation(score_file(file), as_json)
+
+
+@app.command()
+def predict(run: RunFolder, text: Text = None, device: Device = None) -> None:
+    """Find the entities of raw text; prints a JSON object a text."""
+    from ner_mx.training.run import read_run_config
+
+    _set_threads(read_run_config(run))
+    from ner_mx.runtime.text import find_entities
+    from ner_mx.training.predictor import Predictor
+
+    predictor = Predictor.load(run, device)
+    texts = [text] if text is not None else _lines(sys.stdin.buffer)
+    for one in texts:
+        entities = find_entities(one, predictor.tag_batch)
+        typer.echo(json.dumps({"text": one, "entities": [entity._asdict() for entity in entities]},
+                              ensure_ascii=False))
+
+
+@app.command()
+def summary(runs: Runs, save: Save = None, plot: Plot = None) -> None:
+    """Print a table of several runs: mean and standard deviation over seeds."""
+    from ner_mx.reports import summary as reports
+
+    records = reports.read_records(runs)
+    if save:
+        for record in records:
+            reports.write_record(record, save)
+    rows = reports.rows(records)
+    if plot:
+        reports.plot(rows, plot)
+    typer.echo(reports.summary(rows))
+
+
+@lexicon.command("build")
+def build(types: TypesDump, labels: LabelsDump, output: LexiconFolder, ontology: OntologyDump = None,
+          language: str = "en") -> None:
+    """Make lists of names from DBpedia's published dumps."""
+    from ner_mx.features.dbpedia import build_lexicon
+
+    for category, count in build_lexicon(types, labels, output, ontology, language).items():
+        typer.echo(f"{category:<5}{count:>10,} names")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a stream of UTF-8."""
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UserError(f"stdin:{number}: expected UTF-8, found byte {line[error.start]:#04x}") from None
+
+
+def _print_evaluation(evaluation: Any, as_json: bool, name: str = "") -> None:
+    from ner_mx.evaluation.conlleval import conlleval
+
+    if as_json:
+        typer.echo(json.dumps({"name": name, **evaluation.to_json()} if name else evaluation.to_json()))
+    else:
+        typer.echo((f"{name}\n" if name else "") + conlleval(evaluation))
+
+
+def _resumed_config(resume: Path, config: Optional[Path], experiment: Optional[str],
+                    settings: Sequence[str]) -> Config:
+    """The configuration of a run to resume: its own, with settings over it, where no other is named."""
+    from ner_mx.errors import RunError
+
+    if not (resume / "config.yaml").is_file():
+        raise RunError(f"{resume}: expected a run to resume, found no config.yaml in it")
+    if config is None and experiment is None:
+        config = resume / "config.yaml"
+    return load_config(config, experiment, settings)
+
+
+def _set_threads(config: Config) -> None:
+    """Set the number of threads; this must come before MXNet is imported."""
+    if config.run.threads:
+        if "mxnet" in sys.modules:
+            raise ConfigError("run.threads: MXNet is imported already; set OMP_NUM_THREADS instead")
+        os.environ["OMP_NUM_THREADS"] = str(config.run.threads)
+
+
+def guarded(command: Callable[[], Any]) -> NoReturn:
+    """Run a command; a user's mistake becomes one line on stderr and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("ner_mx").setLevel(logging.INFO)
+    # A terminated run ends as one that is interrupted: between two files, resumable.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        command()
+    except UserError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # The reader of our output left; python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}; what was there before is untouched")
+    raise SystemExit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def script(verb: Callable[..., Any]) -> NoReturn:
+    """Run one verb as a script of its own: ``preprocess.py`` and ``train.py``."""
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command()(verb)
+    guarded(single)
+
+
+def main() -> NoReturn:
+    """The entry point of ``ner-mx``."""
+    guarded(app)
+
+
+if __name__ == "__main__":
+    main()

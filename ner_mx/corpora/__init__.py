@@ -1,0 +1,1 @@
+"""Files to sentences: readers, tag schemes, splits, statistics."""

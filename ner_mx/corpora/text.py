@@ -1,0 +1,56 @@
+"""Bytes to lines, with an error that names the line where the encoding breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+from ner_mx.errors import CorpusError
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """The decoded text of a file, without a byte-order mark.
+
+    Raises
+    ------
+    CorpusError : the file is missing, is a folder, cannot be read, is empty, or
+        is not in ``encoding``.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(path, None, "expected a file, found none; set corpus.path") from None
+    except IsADirectoryError:
+        raise CorpusError(path, None, "expected a file, found a folder; set corpus.path") from None
+    except OSError as error:
+        raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
+    if not data.strip():
+        raise CorpusError(path, None, "expected annotated text, found an empty file")
+    try:
+        text = data.decode(encoding)
+    except LookupError:
+        raise CorpusError(path, None, f"expected a known encoding in corpus.encoding, "
+                                      f"found {encoding!r}") from None
+    except UnicodeDecodeError as error:
+        # UTF-16 and its kin have no one-byte line ends to count.
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CorpusError(path, line, (
+            f"expected {encoding}, found byte {data[error.start]:#04x}; set corpus.encoding "
+            "(windows-1252 and iso-8859-1 are common)")) from None
+    except (UnicodeError, ValueError) as error:  # encodings with rules of their own
+        raise CorpusError(path, None, f"expected {encoding}, found: {error}; "
+                                      "set corpus.encoding") from None
+    return text[1:] if text.startswith("\ufeff") else text
+
+
+def read_lines(path: Path, encoding: str) -> List[str]:
+    """The lines of a file, without their ends: ``\\n``, ``\\r\\n`` or ``\\r`` and nothing else.
+
+    ``str.splitlines`` would also cut at characters such as U+0085 and U+2028,
+    which stand inside tokens in real corpora.
+    """
+    text = read_text(path, encoding)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    return lines

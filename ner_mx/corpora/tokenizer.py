@@ -1,0 +1,61 @@
+"""Raw text to tokens with their places: what the recogniser sees of text nobody tokenised."""
+
+from __future__ import annotations
+
+import re
+from typing import List, NamedTuple
+
+# In order: abbreviations and initials (U.S., J.), numbers with marks inside
+# (3.5, 1,000, 12:30, 1996-08-22), the parts of contractions (do n't, it 's),
+# words with inner apostrophes and hyphens, dashes and dots in a row, any other mark.
+_TOKEN = re.compile(
+    r"(?:[^\W\d_]\.){2,}"
+    r"|\b[A-Z]\.(?=\s+[A-Z])"
+    r"|\b(?:Mr|Mrs|Ms|Dr|St|Gen|Col|Lt|Sgt|Capt|Rev|Sen|Rep|Gov|Prof|Inc|Corp|Ltd|Co|Jr|Sr|vs)\."
+    r"|\d+(?:[.,:/-]\d+)*"
+    r"|\w+(?=n['’]t\b)|n['’]t\b"
+    r"|['’](?:s|S|re|ve|ll|d|m)\b"
+    r"|\w+(?:[-&]\w+)*(?:['’](?!(?:s|S|re|ve|ll|d|m)\b)\w+)*"
+    r"|-{2,}|\.{2,}|…"
+    r"|\S")
+
+_SENTENCE_END = frozenset(".!?…")
+_CLOSERS = frozenset("\"'”’)]}»")
+
+
+class Token(NamedTuple):
+    """A token and its half-open place in the text, in characters."""
+
+    start: int
+    end: int
+    text: str
+
+
+def tokenize(text: str) -> List[Token]:
+    """The tokens of ``text`` in order; ``text[t.start:t.end] == t.text`` for each."""
+    return [Token(match.start(), match.end(), match.group()) for match in _TOKEN.finditer(text)]
+
+
+def sentences(text: str) -> List[List[Token]]:
+    """The tokens of ``text``, sentence by sentence.
+
+    A sentence ends after ``. ! ?`` and the quotes that close it, when the next
+    token follows a gap and does not begin with a small letter, and at an empty line.
+    """
+    result: List[List[Token]] = []
+    current: List[Token] = []
+    for token in tokenize(text):
+        if current:
+            last = current[-1]
+            gap = text[last.end:token.start]
+            ender = len(current) - 1
+            while ender > 0 and current[ender].text in _CLOSERS:
+                ender -= 1
+            ends = current[ender].text[-1] in _SENTENCE_END and len(current[ender].text) == 1
+            if gap.count("\n") > 1 or (ends and gap and not token.text[0].islower()):
+                result.append(current)
+                current = []
+        current.append(token)
+    if current:
+        result.append(current)
+    return result

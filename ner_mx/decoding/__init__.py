@@ -1,0 +1,1 @@
+"""Scores to tags and probabilities, in numpy: the lattice of a linear chain."""

@@ -1,0 +1,71 @@
+"""A network's scores to tags and entities, in the way the configuration says."""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ner_mx.config import Decoding
+from ner_mx.corpora.spans import Span, spans_of
+from ner_mx.decoding.lattice import constraints, forbid_open_end, span_probability, sum_paths, viterbi
+
+
+class ScoredSpan(NamedTuple):
+    """An entity and the probability of exactly that entity under the model."""
+
+    span: Span
+    probability: float
+
+
+class Decoder:
+    """Turns emissions into tags.
+
+    Parameters
+    ----------
+    tags : the names of the K tags.
+    settings : the method, and whether ill-formed sequences are forbidden.
+    transitions, start : learned scores, (K, K) and (K,), or None.
+    constrained : False for tags that are no BILOU tags (parts of speech).
+    """
+
+    def __init__(self, tags: Sequence[str], settings: Decoding,
+                 transitions: Optional[np.ndarray] = None, start: Optional[np.ndarray] = None,
+                 constrained: bool = True):
+        self.tags = list(tags)
+        self.method = settings.method
+        size = len(self.tags)
+        self.transitions = np.zeros((size, size), np.float32) if transitions is None else transitions
+        self.start = np.zeros(size, np.float32) if start is None else start
+        self.valid_only = settings.method == "viterbi" and settings.valid_only and constrained
+        if self.valid_only:
+            allowed, allowed_start = constraints(self.tags)
+            self.transitions = self.transitions + allowed
+            self.start = self.start + allowed_start
+
+    def _closed(self, emissions: np.ndarray, length: np.ndarray) -> np.ndarray:
+        return forbid_open_end(emissions, length, self.tags) if self.valid_only else emissions
+
+    def rows(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
+        """The tags of N sentences as rows; emissions are (T, N, K)."""
+        if self.method == "argmax":
+            best = emissions.argmax(axis=2)
+            return [best[:size, row] for row, size in enumerate(length)]
+        return viterbi(self._closed(emissions, length), self.transitions, self.start, length)
+
+    def names(self, rows: np.ndarray) -> List[str]:
+        """The names of one sentence's tags."""
+        return [self.tags[row] for row in rows]
+
+    def spans(self, emissions: np.ndarray, length: np.ndarray) -> List[List[ScoredSpan]]:
+        """The entities of N sentences, each with its probability.
+
+        The probability is that of the tags that the entity has in the decoded
+        sequence, by forward-backward over the same lattice.
+        """
+        decoded = self.rows(emissions, length)
+        lattice = sum_paths(self._closed(emissions, length), self.transitions, self.start, length)
+        return [[ScoredSpan(span, span_probability(lattice, row, span.start,
+                                                   tags[span.start:span.end].tolist()))
+                 for span in spans_of(self.names(tags))]
+                for row, tags in enumerate(decoded)]

@@ -1,0 +1,195 @@
+"""The linear chain over tag sequences: best path, likelihood, marginals.
+
+A sentence's score of a tag sequence y (Collobert et al. 2011, section 3.3.2;
+Chiu & Nichols 2016, section 2.6) is::
+
+    S(y) = start[y_0] + sum_t emissions[t, y_t] + sum_t transitions[y_{t-1}, y_t]
+
+with no score for the end.  ``-inf`` in ``start`` or ``transitions`` forbids.
+Everything here works on a whole batch: emissions are (T, N, K) for N sentences
+of at most T tokens and K tags, ``length`` is (N,) and each at least 1.  What
+stands in the padding is never read.
+"""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+# exp(-300) is 5e-131: two such steps still have a product.
+DEEPEST = 300.0
+
+
+def viterbi(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
+            length: np.ndarray) -> List[np.ndarray]:
+    """The best tag sequence of each sentence; the lowest tag wins a tie.
+
+    Returns
+    -------
+    N arrays of as many tags as the sentence has tokens.
+    """
+    steps, count, _ = emissions.shape
+    score = start + emissions[0]  # (N, K)
+    came_from = np.zeros(emissions.shape, np.int32)
+    last = np.empty((count, emissions.shape[2]), score.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # in the padding
+        for step in range(1, steps + 1):
+            ending = length == step
+            last[ending] = score[ending]
+            if step == steps:
+                break
+            paths = score[:, :, None] + transitions  # (N, from, to)
+            came_from[step] = paths.argmax(axis=1)
+            score = np.take_along_axis(
+                paths, came_from[step][:, None, :], axis=1)[:, 0] + emissions[step]
+    tags = np.empty((steps, count), np.int32)
+    current = last.argmax(axis=1)
+    rows = np.arange(count)
+    for step in range(steps - 1, -1, -1):
+        # A sentence's path begins at its own last token.
+        tags[step] = current
+        if step:
+            current = np.where(step < length, came_from[step][rows, current], current)
+    return [tags[:size, row] for row, size in enumerate(length)]
+
+
+class Lattice(NamedTuple):
+    """The forward and backward sums of a batch, each step scaled to be a distribution.
+
+    alpha, beta : (T, N, K) float64; ``alpha[t] * beta[t]`` are the marginals.
+    scale : (T, N) float64, the sum that each forward step was divided by.
+    factors : (T, N, K) float64, exp(emissions - peak).
+    chain : (K, K) float64, exp(transitions).
+    log_z : (N,) float64, the log of the sum over all tag sequences.
+    """
+
+    alpha: np.ndarray
+    beta: np.ndarray
+    scale: np.ndarray
+    factors: np.ndarray
+    chain: np.ndarray
+    log_z: np.ndarray
+
+    def marginals(self) -> np.ndarray:
+        """(T, N, K) the probability of each tag at each token; 0 in padding."""
+        return self.alpha * self.beta
+
+
+def sum_paths(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
+              length: np.ndarray) -> Lattice:
+    """Run the forward and the backward sum over a batch.
+
+    Sums are kept as probabilities, scaled at each step (Rabiner 1989, section
+    V.A), so that a step is one matrix product.  An emission more than
+    ``DEEPEST`` below the best of its token counts as that much below: the
+    best tag may be a forbidden one, and the others must not underflow.
+
+    Raises
+    ------
+    FloatingPointError : a sentence has no possible tag sequence, or scores are
+        not finite.
+    """
+    steps, count, tags = emissions.shape
+    length = np.asarray(length)
+    real = (np.arange(steps)[:, None] < length)[:, :, None]  # (T, N, 1)
+    scores = np.where(real, emissions, 0.0).astype(np.float64)
+    peak = scores.max(axis=2)  # (T, N)
+    with np.errstate(under="ignore", divide="ignore", invalid="ignore"):
+        factors = np.exp(np.maximum(scores - peak[:, :, None], -DEEPEST))
+        # Shifting every transition by one number shifts every path alike.
+        shift, start_shift = _peak(transitions), _peak(start)
+        chain = np.exp(transitions.astype(np.float64) - shift)
+        alpha = np.zeros((steps, count, tags))
+        scale = np.ones((steps, count))
+        current = np.exp(start.astype(np.float64) - start_shift) * factors[0]
+        for step in range(steps):
+            if step:
+                current = (alpha[step - 1] @ chain) * factors[step]
+            total = current.sum(axis=1)
+            scale[step] = np.where(real[step, :, 0], total, 1.0)
+            alpha[step] = np.where(real[step], current / scale[step][:, None], 0.0)
+        if not (np.isfinite(scale).all() and (scale > 0).all()):
+            raise FloatingPointError("a sentence has no tag sequence with a finite score")
+        beta = np.zeros_like(alpha)
+        ends = np.where(np.arange(steps)[:, None] == length - 1, 1.0, 0.0)[:, :, None]
+        beta[steps - 1] = ends[steps - 1]
+        for step in range(steps - 2, -1, -1):
+            following = factors[step + 1] * beta[step + 1] / scale[step + 1][:, None]
+            beta[step] = following @ chain.T + ends[step]
+    log_z = (np.log(scale) + np.where(real[:, :, 0], peak, 0.0)).sum(axis=0)
+    log_z += start_shift + shift * (length - 1)
+    return Lattice(alpha, beta, scale, factors, chain, log_z)
+
+
+def _peak(scores: np.ndarray) -> float:
+    finite = scores[np.isfinite(scores)]
+    return float(finite.max()) if finite.size else 0.0
+
+
+def expected_transitions(lattice: Lattice) -> np.ndarray:
+    """(K, K) how often each transition is expected, summed over the batch."""
+    following = lattice.factors[1:] * lattice.beta[1:] / lattice.scale[1:, :, None]
+    tags = lattice.alpha.shape[2]
+    pairs = lattice.alpha[:-1].reshape(-1, tags).T @ following.reshape(-1, tags)
+    return pairs * lattice.chain
+
+
+def path_score(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
+               length: np.ndarray, tags: np.ndarray) -> np.ndarray:
+    """(N,) float64, the score S(y) of the given tags, (T, N) with anything in padding."""
+    real = np.arange(len(emissions))[:, None] < length
+    tags = np.where(real, tags, 0)
+    score = start[tags[0]].astype(np.float64)
+    score += np.where(real, np.take_along_axis(
+        emissions, tags[:, :, None], axis=2)[:, :, 0], 0.0).sum(axis=0, dtype=np.float64)
+    score += np.where(real[1:], transitions[tags[:-1], tags[1:]], 0.0).sum(axis=0, dtype=np.float64)
+    return score
+
+
+def span_probability(lattice: Lattice, row: int, first: int, tags: Sequence[int]) -> float:
+    """The probability that tokens ``first``, ``first + 1``, ... of a sentence bear ``tags``.
+
+    Exact under the model: every other token is summed over.
+    """
+    probability = lattice.alpha[first, row, tags[0]]
+    for offset, (before, tag) in enumerate(zip(tags, tags[1:]), start=1):
+        step = first + offset
+        probability *= (lattice.chain[before, tag] * lattice.factors[step, row, tag]
+                        / lattice.scale[step, row])
+    return float(min(1.0, probability * lattice.beta[first + len(tags) - 1, row, tags[-1]]))
+
+
+def constraints(tags: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+    """What BILOU allows: 0 where a tag may follow another (or begin), ``-inf`` where not.
+
+    Ending a sentence inside an entity is not forbidden here, since the chain
+    has no score for the end; :func:`forbid_open_end` does it.
+
+    Returns
+    -------
+    transitions : (K, K) float32.  start : (K,) float32.
+    """
+    parts = [tag.partition("-") for tag in tags]
+
+    def follows(one: int, two: int) -> bool:
+        (role, _, label), (next_role, _, next_label) = parts[one], parts[two]
+        if role in ("B", "I"):
+            return next_role in ("I", "L") and label == next_label
+        return next_role in ("O", "B", "U")
+
+    size = range(len(tags))
+    transitions = np.array([[0.0 if follows(one, two) else -np.inf for two in size]
+                            for one in size], np.float32)
+    start = np.array([0.0 if part[0] in ("O", "B", "U") else -np.inf for part in parts], np.float32)
+    return transitions, start
+
+
+def forbid_open_end(emissions: np.ndarray, length: np.ndarray, tags: Sequence[str]) -> np.ndarray:
+    """The emissions with B and I made impossible on each sentence's last token."""
+    open_tags = [row for row, tag in enumerate(tags) if tag[0] in "BI" and tag != "O"]
+    closed = emissions.copy()
+    # Not -inf: an emission of -inf would make peaks and gradients undefined.
+    for row in open_tags:
+        closed[length - 1, np.arange(len(length)), row] = -1e4
+    return closed

@@ -1,0 +1,50 @@
+"""The errors that a user can cause, each one line that names the place and the remedy.
+
+The command line prints them without a traceback and exits with 2.  Anything
+else that escapes is a defect of this package and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Union
+
+
+class UserError(Exception):
+    """Something the user can put right: a file, a setting, an argument."""
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be read or that asks for the impossible."""
+
+
+class CorpusError(UserError):
+    """A corpus file that does not hold what its reader expects.
+
+    Parameters
+    ----------
+    path : the file, or None where there is no file to name.
+    line : the 1-based line, or None where the whole file is meant.
+    problem : what was expected, what was found, what to do.
+    """
+
+    def __init__(self, path: Optional[Union[str, Path]], line: Optional[int], problem: str):
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(" ".join((place + problem).split("\n")))
+
+
+class RunError(UserError):
+    """A run or processed folder that is missing, damaged, taken or of another make."""
+
+
+class DeviceError(UserError):
+    """MXNet or a GPU that is not there, or that this build cannot drive."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on: a loss that is not a number, or that explodes."""
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """``text`` as it may stand in an error message: quoted, and cut to ``limit`` characters."""
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

@@ -1,0 +1,1 @@
+"""Tags to spans to precision, recall and F1."""

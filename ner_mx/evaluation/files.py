@@ -1,0 +1,78 @@
+"""Files of predictions: a token a line, gold and predicted tag in its last two columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, NamedTuple
+
+from ner_mx.corpora.conll import DOCUMENT_MARKER
+from ner_mx.corpora.spans import parse
+from ner_mx.corpora.text import read_lines
+from ner_mx.errors import CorpusError, shown
+from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.files import write_text
+
+
+class Predictions(NamedTuple):
+    """Sentences as lists: their tokens, gold tags and predicted tags."""
+
+    tokens: List[List[str]]
+    gold: List[List[str]]
+    predicted: List[List[str]]
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write word, gold and predicted tag, parted by blanks as conlleval reads them."""
+    lines = []
+    for words, gold, predicted in zip(*predictions):
+        lines += [f"{_one_column(word)} {one} {two}" for word, one, two in zip(words, gold, predicted)]
+        lines.append("")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _one_column(word: str) -> str:
+    """A token that may hold blanks, or be the sign between documents, as a column."""
+    word = "_".join(word.split()) or "_"
+    return f"{word}_" if word == DOCUMENT_MARKER else word
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what :func:`write_predictions` or another tagger wrote; columns before the last two may vary.
+
+    Raises
+    ------
+    CorpusError : no such file, no UTF-8, fewer than three columns, an unknown tag.
+    """
+    sentences = Predictions([[]], [[]], [[]])
+    for number, line in enumerate(read_lines(path, "utf-8"), start=1):
+        columns = line.split()
+        if not columns or columns[0] == DOCUMENT_MARKER:
+            if sentences.tokens[-1]:
+                for part in sentences:
+                    part.append([])
+            continue
+        if len(columns) < 3:
+            raise CorpusError(path, number, f"expected a word, its gold tag and its predicted tag, "
+                                            f"found {shown(line)}")
+        for tag in columns[-2:]:
+            try:
+                parse(tag)
+            except ValueError as error:
+                raise CorpusError(path, number, str(error)) from None
+        for part, value in zip(sentences, (columns[0], *columns[-2:])):
+            part[-1].append(value)
+    if not sentences.tokens[-1]:
+        for part in sentences:
+            part.pop()
+    return sentences
+
+
+def score_file(path: Path) -> Evaluation:
+    """Score a file of predictions.
+
+    Raises
+    ------
+    CorpusError : as :func:`read_predictions`.
+    """
+    predictions = read_predictions(path)
+    return evaluate(predictions.gold, predictions.predicted)

@@ -1,0 +1,1 @@
+"""Sentences to integer arrays to batches."""

@@ -1,0 +1,154 @@
+"""DBpedia's published dumps to the lists of names of the paper (Chiu & Nichols 2016, section 2.2.2).
+
+The dumps are read line by line: instance types, labels and, for the types'
+descendants, the ontology; as N-Triples or in the line-wise Turtle that
+DBpedia publishes; plain, gzip, bzip2 or xz.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from ner_mx.corpora.tokenizer import tokenize
+from ner_mx.errors import CorpusError, shown
+from ner_mx.files import replacing
+
+# The paper's four categories.  The ontology of its day wrote Artifact, later ones have Work alone.
+ROOTS = {"PER": ("Person",), "ORG": ("Organisation",), "LOC": ("Place",),
+         "MISC": ("Artifact", "Artefact", "Work")}
+
+_TRIPLE = re.compile(
+    r'^<([^>]*)>\s+<([^>]*)>\s+(?:<([^>]*)>|"((?:[^"\\]|\\.)*)"(?:@([\w-]+)|\^\^\S+)?)\s*\.\s*$')
+_TYPE, _LABEL, _SUBCLASS = "#type", "#label", "#subClassOf"
+_OPENERS: Dict[str, Callable] = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
+_CONTROL = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
+
+
+def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Path] = None,
+                  language: str = "en") -> Dict[str, int]:
+    """Write ``ner.per.lst`` and its kin, a name a line, UTF-8, tokens parted by blanks.
+
+    Parameters
+    ----------
+    types : the dump of instance types; with ``ontology`` the direct ones are
+        enough, without it the transitive ones are needed.
+    labels : the dump of labels.
+    language : of the labels to take; labels without a language are taken, too.
+
+    Returns
+    -------
+    Names by category.
+
+    Raises
+    ------
+    CorpusError : a dump is missing, damaged, or holds nothing of its kind.
+    """
+    wanted = _types_of(ontology)
+    categories = list(ROOTS)
+    # A resource may be of several categories; they are bits of one small number.
+    resources: Dict[str, int] = {}
+    for subject, predicate, value, _ in triples(types):
+        if predicate.endswith(_TYPE):
+            bit = wanted.get(value.rpartition("/")[2])
+            if bit is not None:
+                resources[subject] = resources.get(subject, 0) | bit
+    if not resources:
+        raise CorpusError(types, None, "expected instances of DBpedia's Person, Organisation, Place or Work, "
+                                       "found none; take the dump of instance types")
+    counts: Counter = Counter()
+    seen: Set[Tuple[int, str]] = set()
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(stack.enter_context(replacing(
+            folder / f"ner.{name.lower()}.lst")), "w", encoding="utf-8")) for name in categories]
+        for subject, predicate, value, spoken in triples(labels):
+            bits = resources.get(subject, 0) if predicate.endswith(_LABEL) else 0
+            if not bits or spoken not in (None, language):
+                continue
+            name = clean(value)
+            for number, category in enumerate(categories):
+                # hash(): names by the million, of which only equality matters.
+                if bits >> number & 1 and name and (number, hash(name)) not in seen:
+                    seen.add((number, hash(name)))
+                    files[number].write(name + "\n")
+                    counts[category] += 1
+        if not counts:
+            raise CorpusError(labels, None, f"expected labels in {language!r} of the instances in "
+                                            f"{types.name}, found none; take the dump of labels")
+    return {category: counts[category] for category in categories}
+
+
+def clean(label: str) -> str:
+    """A label as the paper cleans it, tokens parted by blanks.
+
+    Parentheses and what they hold are dropped, then trailing ``. , ; : / \\ ?``.
+
+    >>> clean("Rome (TV series)"), clean("Who?"), clean("O'Neill, Inc.")
+    ('Rome', 'Who', "O'Neill , Inc")
+    """
+    label = re.sub(r"\s*\([^()]*\)", "", label).strip().rstrip(".,;:/\\?").rstrip()
+    return " ".join(token.text for token in tokenize(label))
+
+
+def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
+    """Subject, predicate, object (an IRI or a literal), and the language of a literal.
+
+    Lines that are no triple (comments, prefixes, blank ones) are passed over.
+
+    Raises
+    ------
+    CorpusError : the file cannot be read, or a line in it is cut.
+    """
+    opener = _OPENERS.get(path.suffix, open)
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                match = _TRIPLE.match(line)
+                if match:
+                    subject, predicate, iri, literal, language = match.groups()
+                    yield subject, predicate, iri if iri is not None else _unescaped(literal), language
+                elif line.startswith("<") and not line.rstrip().endswith("."):
+                    raise CorpusError(path, number, f"expected a triple that ends with a dot, "
+                                                    f"found {shown(line)}")
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(path, number or None, f"expected a dump of triples, found: {reason}") from None
+
+
+def _unescaped(literal: str) -> str:
+    if "\\" not in literal:
+        return literal
+    return _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)) if match[1] or match[2]
+                       else _CONTROL.get(match[3], match[3]), literal)
+
+
+def _types_of(ontology: Optional[Path]) -> Dict[str, int]:
+    """The name of each type that counts, with the bit of its category."""
+    children: Dict[str, List[str]] = {}
+    for subject, predicate, value, _ in triples(ontology) if ontology else ():
+        if predicate.endswith(_SUBCLASS):
+            children.setdefault(value.rpartition("/")[2], []).append(subject.rpartition("/")[2])
+    result: Dict[str, int] = {}
+    for number, roots in enumerate(ROOTS.values()):
+        for name in _descendants(roots, children):
+            result[name] = result.get(name, 0) | 1 << number
+    return result
+
+
+def _descendants(roots: Iterable[str], children: Dict[str, List[str]]) -> Set[str]:
+    found: Set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += children.get(name, [])
+    return found

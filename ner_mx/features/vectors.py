@@ -1,0 +1,211 @@
+"""Pretrained word vectors from files: GloVe's text, word2vec's text and binary, SENNA's pair."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain, islice
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Tuple
+
+import numpy as np
+
+from ner_mx.config import Vectors
+from ner_mx.corpora.text import read_lines
+from ner_mx.errors import CorpusError, shown
+from ner_mx.features.words import fold_digits
+
+CHUNK = 20000
+
+
+class WordVectors(NamedTuple):
+    """words : in the order of the file, each once.  matrix : (words, dimension) float32.
+
+    warnings : what was passed over, by reason, with its count.
+    """
+
+    words: List[str]
+    matrix: np.ndarray
+    warnings: Counter
+
+
+def read_vectors(settings: Vectors) -> WordVectors:
+    """Read vectors in the layout that the path shows.
+
+    A folder is SENNA's: ``words.lst`` and ``embeddings.txt`` line by line.  A
+    name that ends in ``.bin`` is word2vec's binary.  Anything else is text.
+
+    Raises
+    ------
+    CorpusError : the file is missing, cannot be read, is in another encoding,
+        is cut short, or has no usable line.
+    """
+    path = Path(str(settings.path))
+    if path.is_dir():
+        return _read_senna(path, settings)
+    if path.suffix == ".bin":
+        return _read_binary(path, settings)
+    return _read_text(path, settings)
+
+
+def _read_senna(folder: Path, settings: Vectors) -> WordVectors:
+    """One word a line in ``words.lst``, its numbers on the same line of ``embeddings.txt``."""
+    words = read_lines(folder / "words.lst", settings.encoding)[:settings.limit]
+    numbers = read_lines(folder / "embeddings.txt", "ascii")[:settings.limit]
+    if len(words) != len(numbers):
+        raise CorpusError(folder / "embeddings.txt", None, f"expected {len(words)} lines as in words.lst, "
+                                                           f"found {len(numbers)}")
+    try:
+        matrix = np.array([line.split() for line in numbers], dtype=np.float32)
+        if matrix.ndim != 2:
+            raise ValueError("lines of different lengths")
+    except ValueError as error:
+        raise CorpusError(folder / "embeddings.txt", None, f"expected numbers, as many on every line, "
+                                                           f"found: {error}") from None
+    return WordVectors(words, matrix, Counter())
+
+
+def _read_binary(path: Path, settings: Vectors) -> WordVectors:
+    """word2vec's binary: a line with both sizes, then each word, a blank and its float32 numbers."""
+    try:
+        with open(path, "rb") as file:
+            head = file.readline(100).split()
+            if len(head) != 2 or not all(part.isdigit() for part in head):
+                raise CorpusError(path, 1, "expected word2vec's binary header of two numbers, found none")
+            count, dimension = int(head[0]), int(head[1])
+            count = min(count, settings.limit or count)
+            words: List[str] = []
+            matrix = np.empty((count, dimension), np.float32)
+            for row in range(count):
+                word = b"".join(iter(lambda: file.read(1).replace(b" ", b""), b"")).lstrip(b"\n")
+                data = file.read(4 * dimension)
+                if len(data) < 4 * dimension:
+                    raise CorpusError(path, None, f"expected {count} words, found the file cut short after "
+                                                  f"{row}; fetch it again")
+                words.append(word.decode(settings.encoding))
+                matrix[row] = np.frombuffer(data, "<f4")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except (UnicodeError, LookupError) as error:
+        raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
+                                      "set features.vectors.encoding") from None
+    except MemoryError:
+        raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
+                                   "set features.vectors.limit") from None
+    return WordVectors(words, matrix, Counter())
+
+
+def _unreadable(path: Path, error: OSError) -> CorpusError:
+    return CorpusError(path, None, f"expected a readable file of vectors, found: {error.strerror}; "
+                                   "set features.vectors.path")
+
+
+def _read_text(path: Path, settings: Vectors) -> WordVectors:
+    """Read ``word number number ...`` lines.
+
+    A token may hold blanks: the numbers are counted from the end.  A first
+    line of two whole numbers is word2vec's header.  A line with too few
+    numbers (a file cut off at its end), with something that is no number, or
+    with a word that stood before is passed over and counted.
+    """
+    warnings: Counter = Counter()
+    words: List[str] = []
+    blocks: List[np.ndarray] = []
+    seen = set()
+    dimension = 0
+    for block in _blocks(path, settings):
+        if not dimension:
+            dimension = _dimension(path, block)
+        rows, values = _parsed(block, dimension, warnings)
+        keep = []
+        for index, word in enumerate(rows):
+            if word in seen:
+                warnings["words that stood before"] += 1
+            else:
+                seen.add(word)
+                keep.append(index)
+                words.append(word)
+        blocks.append(values[keep])
+    if not words:
+        raise CorpusError(path, None, "expected lines of a word and its numbers, found none")
+    return WordVectors(words, np.concatenate(blocks), warnings)
+
+
+def _blocks(path: Path, settings: Vectors) -> Iterator[List[str]]:
+    """The lines of the file, ``CHUNK`` at a time, without a word2vec header."""
+    number = 0
+    try:
+        # newline="\n": tokens may hold U+0085 and its kin, and one may be a carriage return.
+        with open(path, encoding=settings.encoding, newline="\n") as file:
+            first = file.readline().lstrip("\ufeff")
+            head = first.split()
+            header = len(head) == 2 and all(part.isdigit() for part in head)
+            lines = islice(file if header else chain([first], file), settings.limit)
+            while True:
+                # Some files part the word from its numbers with a tab.
+                block = [line.rstrip("\r\n\t ").replace("\t", " ") for line in islice(lines, CHUNK)]
+                if not any(block):
+                    return
+                number += len(block)
+                yield block
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except LookupError:
+        raise CorpusError(path, None, f"expected a known encoding in features.vectors.encoding, "
+                                      f"found {settings.encoding!r}") from None
+    except ValueError as error:  # a byte that is not of the encoding, a NUL in the path
+        raise CorpusError(path, None, f"expected {settings.encoding} after line {number}, found: {error}; "
+                                      "set features.vectors.encoding") from None
+
+
+def _dimension(path: Path, block: List[str]) -> int:
+    """The commonest count of numbers among the first lines."""
+    counts = Counter(line.count(" ") for line in block[:1000] if " " in line)
+    if not counts:
+        raise CorpusError(path, 1, f"expected a word and its numbers, parted by blanks, found "
+                                   f"{shown(block[0] if block else '')}")
+    return counts.most_common(1)[0][0]
+
+
+def _parsed(block: List[str], dimension: int,
+            warnings: Counter) -> Tuple[List[str], np.ndarray]:
+    """The words of the good lines and their numbers, (words, dimension) float32."""
+    words, numbers = [], []
+    for line in block:
+        parts = line.rsplit(" ", dimension)
+        if len(parts) != dimension + 1 or not parts[0]:
+            warnings["lines with too few numbers"] += 1
+            continue
+        words.append(parts[0])
+        numbers.append(parts[1:])
+    try:
+        values = np.array(numbers, dtype=np.float32).reshape(len(words), dimension)
+        if np.isfinite(values).all():
+            return words, values
+    except ValueError:
+        pass
+    good_words, good = [], []
+    for word, row in zip(words, numbers):
+        try:
+            values = np.array(row, dtype=np.float32)
+        except ValueError:
+            warnings["lines with something that is no number"] += 1
+            continue
+        if not np.isfinite(values).all():
+            warnings["lines with a number that is not finite"] += 1
+            continue
+        good_words.append(word)
+        good.append(values)
+    return good_words, np.array(good, dtype=np.float32).reshape(len(good), dimension)
+
+
+HOW_FOUND = ("exact", "lower-cased", "digits folded", "missing")
+
+
+def find(rows: Dict[str, int], word: str) -> int:
+    """The row of ``word`` as it stands, lower-cased, or with its digits folded; -1 if it is missing."""
+    lower = word.lower()
+    for form in (word, lower, fold_digits(word, "run"), fold_digits(lower, "run"),
+                 fold_digits(word, "each"), fold_digits(lower, "each")):
+        if form in rows:
+            return rows[form]
+    return -1

@@ -1,0 +1,123 @@
+"""Files that are either wholly there or not there at all.
+
+Everything this package writes goes to a temporary name in the same folder and
+is renamed when complete, so that an interrupted run, a full disk or a second
+process never leaves half a file under a name that somebody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Union
+
+import numpy as np
+
+from ner_mx.errors import RunError
+
+PathLike = Union[str, Path]
+
+
+@contextmanager
+def replacing(path: PathLike) -> Iterator[Path]:
+    """Give a temporary path; rename it to ``path`` when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: PathLike) -> Iterator[Path]:
+    """Give an empty folder beside ``folder``; put it in its place when the block ends well."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    earlier = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        # A folder cannot be renamed onto a full one, so the earlier one steps aside.
+        if folder.exists():
+            os.replace(folder, earlier)
+        try:
+            os.replace(temporary, folder)
+        except OSError:
+            if earlier.exists() and not folder.exists():
+                os.replace(earlier, folder)
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write UTF-8 text with ``\\n`` line ends, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Write ``value`` as indented JSON; numbers that JSON does not know are refused."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: PathLike) -> Any:
+    """Read a JSON file of ours.
+
+    Raises
+    ------
+    RunError : the file is missing or is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path}: expected a file, found none") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: expected JSON, found damage ({error}); make it anew") from None
+
+
+def write_arrays(path: PathLike, arrays: dict[str, np.ndarray]) -> None:
+    """Write named arrays as ``.npz``; no array may need pickling."""
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects, which npz would pickle")
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
+    """Read an ``.npz`` of ours.
+
+    Raises
+    ------
+    RunError : the file is missing, cut short, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise RunError(f"{path}: expected a file, found none") from None
+    except Exception as error:  # numpy raises zip, zlib, value and OS errors for one damaged file
+        raise RunError(f"{path}: expected numpy arrays, found damage ({error}); "
+                       "make it anew") from None
+
+
+def sha256(path: PathLike) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

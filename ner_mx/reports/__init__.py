@@ -1,0 +1,1 @@
+"""Run folders to Markdown and plots."""

@@ -1,0 +1,66 @@
+"""Plots, where matplotlib is installed."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from ner_mx.files import replacing
+
+log = logging.getLogger(__name__)
+
+
+def _figure(width: float, height: float):
+    """A figure that needs no screen, or None where there is no matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        log.warning('plots need matplotlib: pip install "ner-mx[report]"')
+        return None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def learning_curves(history: List[Dict[str, Any]], path: Path) -> bool:
+    """Plot loss and dev score by epoch; False where there is no matplotlib."""
+    figure = _figure(8, 3.2)
+    if figure is None:
+        return False
+    epochs = [record["epoch"] for record in history]
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [record["loss"] for record in history], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss a token")
+    right.plot(epochs, [100 * record["score"] for record in history], marker=".", color="tab:orange")
+    right.set(xlabel="epoch", ylabel="dev score, %")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, path)
+    return True
+
+
+def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
+    """Plot a bar for each name and its scores in per cent: the mean, and a dot for every run."""
+    figure = _figure(8, 0.6 + 0.45 * len(scores))
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    places = range(len(scores), 0, -1)
+    means = [statistics.mean(values) for _, values in scores]
+    axes.barh(places, means, height=0.6, color="tab:blue", alpha=0.5)
+    for place, (_, values), mean in zip(places, scores, means):
+        axes.plot(values, [place] * len(values), "o", color="tab:blue", markersize=4)
+        axes.annotate(f"{mean:.2f}", (max(values), place), xytext=(6, 0),
+                      textcoords="offset points", va="center")
+    low = min(min(values) for _, values in scores)
+    axes.set(yticks=list(places), yticklabels=[name for name, _ in scores], xlabel="test entity F1, %",
+             xlim=(max(0.0, 5 * (low // 5) - 5), 100))
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+    return True

@@ -1,0 +1,1 @@
+"""Entities in raw text."""

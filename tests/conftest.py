@@ -1,0 +1,45 @@
+"""What tests share: the project's folder, small corpora, the command line as a user has it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+# Two test processes side by side on two cores do not wait for each other with one thread each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    if SHARED.is_dir():
+        return
+    for item in items:
+        if "corpus" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="the real corpora are not here"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of the real corpora."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def run_command():
+    """Run a command of the project as a process; gives its exit code, stdout and stderr."""
+    def run(*arguments, cwd=ROOT, timeout=240, **options):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+        return subprocess.run([sys.executable, *map(str, arguments)], cwd=cwd, timeout=timeout,
+                              capture_output=True, text=True, encoding="utf-8", env=environment,
+                              **options)
+    return run

@@ -1,0 +1,121 @@
+"""The lattice against brute force over every tag sequence."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from ner_mx.decoding.lattice import (
+    constraints,
+    expected_transitions,
+    forbid_open_end,
+    path_score,
+    span_probability,
+    sum_paths,
+    viterbi,
+)
+
+TAGS = 3
+
+
+def brute_scores(emissions, transitions, start):
+    """Every tag sequence of one sentence with its score, by the definition."""
+    result = {}
+    for tags in product(range(TAGS), repeat=len(emissions)):
+        score = start[tags[0]] + sum(emissions[t, tag] for t, tag in enumerate(tags))
+        score += sum(transitions[a, b] for a, b in zip(tags, tags[1:]))
+        result[tags] = score
+    return result
+
+
+@pytest.fixture(params=range(5))
+def lattice_case(request):
+    random = np.random.RandomState(request.param)
+    length = np.array([5, 1, 3, 4])
+    emissions = random.normal(scale=3, size=(5, 4, TAGS))
+    transitions, start = random.normal(size=(TAGS, TAGS)), random.normal(size=TAGS)
+    if request.param % 2:
+        transitions[0, 2] = start[1] = -np.inf
+    for row, size in enumerate(length):  # what is in the padding must not matter
+        emissions[size:, row] = random.choice([np.nan, np.inf, 1e9])
+    return emissions, transitions, start, length
+
+
+def test_best_path_is_the_best_of_all(lattice_case):
+    emissions, transitions, start, length = lattice_case
+    paths = viterbi(emissions, transitions, start, length)
+    for row, size in enumerate(length):
+        scores = brute_scores(emissions[:size, row], transitions, start)
+        assert tuple(paths[row]) == max(scores, key=scores.get)
+
+
+def test_log_z_and_marginals_are_sums_over_all(lattice_case):
+    emissions, transitions, start, length = lattice_case
+    lattice = sum_paths(emissions, transitions, start, length)
+    expected = np.zeros((TAGS, TAGS))
+    for row, size in enumerate(length):
+        scores = brute_scores(emissions[:size, row], transitions, start)
+        log_z = np.logaddexp.reduce(list(scores.values()))
+        assert lattice.log_z[row] == pytest.approx(log_z, abs=1e-9)
+        marginals = np.zeros((size, TAGS))
+        for tags, score in scores.items():
+            probability = np.exp(score - log_z)
+            marginals[np.arange(size), list(tags)] += probability
+            for pair in zip(tags, tags[1:]):
+                expected[pair] += probability
+        np.testing.assert_allclose(lattice.marginals()[:size, row], marginals, atol=1e-10)
+        assert not lattice.marginals()[size:, row].any()
+    np.testing.assert_allclose(expected_transitions(lattice), expected, atol=1e-10)
+
+
+def test_probability_of_a_span_is_a_sum_over_all(lattice_case):
+    emissions, transitions, start, length = lattice_case
+    lattice = sum_paths(emissions, transitions, start, length)
+    for row, first, tags in ((0, 1, (0, 1, 1)), (0, 4, (2,)), (2, 0, (0, 0, 0)), (1, 0, (2,))):
+        scores = brute_scores(emissions[:length[row], row], transitions, start)
+        total = np.logaddexp.reduce(list(scores.values()))
+        wanted = sum(np.exp(score - total) for path, score in scores.items()
+                     if path[first:first + len(tags)] == tags)
+        assert span_probability(lattice, row, first, tags) == pytest.approx(wanted, abs=1e-10)
+
+
+def test_score_of_a_path(lattice_case):
+    emissions, transitions, start, length = lattice_case
+    tags = np.random.RandomState(0).randint(0, TAGS, size=emissions.shape[:2])
+    scores = path_score(emissions, transitions, start, length, tags)
+    for row, size in enumerate(length):
+        wanted = brute_scores(emissions[:size, row], transitions, start)[tuple(tags[:size, row])]
+        assert scores[row] == pytest.approx(wanted) or scores[row] == wanted == -np.inf
+
+
+def test_long_sentences_do_not_overflow():
+    random = np.random.RandomState(0)
+    emissions = random.normal(scale=50, size=(5000, 1, TAGS))
+    lattice = sum_paths(emissions, random.normal(size=(TAGS, TAGS)), np.zeros(TAGS), np.array([5000]))
+    np.testing.assert_allclose(lattice.marginals().sum(axis=2), 1.0, atol=1e-9)
+    assert np.isfinite(lattice.log_z).all()
+
+
+def test_a_sentence_without_a_possible_path_is_an_error():
+    with pytest.raises(FloatingPointError):
+        sum_paths(np.zeros((2, 1, TAGS)), np.full((TAGS, TAGS), -np.inf), np.zeros(TAGS), np.array([2]))
+
+
+def test_constraints_allow_exactly_what_is_well_formed():
+    """Every BILOU sequence of three tokens: allowed if and only if it is its own spans, written."""
+    from ner_mx.corpora.schemes import convert
+    tags = ["O"] + [f"{prefix}-{label}" for label in "XY" for prefix in "BILU"]
+    transitions, start = constraints(tags)
+    for rows in product(range(len(tags)), repeat=3):
+        names = tuple(tags[row] for row in rows)
+        length = np.array([3])
+        closed = forbid_open_end(np.zeros((3, 1, len(tags)), np.float32), length, tags)
+        score = path_score(closed, transitions, start, length, np.array(rows)[:, None])[0]
+        assert (score == 0.0) == (convert(names, "BILOU") == names), names
+
+
+def test_a_favourite_that_is_forbidden_does_not_underflow():
+    emissions = np.zeros((3, 1, TAGS))
+    emissions[0, 0, 2] = 2000.0
+    lattice = sum_paths(emissions, np.zeros((TAGS, TAGS)), np.array([0.0, 0.0, -np.inf]), np.array([3]))
+    np.testing.assert_allclose(lattice.marginals()[0, 0], [0.5, 0.5, 0.0])

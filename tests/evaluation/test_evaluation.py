@@ -1,0 +1,115 @@
+"""Scores against seqeval, the layout against conlleval's own."""
+
+import random
+import time
+
+import pytest
+from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
+from seqeval.metrics import classification_report as seqeval_report
+
+from ner_mx.errors import UserError
+from ner_mx.evaluation.confusion import NOTHING, confusions, matrix
+from ner_mx.evaluation.conlleval import conlleval
+from ner_mx.evaluation.files import Predictions, read_predictions, score_file, write_predictions
+from ner_mx.evaluation.scores import evaluate
+
+
+def corpora(seed, prefixes="BI", sentences=40):
+    generator = random.Random(seed)
+    tags = ["O", "O", "O"] + [f"{prefix}-{label}" for prefix in prefixes for label in ("PER", "LOC", "ORG")]
+    gold, predicted = [], []
+    for _ in range(sentences):
+        one = generator.choices(tags, k=generator.randint(1, 12))
+        gold.append(one)
+        predicted.append([tag if generator.random() < 0.7 else generator.choice(tags) for tag in one])
+    return gold, predicted
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("prefixes", ["BI", "I", "BIES"])
+def test_scores_are_seqevals_on_random_sequences(prefixes):
+    """100,000 sentences in all, ill-formed ones for the most part."""
+    for seed in range(50):
+        gold, predicted = corpora(seed, prefixes, 700)
+        found = evaluate(gold, predicted)
+        assert found.micro.precision == pytest.approx(precision_score(gold, predicted))
+        assert found.micro.recall == pytest.approx(recall_score(gold, predicted))
+        assert found.micro.f1 == pytest.approx(f1_score(gold, predicted))
+        assert found.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro"))
+        assert found.accuracy == pytest.approx(accuracy_score(gold, predicted))
+        if seed < 5:
+            report = seqeval_report(gold, predicted, output_dict=True)
+            for label, score in found.types.items():
+                assert score.f1 == pytest.approx(report[label]["f1-score"])
+                assert score.gold == report[label]["support"]
+
+
+def test_the_text_is_conllevals():
+    gold = [["B-LOC", "O", "B-PER", "I-PER"], ["B-MISC", "O"]]
+    predicted = [["B-LOC", "O", "B-PER", "O"], ["O", "B-LOC"]]
+    assert conlleval(evaluate(gold, predicted)) == (
+        "processed 6 tokens with 3 phrases; found: 3 phrases; correct: 1.\n"
+        "accuracy:  50.00%; precision:  33.33%; recall:  33.33%; FB1:  33.33\n"
+        "              LOC: precision:  50.00%; recall: 100.00%; FB1:  66.67  2\n"
+        "             MISC: precision:   0.00%; recall:   0.00%; FB1:   0.00  0\n"
+        "              PER: precision:   0.00%; recall:   0.00%; FB1:   0.00  1")
+
+
+def test_nothing_found_and_nothing_there():
+    empty = evaluate([["O"]], [["O"]])
+    assert (empty.micro.f1, empty.macro_f1, empty.accuracy) == (0.0, 0.0, 1.0)
+    assert evaluate([], []).micro.f1 == 0.0
+
+
+def test_schemes_may_differ_between_gold_and_prediction():
+    assert evaluate([["B-A", "I-A", "O"]], [["B-A", "L-A", "O"]]).micro.f1 == 1.0
+
+
+def test_unequal_lengths_are_errors():
+    with pytest.raises(UserError, match="expected predictions for 1 sentences, found 2"):
+        evaluate([["O"]], [["O"], ["O"]])
+    with pytest.raises(UserError, match="sentence 1: expected 1 predicted tags, found 2"):
+        evaluate([["O"]], [["O", "O"]])
+
+
+def test_a_file_of_predictions(tmp_path):
+    path = tmp_path / "p.txt"
+    path.write_text("Rome NNP B-LOC B-LOC\nfell VBD O O\n\nBo NNP B-PER O\n")
+    assert score_file(path).micro == (2, 1, 1)
+    path.write_text("Rome B-LOC B_LOC\n")
+    with pytest.raises(UserError, match="p.txt:1: expected O or B-"):
+        score_file(path)
+    path.write_text("Rome B-LOC\n")
+    with pytest.raises(UserError, match="p.txt:1: expected a word, its gold tag"):
+        score_file(path)
+
+
+def test_odd_tokens_survive_the_file(tmp_path):
+    tokens = [["New York", "-DOCSTART-", "\u00a0"], ["#"]]
+    tags = [["B-LOC", "O", "O"], ["O"]]
+    write_predictions(tmp_path / "p", Predictions(tokens, tags, tags))
+    found = read_predictions(tmp_path / "p")
+    assert found.tokens == [["New_York", "-DOCSTART-_", "_"], ["#"]] and found.gold == found.predicted == tags
+
+
+def test_a_hundred_thousand_tokens_in_under_a_second():
+    gold, predicted = corpora(1, sentences=17_000)
+    start = time.perf_counter()
+    found = evaluate(gold, predicted)
+    assert found.tokens > 100_000 and time.perf_counter() - start < 1.0
+
+
+def test_confusions_of_every_kind():
+    words = [["a", "b", "c", "d", "e"]] * 5
+    gold = [["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"], ["O"] * 5,
+            ["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"]]
+    predicted = [["B-X", "O", "O", "O", "O"], ["B-Y", "O", "O", "O", "O"], ["O", "B-Y", "O", "O", "O"],
+                 ["O", "O", "B-Y", "O", "O"], ["B-X", "O", "O", "O", "O"]]
+    errors = confusions(words, gold, predicted)
+    assert [(error.gold, error.predicted, error.kind, error.text) for error in errors] == [
+        ("X", "X", "borders", "a b"), ("X", "Y", "type", "a"), (NOTHING, "Y", "invented", "b"),
+        ("X", NOTHING, "missed", "a b"), (NOTHING, "Y", "invented", "c")]
+    labels, counts = matrix(gold, predicted, errors)
+    assert labels == ["X", "Y", NOTHING]
+    assert counts == {("X", "X"): 2, ("X", "Y"): 1, (NOTHING, "Y"): 2, ("X", NOTHING): 1}

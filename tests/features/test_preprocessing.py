@@ -1,0 +1,134 @@
+"""preprocess.py as a function: what it writes, counts and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ner_mx.config import validate
+from ner_mx.errors import ConfigError, RunError
+from ner_mx.features.preprocessing import preprocess, summary
+from ner_mx.features.processed import read_processed
+
+ROWS = {"train": "Rome NNP B-LOC\nfell VBD O\n\nA DT O\nEU NNP I-ORG\n\nRome NNP B-LOC\nfell VBD O\n\n" * 10,
+        "dev": "Oslo NNP B-LOC\nfell VBD O\n", "test": "Rome NNP B-LOC\nfell VBD O\n\nBo NNP B-PER\n"}
+
+
+@pytest.fixture
+def make(tmp_path):
+    for name, text in ROWS.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+
+    def config(**changes):
+        values = {"corpus": {"path": str(tmp_path), "processed": str(tmp_path / "out"), "name": "x",
+                             "scheme": "IOB2", **changes.pop("corpus", {})}, **changes}
+        return validate(values, "test")
+    return config
+
+
+def test_what_is_written_is_what_is_read(make):
+    config = make()
+    written, read = preprocess(config), read_processed(config)
+    assert read.gold == written.gold == {
+        "dev": [["B-LOC", "O"]], "test": [["B-LOC", "O"], ["B-PER"]]}
+    for name in ("train", "dev", "test"):
+        for key, array in written.parts[name].arrays().items():
+            np.testing.assert_array_equal(read.parts[name].arrays()[key], array)
+    assert read.encoder.tags == written.encoder.tags
+    assert read.meta == json.loads(json.dumps(written.meta))
+
+
+def test_what_is_counted(make):
+    meta = preprocess(make()).meta
+    assert meta["counts"]["train"]["types"] == {"LOC": 20, "ORG": 10}
+    assert meta["scheme"] == "IOB2" and meta["unknown_words"] == {"dev": 0.5, "test": pytest.approx(1 / 3)}
+    assert meta["duplicates"]["test in train"] == 1
+    warnings = " ".join(meta["warnings"])
+    assert "tags that break IOB2" in warnings and "I-ORG where IOB2 has B-ORG" in warnings
+    assert "types that training never shows (PER)" in warnings
+    text = summary(meta)
+    assert "10 tags that break IOB2" in text and "33.33% of test" in text
+
+
+def test_vectors_reach_the_table_with_their_coverage(make, tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("Rome 1 2\nfell 3 4\nNever 5 6\n")
+    processed = preprocess(make(features={"vectors": {"path": str(path)}}))
+    words = processed.encoder.words
+    np.testing.assert_array_equal(processed.vectors[words.row("rome")], [1, 2])
+    np.testing.assert_array_equal(processed.vectors[words.row("fell")], [3, 4])
+    assert "never" in words and processed.known[words.row("never")] and not processed.known[words.row("a")]
+    assert processed.meta["coverage"]["test"] == {
+        "exact": pytest.approx(2 / 3), "lower-cased": 0.0, "digits folded": 0.0,
+        "missing": pytest.approx(1 / 3)}
+
+
+def test_a_folder_of_another_configuration_is_refused_by_key(make):
+    preprocess(make())
+    with pytest.raises(RunError, match="features.digits: \"run\" against \"keep\" now"):
+        read_processed(make(features={"digits": "keep"}))
+    read_processed(make(training={"epochs": 1}))
+
+
+def test_training_need_not_be_told_the_path_again(make, tmp_path):
+    preprocess(make())
+    assert read_processed(make(corpus={"path": "elsewhere"})).meta["path"] == str(tmp_path)
+
+
+def test_no_folder_and_damaged_folders(make, tmp_path):
+    config = make()
+    with pytest.raises(RunError, match="run preprocess.py"):
+        read_processed(config)
+    preprocess(config)
+    (tmp_path / "out/x/dev.npz").write_bytes(b"PK damage")
+    with pytest.raises(RunError, match="dev.npz: expected numpy arrays, found damage"):
+        read_processed(config)
+    (tmp_path / "out/x/meta.json").write_text("{")
+    with pytest.raises(RunError, match="meta.json: expected JSON"):
+        read_processed(config)
+
+
+def test_a_corpus_without_pos_needs_the_feature_off(make, tmp_path):
+    for name in ROWS:
+        (tmp_path / f"{name}.txt").write_text("Rome B-LOC\n")
+    with pytest.raises(ConfigError, match="features.pos.use"):
+        preprocess(make(corpus={"columns": {"pos": None}}))
+    assert preprocess(make(corpus={"columns": {"pos": None}}, features={"pos": {"use": False}}))
+
+
+def test_a_failure_leaves_the_earlier_folder_as_it_was(make, tmp_path, monkeypatch):
+    config = make()
+    preprocess(config)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out/x").iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ner_mx.features.processed.write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        preprocess(make(features={"digits": "keep"}))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out/x").iterdir()} == before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x"]
+
+
+def test_types_alone_do_not_hide_tags(make):
+    with pytest.raises(ConfigError, match="corpus.types: expected tags of LOC alone, found 'I-ORG'"):
+        preprocess(make(corpus={"types": ["LOC"]}))
+    meta = preprocess(make(corpus={"types": ["LOC"], "unknown_tags": "outside"})).meta
+    assert meta["counts"]["train"]["types"] == {"LOC": 20}
+    assert meta["warnings"]["tags 'I-ORG' in train, taken as O"] == 10
+
+
+@pytest.mark.corpus
+def test_a_million_tokens_in_time_and_memory(run_command, shared, tmp_path):
+    """GMB in under 20 s and 1.5 GB, the start of the process included."""
+    code = ("import resource, sys, time; start = time.time(); sys.argv = ['preprocess.py', *sys.argv[1:]]\n"
+            "try: exec(open('preprocess.py').read())\n"
+            "finally:\n"
+            "    print(time.time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)")
+    done = run_command("-c", code, "--experiment", "gmb", "--set", f"corpus.processed={tmp_path}",
+                       "--set", f"corpus.path={shared}/gmb/ner_dataset.csv")
+    assert done.returncode == 0, done.stderr
+    assert "105,378" in done.stdout
+    seconds, gigabytes = map(float, done.stdout.splitlines()[-1].split())
+    assert seconds < 20 and gigabytes < 1.5

@@ -1,0 +1,43 @@
+"""The table over several runs."""
+
+import statistics
+
+import pytest
+
+from ner_mx.errors import RunError
+from ner_mx.reports.summary import Record, plot, read_record, rows, summary, write_record
+
+
+def record(name, seed, f1, units=100):
+    scores = {"entity": {"micro": {"f1": f1, "precision": f1, "recall": f1}}}
+    config = {"run": {"name": name, "seed": seed}, "network": {"lstm_units": units}}
+    train = {"seconds": 60.0, "tokens_per_second": 1000.0}
+    return Record(name, config, {"test": scores, "dev": scores, "train": train}, {})
+
+
+def test_runs_that_differ_in_seed_alone_are_one_row():
+    values = [0.80, 0.81, 0.85]
+    records = [record(f"gmb-{seed}", seed, f1) for seed, f1 in enumerate(values)]
+    lines = summary(rows([*records, record("wide", 1, 0.5, units=200)])).splitlines()
+    mean, spread = 100 * statistics.mean(values), 100 * statistics.stdev(values)
+    assert f"| gmb | 3 | {mean:.2f} ± {spread:.2f} |" in lines[2]
+    assert lines[3].startswith("| wide | 1 | 50.00 |")
+
+
+def test_a_record_keeps_no_path(tmp_path):
+    write_record(record("a", 1, 0.5), tmp_path)
+    assert read_record(tmp_path / "a.json") == record("a", 1, 0.5)
+
+
+def test_what_is_no_run(tmp_path):
+    with pytest.raises(RunError, match="expected a finished run"):
+        read_record(tmp_path)
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(RunError, match="expected the record of a run"):
+        read_record(tmp_path / "x.json")
+
+
+def test_the_plot_is_a_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    assert plot(rows([record("a-1", 1, 0.5), record("a-2", 2, 0.6)]), tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
