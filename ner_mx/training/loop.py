@@ -14,6 +14,7 @@ from ner_mx.config import Training
 from ner_mx.errors import TrainingError
 from ner_mx.features.batching import Batch, collate, plan
 from ner_mx.features.encoder import Encoded
+from ner_mx.training import interrupts
 from ner_mx.training.model import Model
 from ner_mx.training.optimizers import gradient_norm, rate_factor
 from ner_mx.training.task import Task
@@ -65,6 +66,7 @@ def epochs(model: Model, trainer: Any, task: Task, parts: Dict[str, Encoded], se
             trainer.set_learning_rate(rate)
             loss_sum += _step(model, trainer, batch, settings, epoch, number)
             tokens += batch.tokens
+            interrupts.check()
             if report:
                 report(number + 1, len(batches), tokens, loss_sum / tokens)
         mx.nd.waitall()

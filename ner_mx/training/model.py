@@ -16,6 +16,7 @@ from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.files import replacing
 from ner_mx.networks.losses import build_loss
 from ner_mx.networks.tagger import BiLSTMCNN, Sizes, network_inputs, to_device
+from ner_mx.training import interrupts
 
 
 class Model:
@@ -75,6 +76,7 @@ class Model:
     def run(self, encoded: Encoded) -> Iterator[Tuple[Batch, np.ndarray]]:
         """Batches of a part, by length, with their emissions."""
         for sentence in plan(encoded.lengths, self.config.training.evaluation_batch, "sorted"):
+            interrupts.check()
             batch = collate(encoded, sentence, self.width)
             yield batch, self.emissions(batch)
 

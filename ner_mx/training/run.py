@@ -22,6 +22,7 @@ from ner_mx.features.encoder import Encoded, joined
 from ner_mx.features.lexicon_files import to_arrays
 from ner_mx.features.processed import Processed, folder_of, read_processed
 from ner_mx.files import read_json, replacing_folder, sha256, write_arrays, write_json, write_text
+from ner_mx.training import interrupts
 from ner_mx.training.checkpoints import State, load_state, save_state
 from ner_mx.training.environment import environment
 from ner_mx.training.loop import epochs
@@ -84,7 +85,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     task = entity_task(processed, config)
     # Whatever is wrong with the configuration shows here, before anything is written.
     build_model(task, processed, device)
-    with locked(folder):
+    with locked(folder), interrupts.deferred():
         if resume:
             _check_resumable(folder, config, processed)
         else:

@@ -148,7 +148,7 @@ def test_a_run_killed_again_and_again_ends_as_the_unbroken_one(work, root, run_c
     environment = {**os.environ, "PYTHONPATH": str(root)}
     # Killed in the first epoch, in a later one, and as soon as an epoch's state is written.
     kills = 0
-    for wanted_epoch, delay in ((0, 0.4), (1, 0.5), (2, 0.0)):
+    for wanted_epoch, delay in ((0, 0.3), (1, 0.3), (2, 0.0)):
         resume = ["--resume", str(broken)] if (broken / "last/state.json").is_file() else []
         process = subprocess.Popen(command + resume, cwd=root, env=environment, stderr=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL)
