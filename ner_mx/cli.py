@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -46,6 +47,18 @@ LabelsDump = Annotated[Path, typer.Argument(help="DBpedia's dump of labels.")]
 LexiconFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the lists to.")]
 OntologyDump = Annotated[Optional[Path], typer.Option(
     help="DBpedia's ontology, for the descendants of types; not needed with transitive types.")]
+PlanFile = Annotated[Path, typer.Argument(help="The plan, YAML; see README.")]
+RunsAtATime = Annotated[Optional[int], typer.Option(
+    min=1, help="Runs at a time, a thread each; the cores of this machine if not given.")]
+Address = Annotated[Optional[str], typer.Option(
+    help="Of a Ray cluster, with --engine ray; one on this machine is started if not given.")]
+Texts = Annotated[List[Path], typer.Argument(
+    help="Files with a sentence or a paragraph a line, plain or .gz, .bz2, .xz, .zst.")]
+VectorsFile = Annotated[Path, typer.Option("--output", "-o", help="The file of vectors to write.")]
+Workers = Annotated[int, typer.Option(
+    min=1, help="Threads; with more than one, the result differs from run to run.")]
+Against = Annotated[bool, typer.Option(
+    "--coverage", help="Tell how much of the configuration's corpus the vectors cover.")]
 Plot = Annotated[Optional[Path], typer.Option(help="Plot the test F1 of each row to this PNG.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
 
@@ -131,15 +144,59 @@ def predict(run: RunFolder, text: Text = None, device: Device = None) -> None:
 def summary(runs: Runs, save: Save = None, plot: Plot = None) -> None:
     """Print a table of several runs: mean and standard deviation over seeds."""
     from ner_mx.reports import summary as reports
+    from ner_mx.training.records import read_records, write_record
 
-    records = reports.read_records(runs)
+    records = read_records(runs)
     if save:
         for record in records:
-            reports.write_record(record, save)
+            write_record(record, save)
     rows = reports.rows(records)
     if plot:
         reports.plot(rows, plot)
     typer.echo(reports.summary(rows))
+
+
+@app.command()
+def experiments() -> None:
+    """List the named experiments."""
+    from ner_mx.config import EXPERIMENTS
+
+    for path in sorted(EXPERIMENTS.rglob("*.yaml"), key=lambda path: (path.parent, path.stem)):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        typer.echo(f"{path.stem:<36}{first.lstrip('# ')}")
+
+
+@app.command()
+def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experiment: Experiment = None,
+            settings: Settings = None, method: str = "skip-gram", dimension: int = 50, window: int = 5,
+            negative: int = 5, min_count: int = 5, epochs: int = 5, workers: Workers = 1,
+            seed: int = 1, against: Against = False) -> None:
+    """Learn word vectors from raw text, in the form in which the configuration looks words up."""
+    from ner_mx.features import vector_training as training
+
+    resolved = load_config(config, experiment, settings or ())
+    learnt = training.train_vectors(texts, output, resolved.features, training.Settings(
+        method, dimension, window, negative, min_count, epochs, workers, seed))
+    typer.echo(training.summary(learnt))
+    if against:
+        for part, shares in training.coverage(resolved, learnt.words).items():
+            typer.echo(f"vectors, {part:<7}" + ", ".join(f"{share:.2%} {how}"
+                                                         for how, share in shares.items()))
+    typer.echo(f"\nwritten to {output}")
+
+
+@app.command()
+def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: str = "local",
+              address: Address = None) -> None:
+    """Work off a plan of experiments and seeds; what is done is never repeated."""
+    from ner_mx.training.replication import replicate as run
+
+    outcomes = run(plan, workers, engine, address)
+    for outcome in outcomes:
+        typer.echo(f"{outcome.name:<44}{outcome.state}" + (f"  {outcome.reason}" if outcome.reason else ""))
+    if any(outcome.state == "broken off" for outcome in outcomes):
+        typer.echo("some runs were broken off; the same command goes on with them", err=True)
+        raise typer.Exit(1)
 
 
 @lexicon.command("build")
@@ -205,7 +262,7 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
     try:
         command()
     except UserError as error:
-        _fail(str(error))
+        _fail(str(error), error.exit_code)
     except BrokenPipeError:
         # The reader of our output left; python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -216,21 +273,39 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
     raise SystemExit(0)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 2) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(code)
+
+
+def _leave(command: Callable[[], NoReturn]) -> NoReturn:
+    """Leave the process with the exit code that a command ends with.
+
+    MXNet's threads are sometimes still about when Python takes the library
+    down, which then aborts: a finished run would be reported as a crash.
+    """
+    try:
+        command()
+    except SystemExit as end:
+        if "mxnet" not in sys.modules:
+            raise
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def script(verb: Callable[..., Any]) -> NoReturn:
     """Run one verb as a script of its own: ``preprocess.py`` and ``train.py``."""
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command()(verb)
-    guarded(single)
+    _leave(lambda: guarded(single))
 
 
 def main() -> NoReturn:
     """The entry point of ``ner-mx``."""
-    guarded(app)
+    _leave(lambda: guarded(app))
 
 
 if __name__ == "__main__":

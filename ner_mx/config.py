@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Literal, Optional, Union
+from typing import Any, Dict, Iterable, List, Literal, Optional, Union, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -29,6 +29,11 @@ class Section(BaseModel):
 
 
 Names = Optional[Union[str, List[str]]]
+
+
+class Documents(Section):
+    names: Optional[str] = Field(None, min_length=1)
+    leave_out: List[str] = []
 
 
 class Run(Section):
@@ -75,6 +80,7 @@ class Corpus(Section):
     types: Optional[List[str]] = None
     unknown_tags: Literal["error", "outside"] = "error"
     split_digits: bool = False
+    documents: Documents = Documents()
     split: Split = Split()
 
 
@@ -101,7 +107,6 @@ class Vectors(Section):
 
 
 class LexiconSource(Section):
-    name: str = Field("lexicon", min_length=1)
     path: str
     files: Dict[str, str] = {"PER": "ner.per.lst", "ORG": "ner.org.lst", "LOC": "ner.loc.lst",
                              "MISC": "ner.misc.lst"}
@@ -117,14 +122,7 @@ class Features(Section):
     casing: Switch = Switch()
     pos: Switch = Switch()
     vectors: Vectors = Vectors()
-    lexicons: List[LexiconSource] = []
-
-    @field_validator("lexicons")
-    @classmethod
-    def _distinct(cls, lexicons: List[LexiconSource]) -> List[LexiconSource]:
-        if len({source.name for source in lexicons}) < len(lexicons):
-            raise ValueError("every lexicon needs a name of its own")
-        return lexicons
+    lexicons: Dict[str, LexiconSource] = {}
 
     @model_validator(mode="after")
     def _some_feature(self) -> Features:
@@ -154,6 +152,9 @@ class Network(Section):
     casing_dimension: int = Field(8, ge=1)
     pos_dimension: int = Field(16, ge=1)
     lexicon_dimension: int = Field(5, ge=1)
+    context: Literal["lstm", "window"] = "lstm"
+    window: int = Field(5, ge=1)
+    window_units: int = Field(300, ge=1)
     lstm_units: int = Field(200, ge=1)
     lstm_layers: int = Field(1, ge=1)
     lstm_directions: Literal["separate", "joined"] = "separate"
@@ -230,6 +231,11 @@ class Config(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         optimizer = self.training.optimizer
+        if self.network.window % 2 == 0:
+            raise ValueError("network.window must be odd: as many words before a word as behind it")
+        if self.network.context == "window" and self.network.output == "summed":
+            raise ValueError("network.output: summed adds two directions, and a window has none; "
+                             "set it to linear")
         if optimizer.momentum and optimizer.name != "sgd":
             raise ValueError("training.optimizer.momentum belongs to sgd")
         if self.training.use_dev and self.training.patience:
@@ -319,7 +325,14 @@ def _merged(base: Dict[str, Any], over: Dict[str, Any]) -> Dict[str, Any]:
 
 def experiment_names() -> List[str]:
     """The named experiments that come with the package."""
-    return sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))
+    return sorted(path.stem for path in EXPERIMENTS.rglob("*.yaml"))
+
+
+def _experiment_path(name: str) -> Optional[Path]:
+    """The file of an experiment, in whichever folder it lies; None where there is none."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else next(
+        (path for path in EXPERIMENTS.rglob("*.yaml") if path.stem == name), None)
+    return path if path and path.is_file() else None
 
 
 def read_experiment(name: str) -> Dict[str, Any]:
@@ -333,11 +346,10 @@ def read_experiment(name: str) -> Dict[str, Any]:
         if name in seen:
             raise ConfigError(f"experiment {name}: extends itself: {' -> '.join(seen + [name])}")
         seen.append(name)
-        path = Path(name) if name.endswith((".yaml", ".yml")) else EXPERIMENTS / f"{name}.yaml"
-        if not path.is_file():
-            raise ConfigError(f"experiment {shown(name)}: expected one of "
-                              f"{', '.join(experiment_names())} or a YAML file"
-                              + _nearest(name, experiment_names()))
+        path = _experiment_path(name)
+        if path is None:
+            raise ConfigError(f"experiment {shown(name)}: expected a YAML file or one of those that "
+                              "ner-mx experiments lists, found neither" + _nearest(name, experiment_names()))
         settings = read_yaml(path)
         name = settings.pop("extends", "")
         if not isinstance(name, str):
@@ -407,6 +419,8 @@ def _check(values: Dict[str, Any], source: str, together: bool = True) -> None:
     except ValidationError as error:
         problems = [problem for problem in error.errors() if together or not (
             problem["type"] == "value_error" and problem["loc"][-1:] != ("weights",))]
+        # A key spelt wrong comes first: the one that misses is often the one that was meant.
+        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
         if problems:
             raise ConfigError(f"{source}: {_explained(problems[0], values)}") from None
     except RecursionError:
@@ -437,7 +451,9 @@ def _explained(problem: Dict[str, Any], values: Dict[str, Any]) -> str:
 def _known_keys(parents: List[str]) -> List[str]:
     section: Any = Config
     for part in parents:
-        section = section.model_fields[part].annotation
+        # A table of sections (features.lexicons) has names of the user's own between.
+        section = (section.model_fields[part].annotation if hasattr(section, "model_fields") else
+                   get_args(section)[1])
     return list(section.model_fields)
 
 

@@ -1,7 +1,8 @@
 """The errors that a user can cause, each one line that names the place and the remedy.
 
-The command line prints them without a traceback and exits with 2.  Anything
-else that escapes is a defect of this package and keeps its traceback.
+The command line prints them without a traceback and exits with 2, or with 3
+where a training failed that was well set up.  Anything else that escapes is a
+defect of this package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Optional, Union
 
 class UserError(Exception):
     """Something the user can put right: a file, a setting, an argument."""
+
+    exit_code = 2
 
 
 class ConfigError(UserError):
@@ -43,6 +46,8 @@ class DeviceError(UserError):
 
 class TrainingError(UserError):
     """Training that cannot go on: a loss that is not a number, or that explodes."""
+
+    exit_code = 3
 
 
 def shown(text: str, limit: int = 60) -> str:

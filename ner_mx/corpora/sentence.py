@@ -15,6 +15,7 @@ class Sentence(NamedTuple):
     source : the file it came from.
     line : the 1-based line of its first token in that file (0 where there are no lines).
     document : a number shared by the sentences of one document of a file.
+    title : that document's name, where there is a list of them; "" otherwise.
     """
 
     tokens: Tuple[str, ...]
@@ -23,6 +24,7 @@ class Sentence(NamedTuple):
     source: str
     line: int
     document: int
+    title: str = ""
 
 
 class Reading(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ner_mx.config import Corpus, Split
+from ner_mx.corpora.documents import with_titles
 from ner_mx.corpora.readers import locate, read
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import CorpusError
@@ -42,7 +43,7 @@ def read_parts(settings: Corpus) -> Divided:
         path = locate(settings, names)
         if path is None:
             return None
-        reading = read(path, settings)
+        reading = with_titles(read(path, settings), path, settings.documents, settings.encoding)
         warnings.update(reading.warnings)
         files.extend(source_files(path))
         return reading.sentences

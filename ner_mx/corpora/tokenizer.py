@@ -6,13 +6,15 @@ import re
 from typing import List, NamedTuple
 
 # In order: abbreviations and initials (U.S., J.), numbers with marks inside
-# (3.5, 1,000, 12:30, 1996-08-22), the parts of contractions (do n't, it 's),
+# (3.5, 1,000, 12:30, 1996-08-22) or a word behind (17-member, 1990s), the parts of
+# contractions (do n't, it 's),
 # words with inner apostrophes and hyphens, dashes and dots in a row, any other mark.
 _TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"
     r"|\b[A-Z]\.(?=\s+[A-Z])"
     r"|\b(?:Mr|Mrs|Ms|Dr|St|Gen|Col|Lt|Sgt|Capt|Rev|Sen|Rep|Gov|Prof|Inc|Corp|Ltd|Co|Jr|Sr|vs)\."
-    r"|\d+(?:[.,:/-]\d+)*"
+    r"|\d+(?:[.,:/]\d+)*(?:-(?:\w+|\d+(?:[.,]\d+)*))+"
+    r"|\d+(?:[.,:/-]\d+)*[^\W\d_]*"
     r"|\w+(?=n['’]t\b)|n['’]t\b"
     r"|['’](?:s|S|re|ve|ll|d|m)\b"
     r"|\w+(?:[-&]\w+)*(?:['’](?!(?:s|S|re|ve|ll|d|m)\b)\w+)*"

@@ -130,6 +130,15 @@ def evaluate(gold: Tags, predicted: Tags) -> Evaluation:
                       _table(token_gold, token_predicted, token_correct))
 
 
+def by_group(groups: Sequence[str], gold: Tags, predicted: Tags) -> Dict[str, Score]:
+    """The score of all entities in the sentences of each group, such as a genre."""
+    result = {}
+    for group in sorted(set(groups)):
+        rows = [row for row, other in enumerate(groups) if other == group]
+        result[group] = evaluate([gold[row] for row in rows], [predicted[row] for row in rows]).micro
+    return result
+
+
 def _table(gold: Counter, found: Counter, correct: Counter) -> Dict[str, Score]:
     return {label: Score(gold[label], found[label], correct[label])
             for label in sorted({*gold, *found})}

@@ -73,6 +73,13 @@ class Encoded:
         flat = [forms[form] for form in self.form]
         return [flat[start:end] for start, end in zip(self.bounds[:-1], self.bounds[1:])]
 
+    def last(self, count: int) -> Encoded:
+        """The last so many sentences."""
+        first = max(0, len(self) - count)
+        start = self.bounds[first]
+        return self.replaced(form=self.form[start:], pos=self.pos[start:], tag=self.tag[start:],
+                             lexicon=self.lexicon[start:], bounds=self.bounds[first:] - start)
+
     def replaced(self, **arrays: np.ndarray) -> Encoded:
         """The same sentences with other values in the arrays named."""
         return replace(self, **arrays)
@@ -194,7 +201,7 @@ class Encoder:
 
     def _lexicon_rows(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
         rows = np.zeros((count, len(self.lexicons)), np.int32)
-        kinds = {source.name: source.positions for source in self.features.lexicons}
+        kinds = {name: source.positions for name, source in self.features.lexicons.items()}
         if self.lexicons:
             words = [known_form(sentence.tokens, self.features) for sentence in sentences]
         for number, (source, _, lexicon) in enumerate(self.lexicons):

@@ -35,12 +35,12 @@ def read_lexicons(features: Features) -> List[Category]:
     CorpusError : a file is missing, is in another encoding, or a category is empty.
     """
     result = []
-    for source in features.lexicons:
+    for name, source in features.lexicons.items():
         for category, entries in _entries(source).items():
             if not entries:
                 raise CorpusError(source.path, None, f"expected entries of {category} for the lexicon "
-                                                     f"{source.name}, found none; mend the file or drop it")
-            result.append(Category(source.name, category, Lexicon.of(
+                                                     f"{name}, found none; mend the file or drop it")
+            result.append(Category(name, category, Lexicon.of(
                 (known_form(entry, features) for entry in entries),
                 source.partial, single=category == PERSON)))
     return result

@@ -11,6 +11,7 @@ import numpy as np
 from ner_mx import __version__
 from ner_mx.config import Config
 from ner_mx.corpora.annotation import annotated
+from ner_mx.corpora.documents import genre
 from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.corpora.splits import all_sentences, duplicates, read_parts
@@ -19,7 +20,7 @@ from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import read_lexicons
 from ner_mx.features.processed import FORMAT, Processed, folder_of, making_of, write_processed
-from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, read_vectors
+from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, how_found, read_vectors
 from ner_mx.features.words import normal_form
 from ner_mx.files import sha256
 
@@ -84,7 +85,9 @@ def preprocess(config: Config) -> Processed:
     }
     gold = {name: [list(convert(sentence.tags or ("O",) * len(sentence.tokens), "IOB2"))
                    for sentence in parts[name]] for name in ("dev", "test")}
-    processed = Processed(encoder, encoded, gold, matrix, known, meta)
+    genres = {name: [genre(sentence.title) for sentence in parts[name]] for name in gold
+              if any(sentence.title for sentence in parts[name])}
+    processed = Processed(encoder, encoded, gold, matrix, known, genres, meta)
     write_processed(folder_of(config), processed)
     return processed
 
@@ -127,10 +130,10 @@ def _sources(files: Sequence[Path], config: Config) -> Dict[str, str]:
         path = Path(config.features.vectors.path)
         for file in [path / "words.lst", path / "embeddings.txt"] if path.is_dir() else [path]:
             sources[file.name] = sha256(file)
-    for lexicon in config.features.lexicons:
+    for name, lexicon in config.features.lexicons.items():
         path = Path(lexicon.path)
         for file in [path] if path.is_file() else [path / name for name in lexicon.files.values()]:
-            sources[f"{lexicon.name}/{file.name}"] = sha256(file)
+            sources[f"{name}/{file.name}"] = sha256(file)
     return sources
 
 
@@ -144,9 +147,7 @@ def _coverage(sentences: Sequence[Sentence], vectors: WordVectors, rows: np.ndar
     found: Counter = Counter()
     for token, count in Counter(token for sentence in sentences for token in sentence.tokens).items():
         row = rows[encoder.words.row(normal_form(token, encoder.features))]
-        word = vectors.words[row] if row >= 0 else None
-        found["missing" if word is None else "exact" if word == token else
-              "lower-cased" if word.lower() == token.lower() else "digits folded"] += count
+        found[how_found(token, vectors.words[row] if row >= 0 else None)] += count
     return {how: found[how] / sum(found.values()) for how in HOW_FOUND}
 
 

@@ -13,7 +13,7 @@ from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.features.lexicon_files import from_arrays, to_arrays
 from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json
 
-FORMAT = 1
+FORMAT = 2
 PARTS = ("train", "dev", "test")
 
 
@@ -26,6 +26,7 @@ class Processed(NamedTuple):
     vectors : (words, dimension) float32 with rows of zeros where ``known`` is
         False, or None.
     known : (words,) bool, the words that have a pretrained vector, or None.
+    genres : by part, the genre of each sentence where documents have names.
     meta : sources with their SHA-256, counts, the configuration.
     """
 
@@ -34,6 +35,7 @@ class Processed(NamedTuple):
     gold: Dict[str, List[List[str]]]
     vectors: Optional[np.ndarray]
     known: Optional[np.ndarray]
+    genres: Dict[str, List[str]]
     meta: Dict[str, Any]
 
 
@@ -73,6 +75,7 @@ def write_processed(folder: Path, processed: Processed) -> None:
             name: np.array([rows[tag] for tags in part for tag in tags], np.int32)
             for name, part in processed.gold.items()})
         write_json(temporary / "vocab.json", {**tables, "gold_tags": gold_tags})
+        write_json(temporary / "genres.json", processed.genres)
         if processed.vectors is not None and processed.known is not None:
             write_arrays(temporary / "vectors.npz",
                          {"vectors": processed.vectors, "known": processed.known})
@@ -112,7 +115,7 @@ def read_processed(config: Config) -> Processed:
         if config.features.vectors.path:
             arrays = read_arrays(folder / "vectors.npz")
             vectors, known = arrays["vectors"], arrays["known"]
-        return Processed(encoder, parts, gold, vectors, known, meta)
+        return Processed(encoder, parts, gold, vectors, known, read_json(folder / "genres.json"), meta)
     except (TypeError, KeyError, IndexError) as error:
         raise RunError(f"{folder}: expected the arrays of this version, found others ({error}); "
                        f"{remedy}") from None

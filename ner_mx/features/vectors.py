@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain, islice
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -199,6 +199,13 @@ def _parsed(block: List[str], dimension: int,
 
 
 HOW_FOUND = ("exact", "lower-cased", "digits folded", "missing")
+
+
+def how_found(token: str, word: Optional[str]) -> str:
+    """How a token came to the vector of ``word`` (None: it has none), one of :data:`HOW_FOUND`."""
+    if word is None:
+        return "missing"
+    return "exact" if word == token else "lower-cased" if word.lower() == token.lower() else "digits folded"
 
 
 def find(rows: Dict[str, int], word: str) -> int:

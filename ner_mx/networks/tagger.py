@@ -13,6 +13,7 @@ from ner_mx.features.lexicon import POSITIONS
 from ner_mx.features.words import CASINGS, CHARACTER_TYPES
 from ner_mx.networks.bilstm import BiLSTM, side_by_side
 from ner_mx.networks.characters import CharacterCNN
+from ner_mx.networks.window import WindowNetwork
 
 
 class Sizes(NamedTuple):
@@ -40,6 +41,9 @@ class Sizes(NamedTuple):
 class BiLSTMCNN(mx.gluon.HybridBlock):
     """The BLSTM-CNN of Chiu & Nichols 2016 (figure 1), with the parts that are on.
 
+    A feed-forward network over a window stands in the BiLSTM's place where the
+    settings say so: the paper's FFNN.
+
     Parameters
     ----------
     settings : the dimensions and choices.
@@ -55,6 +59,7 @@ class BiLSTMCNN(mx.gluon.HybridBlock):
     def __init__(self, settings: Network, sizes: Sizes, sparse_words: bool = True, **kwargs):
         super().__init__(**kwargs)
         self._sizes, self._summed = sizes, settings.output == "summed"
+        self._recurrent = settings.context == "lstm"
         self._input_dropout = settings.dropout.input
         self._output_dropout = settings.dropout.output
         nn, dimension = mx.gluon.nn, 0
@@ -76,21 +81,24 @@ class BiLSTMCNN(mx.gluon.HybridBlock):
                 if rows:
                     setattr(self, name, nn.Embedding(rows, size, weight_initializer=mx.init.Normal(1.0)))
                     dimension += size * (rows // len(POSITIONS) if name == "lexicon" else 1)
-            self.bilstm = BiLSTM(settings, dimension)
             inputs = {"words": sizes.words, "casing": sizes.casing, "pos": sizes.pos,
                       "lexicon": sizes.lexicons, "forms": sizes.characters}
             self.inputs = [name for name, rows in inputs.items() if rows]
             if sizes.characters:
                 self.inputs += self.characters.inputs
-            self.inputs.append("reverse")
-            units = settings.lstm_units
+            self.inputs.append("reverse" if self._recurrent else "length")
 
             def linear(inputs: int, use_bias: bool = True):
                 return nn.Dense(sizes.classes, flatten=False, in_units=inputs, use_bias=use_bias,
                                 weight_initializer=mx.init.Xavier())
 
-            self.forward_output = linear(units)
-            self.backward_output = linear(units, use_bias=self._summed)
+            if self._recurrent:
+                self.bilstm = BiLSTM(settings, dimension)
+                self.forward_output = linear(settings.lstm_units)
+                self.backward_output = linear(settings.lstm_units, use_bias=self._summed)
+            else:
+                self.window = WindowNetwork(settings, dimension)
+                self.window_output = linear(settings.window_units)
 
     def hybrid_forward(self, F, *values):
         """The arrays that ``inputs`` names -> emissions (T, N, classes)."""
@@ -108,6 +116,9 @@ class BiLSTMCNN(mx.gluon.HybridBlock):
         if self._sizes.lexicons:
             parts.append(self.lexicon(batch["lexicon"]).reshape((0, 0, -1)))
         vectors = self._dropped(F, side_by_side(F, *parts), self._input_dropout)
+        if not self._recurrent:
+            hidden = self.window(vectors, batch["length"])
+            return self.window_output(self._dropped(F, hidden, self._output_dropout))
         ahead, behind = self.bilstm(vectors, batch["reverse"])
         scores = [self.forward_output(self._dropped(F, ahead, self._output_dropout)),
                   self.backward_output(self._dropped(F, behind, self._output_dropout))]

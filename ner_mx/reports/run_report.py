@@ -66,6 +66,10 @@ def _scores(metrics: Dict[str, Any]) -> List[str]:
                 for label, score in [*entity["types"].items(), ("**all (micro)**", entity["micro"])]]
         lines += [f"### {name.replace('_', ' ')}", ""]
         lines += table(("type", "precision", "recall", "F1", "gold", "found", "correct"), rows)
+        if "genres" in metrics[name]:
+            rows = [(genre, *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
+                    for genre, score in metrics[name]["genres"].items()]
+            lines += table(("genre", "precision", "recall", "F1", "gold"), rows)
         token = metrics[name]["token"]
         lines += [f"Macro F1 {_percent(entity['macro']['f1'])}. Token-level, for comparison with others' "
                   f"figures: accuracy {_percent(token['accuracy'])}, micro F1 without O "

@@ -2,78 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence
 
-from ner_mx.config import read_yaml, validate
-from ner_mx.errors import RunError
-from ner_mx.files import read_json, write_json
 from ner_mx.reports.plots import score_bars
 from ner_mx.reports.run_report import table
-
-
-class Record(NamedTuple):
-    """A run in small form: what a report needs, without the paths of the machine it ran on."""
-
-    name: str
-    config: Dict[str, Any]
-    metrics: Dict[str, Any]
-    environment: Dict[str, Any]
-
-    @property
-    def experiment(self) -> str:
-        """The run's configuration apart from its seed, name, device and threads, as a key."""
-        config = {**self.config, "run": {}}
-        return json.dumps(config, sort_keys=True)
-
-
-def read_record(path: Path) -> Record:
-    """Read a finished run folder, or a record that :func:`write_record` wrote.
-
-    Raises
-    ------
-    RunError : it is neither, or damaged.
-    """
-    if path.is_file():
-        try:
-            return Record(**read_json(path))
-        except TypeError:
-            raise RunError(f"{path}: expected the record of a run, found other keys") from None
-    if not (path / "metrics.json").is_file():
-        raise RunError(f"{path}: expected a finished run, found no metrics.json in it")
-    # Through the schema, so that a key which is younger than the run has its default.
-    config = validate(read_yaml(path / "config.yaml"), str(path / "config.yaml")).model_dump(mode="json")
-    for section, key in (("run", "directory"), ("corpus", "path"), ("corpus", "processed")):
-        del config[section][key]
-    vectors = config["features"]["vectors"]
-    if vectors["path"]:
-        vectors["path"] = Path(vectors["path"]).name
-    for lexicon in config["features"]["lexicons"]:
-        del lexicon["path"]
-    return Record(path.name, config, read_json(path / "metrics.json"), read_json(path / "environment.json"))
-
-
-def read_records(paths: Sequence[Path]) -> List[Record]:
-    """Read several runs, each counted once.
-
-    Raises
-    ------
-    RunError : one is no run, or two have one name.
-    """
-    records = [read_record(path) for path in dict.fromkeys(path.resolve() for path in paths)]
-    names = [record.name for record in records]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise RunError(f"{twice}: expected runs of different names, found two of this one")
-    return records
-
-
-def write_record(record: Record, folder: Path) -> None:
-    """Write a run in small form as ``NAME.json``."""
-    write_json(folder / f"{record.name}.json", record._asdict())
-
+from ner_mx.training.records import Record
 
 COLUMNS = ("experiment", "seeds", "test F1", "precision", "recall", "dev F1", "minutes", "tokens/s")
 

@@ -17,7 +17,7 @@ from ner_mx.compat import choose_device, seed_everything
 from ner_mx.config import Config, difference, read_yaml, validate
 from ner_mx.errors import RunError
 from ner_mx.evaluation.files import Predictions, write_predictions
-from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoder import Encoded, joined
 from ner_mx.features.lexicon_files import to_arrays
 from ner_mx.features.processed import Processed, folder_of, read_processed
@@ -31,6 +31,9 @@ from ner_mx.training.optimizers import build_trainer
 from ner_mx.training.task import Task, entity_task, pos_task, predicted_tags
 
 log = logging.getLogger(__name__)
+
+# The paper judges by the last 5,000 sentences learnt whether a run has failed (section 3.4).
+FITTED = 5000
 
 
 class Result(NamedTuple):
@@ -120,9 +123,8 @@ def fit(folder: Path, task: Task, processed: Processed, device: Any) -> tuple[Mo
     """
     config = task.config
     seed_everything(config.run.seed)
-    parts = dict(processed.parts)
+    parts = {**processed.parts, "train": _learnt(processed, config)}
     if config.training.use_dev:
-        parts["train"] = joined(parts["train"], parts["dev"])
         labels = np.concatenate([task.labels["train"], task.labels["dev"]])
         task = task._replace(labels={**task.labels, "train": labels})
     model = build_model(task, processed, device)
@@ -158,6 +160,20 @@ def fit(folder: Path, task: Task, processed: Processed, device: Any) -> tuple[Mo
     return model, state
 
 
+def _learnt(processed: Processed, config: Config) -> Encoded:
+    """The sentences that a network learns: those of train, with those of dev if the settings say so."""
+    parts = processed.parts
+    return joined(parts["train"], parts["dev"]) if config.training.use_dev else parts["train"]
+
+
+def _fitted(model: Model, processed: Processed, config: Config) -> float:
+    """The entity F1 on the last of the sentences that were learnt: low where training has failed."""
+    part = _learnt(processed, config).last(FITTED)
+    tags = processed.encoder.tags
+    gold = predicted_tags(tags, np.split(part.tag, part.bounds[1:-1]))
+    return evaluate(gold, predicted_tags(tags, model.predict(part))).micro.f1
+
+
 def _stopped(state: State, config: Config) -> bool:
     patience = config.training.patience
     return state.epoch >= config.training.epochs or bool(
@@ -185,6 +201,7 @@ def _with_predicted_pos(folder: Path, processed: Processed, config: Config,
 def _finish(folder: Path, config: Config, processed: Processed, model: Model, state: State,
             parts: Dict[str, Encoded]) -> Result:
     tables: Dict[str, Evaluation] = {}
+    genres: Dict[str, Dict[str, Score]] = {}
     for name, part in parts.items():
         if name == "train":
             continue
@@ -192,14 +209,20 @@ def _finish(folder: Path, config: Config, processed: Processed, model: Model, st
         gold = name.split()[0]
         predicted = predicted_tags(processed.encoder.tags, rows)
         tables[name] = evaluate(processed.gold[gold], predicted)
+        if gold in processed.genres:
+            genres[name] = by_group(processed.genres[gold], processed.gold[gold], predicted)
         write_predictions(folder / "predictions" / f"{name.replace(' ', '-')}.conll",
                           Predictions(part.tokens(), processed.gold[gold], predicted))
     seconds = sum(record["seconds"] for record in state.history)
     trained = sum(record["seconds"] * record["tokens_per_second"] for record in state.history)
     metrics: Dict[str, Any] = {name.replace(" ", "_"): table.to_json() for name, table in tables.items()}
+    for name, scores in genres.items():
+        metrics[name.replace(" ", "_")]["genres"] = {
+            genre: score.to_json() for genre, score in scores.items()}
     metrics["train"] = {"seconds": seconds, "tokens_per_second": trained / seconds,
                         "epochs": state.epoch, "best_epoch": state.best_epoch,
-                        "use_dev": config.training.use_dev}
+                        "use_dev": config.training.use_dev,
+                        "fitted_f1": _fitted(model, processed, config)}
     if config.features.pos.use:
         metrics["pos_tagger"] = read_json(folder / "pos" / "metrics.json")
     metrics["seed"] = config.run.seed

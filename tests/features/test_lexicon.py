@@ -90,12 +90,12 @@ def source(tmp_path):
     texts = {"per": "jo m\xfcller\n\n", "org": "acme 0\n", "loc": "rome\nnew york\n", "misc": "cup\n"}
     for category, text in texts.items():
         (tmp_path / f"ner.{category}.lst").write_bytes(text.encode("iso-8859-1"))
-    return {"name": "senna", "path": str(tmp_path), "encoding": "iso-8859-1"}
+    return {"path": str(tmp_path), "encoding": "iso-8859-1"}
 
 
 def test_features_of_a_sentence(source):
-    again = {**source, "name": "again", "positions": "yes-no", "partial": True}
-    features = Features(lexicons=[source, again])
+    again = {**source, "positions": "yes-no", "partial": True}
+    features = Features(lexicons={"senna": source, "again": again})
     sentence = Sentence(("Jo", "Müller", "left", "ACME", "123", "New"), ("O",) * 6, ("X",) * 6, "f", 1, 0)
     encoder = Encoder.learnt(features, [sentence], lexicons=read_lexicons(features))
     rows = encoder.encode([sentence]).lexicon
@@ -109,14 +109,14 @@ def test_features_of_a_sentence(source):
 def test_a_csv_of_entries(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text('category,entry\nPER,Jo Doe\nORG,"Acme, Inc"\n')
-    features = Features(lexicons=[{"name": "own", "path": str(path)}])
+    features = Features(lexicons={"own": {"path": str(path)}})
     found = [(one.category, len(one.lexicon.exact)) for one in read_lexicons(features)]
     assert found == [("PER", 1), ("ORG", 1)]
 
 
 def test_bad_lexicons_are_one_line(source, tmp_path):
     def read(**changes):
-        return read_lexicons(Features(lexicons=[{**source, **changes}]))
+        return read_lexicons(Features(lexicons={"senna": {**source, **changes}}))
 
     with pytest.raises(CorpusError, match=r"ner.per.lst:1: expected utf-8, found byte 0xfc"):
         read(encoding="utf-8")
@@ -133,17 +133,19 @@ def test_bad_lexicons_are_one_line(source, tmp_path):
         from_arrays({"0 name": np.array(["a", "b"])})
 
 
-def test_two_lexicons_of_one_name():
+def test_mistakes_in_the_table_of_lexicons():
     from ner_mx.config import load_config
-    with pytest.raises(ConfigError, match="every lexicon needs a name of its own"):
-        load_config(settings=["features.lexicons=[{path: a}, {path: b}]"])
+    with pytest.raises(ConfigError, match="the key 'a' stands twice"):
+        load_config(settings=["features.lexicons={a: {path: b}, a: {path: c}}"])
+    with pytest.raises(ConfigError, match="features.lexicons.own.pth: unknown key; did you mean path?"):
+        load_config(settings=["features.lexicons.own.pth=b"])
 
 
 @pytest.mark.corpus
 def test_conll_against_the_papers_lexicon_in_time(shared):
     import time
-    features = Features(lexicons=[{"name": "senna", "path": str(shared / "senna/hash"),
-                                   "encoding": "iso-8859-1", "partial": True}])
+    features = Features(lexicons={"senna": {"path": str(shared / "senna/hash"),
+                                            "encoding": "iso-8859-1", "partial": True}})
     lines = (shared / "conll2003/iob2/train.txt").read_text().split("\n\n")
     sentences = [Sentence(tuple(row.split()[0] for row in block.splitlines()), None, None, "", 0, 0)
                  for block in lines if block.strip()]

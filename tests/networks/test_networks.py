@@ -12,6 +12,7 @@ from ner_mx.features.lexicon_files import read_lexicons
 from ner_mx.networks.bilstm import BiLSTM, side_by_side, unpacked
 from ner_mx.networks.characters import CharacterCNN
 from ner_mx.networks.tagger import BiLSTMCNN, Sizes, network_inputs
+from ner_mx.networks.window import WindowNetwork
 
 TEXTS = ["Washington met May in Jordan .", "Go", "A very long unheard-of supercalifragilistic word , 1996 !",
          "U.S. troops left", "x y"]
@@ -43,7 +44,8 @@ def scores(block, batch):
 
 
 VARIANTS = [dict(), dict(output="summed"), dict(lstm_layers=2), dict(lstm_layers=2, lstm_directions="joined"),
-            dict(character_width=4), dict(character_activation="tanh"), dict(lstm_initial="uniform")]
+            dict(character_width=4), dict(character_activation="tanh"), dict(lstm_initial="uniform"),
+            dict(context="window"), dict(context="window", window=1)]
 
 
 @pytest.mark.parametrize("hybridize", [False, True])
@@ -108,6 +110,24 @@ def test_bilstm_equals_cells_step_by_step(layers):
                                    lstm_by_hand(sentence[::-1], parameters[1])[::-1], atol=1e-5)
 
 
+def test_window_network_equals_joined_vectors():
+    settings = small(context="window", window=3, window_units=4)
+    seed_everything(1)
+    block = WindowNetwork(settings, 5)
+    block.initialize()
+    block.bias.set_data(mx.nd.random.normal(shape=block.bias.shape))
+    vectors = np.random.normal(size=(4, 2, 5)).astype(np.float32) * 3
+    kernel = block.kernel.data().asnumpy().reshape(3, 4, 5)
+    found = block(mx.nd.array(vectors), mx.nd.array([4, 2])).asnumpy()
+    assert (np.abs(found) == 1).any()
+    for row, length in enumerate((4, 2)):
+        around = np.pad(vectors[:length, row], ((1, 1), (0, 0)))
+        for step in range(length):
+            hidden = sum(kernel[place] @ around[step + place] for place in range(3))
+            np.testing.assert_allclose(found[step, row], np.clip(hidden + block.bias.data().asnumpy(), -1, 1),
+                                       atol=1e-5)
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_character_cnn_equals_a_convolution_by_hand(width):
     seed_everything(2)
@@ -137,7 +157,7 @@ def test_character_cnn_equals_a_convolution_by_hand(width):
 def test_lexicon_features_have_rows_of_their_own(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text("category,entry\nPER,May\nLOC,Jordan\n")
-    features = Features(lexicons=[{"name": "own", "path": str(path)}])
+    features = Features(lexicons={"own": {"path": str(path)}})
     encoder = Encoder.learnt(features, sentences(), lexicons=read_lexicons(features))
     seed_everything(3)
     block = BiLSTMCNN(small(), Sizes.of(features, encoder, 5))

@@ -239,7 +239,7 @@ def test_an_exploding_loss_stops_with_the_step_and_the_remedy(work, run_command)
     done = run_command("train.py", *arguments(
         work, "run.name=explode", *PLAIN, "training.optimizer.name=sgd", "training.optimizer.clip=null",
         "training.optimizer.learning_rate=1e6"))
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert re.search(r"epoch 1, step \d+: the loss is .* lower training.optimizer.learning_rate", done.stderr)
 
 
@@ -251,6 +251,7 @@ def test_an_exploding_loss_stops_with_the_step_and_the_remedy(work, run_command)
     ["loss.weights=0.5", "features.characters.types=true", "training.schedule.name=inverse",
      "training.patience=1", "network.word_trainable=false"],
     ["features.words.use=false", "network.character_width=5", "network.character_activation=relu"],
+    ["network.context=window", "network.window=3"],
 ])))
 def test_what_the_configuration_can_say_trains(work, run_command, number, settings):
     extra = [f"run.name=variant-{number}", *PLAIN, "training.epochs=2", *settings]

@@ -1,0 +1,110 @@
+"""Finished runs in small form: what a report needs, without the paths of the machine they ran on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+from ner_mx.config import Config, difference, read_yaml, validate
+from ner_mx.errors import RunError
+from ner_mx.files import read_json, write_json
+
+
+class Record(NamedTuple):
+    """A run in small form.
+
+    config : resolved, through the schema, so that a key which is younger than
+        the run has its default.
+    history : (epoch, loss a token, dev score, seconds of the epoch).
+    """
+
+    name: str
+    config: Dict[str, Any]
+    metrics: Dict[str, Any]
+    environment: Dict[str, Any]
+    history: List[List[float]] = []
+
+    @property
+    def experiment(self) -> str:
+        """The run's configuration apart from its seed, name, device and threads, as a key."""
+        return json.dumps(_making(self.config), sort_keys=True)
+
+    def differs(self, config: Config) -> str:
+        """The first key in which a configuration would make another run than this; "" if none."""
+        wanted = portable(config)
+        return (difference({**_making(self.config), "seed": self.config["run"]["seed"]},
+                           {**_making(wanted), "seed": wanted["run"]["seed"]}) or "")
+
+
+def portable(config: Config) -> Dict[str, Any]:
+    """A configuration without the folders of one machine."""
+    result = config.model_dump(mode="json")
+    for section, key in (("run", "directory"), ("corpus", "path"), ("corpus", "processed")):
+        del result[section][key]
+    vectors = result["features"]["vectors"]
+    if vectors["path"]:
+        vectors["path"] = Path(vectors["path"]).name
+    for lexicon in result["features"]["lexicons"].values():
+        del lexicon["path"]
+    return result
+
+
+def _making(config: Dict[str, Any]) -> Dict[str, Any]:
+    """What of a portable configuration decides a run's result, its seed apart."""
+    corpus = {key: value for key, value in config["corpus"].items() if key != "name"}
+    network = dict(config["network"])
+    if config["features"]["vectors"]["path"]:
+        del network["word_dimension"]  # that of the vectors, whatever stands here
+    return {**config, "run": {}, "corpus": corpus, "network": network}
+
+
+def read_record(path: Path) -> Record:
+    """Read a finished run folder, or a record that :func:`write_record` wrote.
+
+    Raises
+    ------
+    RunError : it is neither, or damaged.
+    """
+    if path.is_file():
+        try:
+            record = Record(**read_json(path))
+            config = {**record.config, "corpus": {**record.config["corpus"], "path": "", "processed": ""}}
+            return record._replace(config=portable(validate(config, str(path))))
+        except (TypeError, KeyError):
+            raise RunError(f"{path}: expected the record of a run, found other keys") from None
+    if not (path / "metrics.json").is_file():
+        raise RunError(f"{path}: expected a finished run, found no metrics.json in it")
+    config = validate(read_yaml(path / "config.yaml"), str(path / "config.yaml"))
+    return Record(path.name, portable(config), read_json(path / "metrics.json"),
+                  read_json(path / "environment.json"), _history(path / "history.jsonl"))
+
+
+def _history(path: Path) -> List[List[float]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [[record["epoch"], round(record["loss"], 5), round(record["score"], 5),
+                 round(record["seconds"], 1)] for record in map(json.loads, lines)]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: expected a line of JSON an epoch, found damage ({error}); train again with "
+                       "--overwrite") from None
+
+
+def read_records(paths: Sequence[Path]) -> List[Record]:
+    """Read several runs, each counted once.
+
+    Raises
+    ------
+    RunError : one is no run, or two have one name.
+    """
+    records = [read_record(path) for path in dict.fromkeys(path.resolve() for path in paths)]
+    names = [record.name for record in records]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise RunError(f"{twice}: expected runs of different names, found two of this one")
+    return records
+
+
+def write_record(record: Record, folder: Path) -> None:
+    """Write a run in small form as ``NAME.json``."""
+    write_json(folder / f"{record.name}.json", record._asdict())

@@ -1,0 +1,55 @@
+"""Lists of documents' names: found or named, counted, and what is left out."""
+
+import pytest
+
+from ner_mx.config import Corpus
+from ner_mx.corpora.splits import read_parts
+from ner_mx.errors import CorpusError
+
+DOCUMENTS = "-DOCSTART- -X- O O\n\nThe DT * O\n\nOslo NNP * B-GPE\n\n-DOCSTART- -X- O O\n\nAmen UH * O\n\n"
+NAMES = "bc/cnn/00/cnn_0000\npt/nt/40/nt_4001\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("train.txt", "dev.txt", "test.txt"):
+        (tmp_path / name).write_text(DOCUMENTS.replace(" ", "\t"))
+    return tmp_path
+
+
+def settings(folder, **documents):
+    return Corpus(path=str(folder), columns={"token": 0, "pos": 1, "tag": -1}, separator="tab",
+                  documents=documents)
+
+
+@pytest.mark.parametrize("names, file", [("{stem}.names", "{part}.names"), ("{name}.docs", "{part}.txt.docs"),
+                                         ("auto", "{part}.documents.txt"), ("auto", "{part}_ids.lst")])
+def test_titles_come_from_the_list(folder, names, file):
+    for part in ("train", "dev", "test"):
+        (folder / file.format(part=part)).write_text(NAMES)
+    parts = read_parts(settings(folder, names=names)).parts
+    assert [sentence.title for sentence in parts["test"]] == ["bc/cnn/00/cnn_0000"] * 2 + ["pt/nt/40/nt_4001"]
+
+
+def test_documents_can_be_left_out(folder):
+    for part in ("train", "dev", "test"):
+        (folder / f"{part}.names").write_text(NAMES)
+    divided = read_parts(settings(folder, names="{stem}.names", leave_out=["pt/"]))
+    assert all(len(sentences) == 2 for sentences in divided.parts.values())
+    assert sum(divided.warnings.values()) == 3
+
+
+def test_a_list_of_another_length_is_one_line(folder):
+    (folder / "train.names").write_text("bc/cnn/00/cnn_0000\n")
+    with pytest.raises(CorpusError, match="train.names: expected the names of 2 documents as in train.txt, "
+                                          "found 1"):
+        read_parts(settings(folder, names="{stem}.names"))
+    with pytest.raises(CorpusError, match="train.docs: expected a file, found none"):
+        read_parts(settings(folder, names="{stem}.docs"))
+
+
+def test_no_list_found_is_a_warning_not_an_end(folder):
+    (folder / "train.readme").write_text("Two words\na line\n")
+    divided = read_parts(settings(folder, names="auto"))
+    assert not any(sentence.title for sentence in divided.parts["train"])
+    assert any("they have no genres" in warning for warning in divided.warnings)

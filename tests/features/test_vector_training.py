@@ -1,0 +1,98 @@
+"""Vectors of one's own: from any packing, in the network's form of words, and nothing left on failure."""
+
+import bz2
+import gzip
+import json
+import lzma
+
+import numpy as np
+import pytest
+
+from ner_mx.config import Features, Vectors
+from ner_mx.errors import ConfigError, CorpusError, UserError
+from ner_mx.features.vector_training import Settings, train_vectors
+from ner_mx.features.vectors import read_vectors
+
+pytest.importorskip("gensim")
+
+SMALL = Settings(dimension=8, min_count=2, epochs=2)
+
+
+def text():
+    """Two worlds of words that never meet."""
+    random = np.random.RandomState(1)
+    worlds = ["Rivers flow under old Bridges near 1996 Mills", "Traders sold 37 shares when Markets opened"]
+    return "".join(" ".join(random.permutation(worlds[line % 2].split())) + ".\n" for line in range(600))
+
+
+@pytest.fixture
+def plain(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(text(), encoding="utf-8")
+    return path
+
+
+def test_words_of_one_world_are_near_and_in_normal_form(plain, tmp_path):
+    learnt = train_vectors([plain], tmp_path / "own.txt", Features(),
+                           SMALL._replace(epochs=20, negative=5))
+    vectors = read_vectors(Vectors(path=str(tmp_path / "own.txt")))
+    rows = {word: row for row, word in enumerate(vectors.words)}
+    assert {"rivers", "bridges", "markets", "0", "."} <= set(rows)
+    assert "Rivers" not in rows and "1996" not in rows
+    assert learnt.words == vectors.words and learnt.dimension == vectors.matrix.shape[1] == 8
+    unit = vectors.matrix / np.linalg.norm(vectors.matrix, axis=1, keepdims=True)
+    near = unit[rows["rivers"]] @ unit[rows["bridges"]]
+    assert near > unit[rows["rivers"]] @ unit[rows["markets"]] + 0.2
+    told = json.loads((tmp_path / "own.txt.json").read_text())
+    assert told["tokens"] == learnt.tokens == text().count(" ") + 2 * 600
+    assert told["settings"]["dimension"] == 8 and set(told["sources"]) == {"text.txt"}
+
+
+def test_every_packing_gives_the_same_vectors(plain, tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    data = plain.read_bytes()
+    packed = {"text.gz": gzip.compress(data), "text.bz2": bz2.compress(data), "text.xz": lzma.compress(data),
+              "text.zst": zstandard.compress(data)}
+    train_vectors([plain], tmp_path / "plain.txt", Features(), SMALL)
+    for name, content in packed.items():
+        (tmp_path / name).write_bytes(content)
+        train_vectors([tmp_path / name], tmp_path / f"{name}.txt", Features(), SMALL)
+        assert (tmp_path / f"{name}.txt").read_bytes() == (tmp_path / "plain.txt").read_bytes()
+
+
+@pytest.mark.parametrize("method", ["cbow", "fasttext"])
+def test_other_methods(plain, tmp_path, method):
+    learnt = train_vectors([plain], tmp_path / "own.txt", Features(), SMALL._replace(method=method))
+    assert read_vectors(Vectors(path=str(tmp_path / "own.txt"))).words == learnt.words
+
+
+@pytest.mark.parametrize("name, content, problem", [
+    ("none.txt", None, "none.txt: expected a file of text, found: No such file"),
+    ("empty.txt", b"", "empty.txt: expected text, found none"),
+    ("latin.txt", b"one line\n\xff\xfe two\n", "latin.txt:1: expected UTF-8, found byte 0xff"),
+    ("cut.gz", gzip.compress(b"word " * 9999, mtime=0)[:-20], "cut.gz:1: expected a readable text, found: "),
+    ("no.gz", b"this is not packed at all", "no.gz:1: expected a readable text, found: "),
+    ("no.xz", b"this is not packed at all", "no.xz:1: expected a packed text, found damage: "),
+    ("no.zst", b"this is not packed at all", "no.zst:1: expected a packed text, found damage: "),
+    ("rare.txt", b"every word here stands once\n", "expected words that stand 2 times or more"),
+])
+def test_bad_text_is_one_line_and_leaves_nothing(tmp_path, name, content, problem):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    before = set(tmp_path.iterdir())
+    with pytest.raises((CorpusError, UserError)) as error:
+        train_vectors([tmp_path / name], tmp_path / "own.txt", Features(), SMALL)
+    assert problem in str(error.value) and "\n" not in str(error.value)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_unknown_method_names_the_known(plain, tmp_path):
+    with pytest.raises(ConfigError, match="method: expected one of skip-gram, cbow, fasttext, found 'glove'"):
+        train_vectors([plain], tmp_path / "own.txt", Features(), SMALL._replace(method="glove"))
+
+
+def test_long_lines_are_cut_and_not_lost(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("word " * 2500 + "end end", encoding="utf-8")
+    learnt = train_vectors([path], tmp_path / "own.txt", Features(), SMALL)
+    assert learnt.tokens == 2502 and learnt.words == ["word", "end"]

@@ -1,0 +1,163 @@
+"""Plans of many runs: worked off once, gone on with, counted where training fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ner_mx.errors import ConfigError, RunError
+from ner_mx.training.replication import known_outcome, read_plan, replicate
+
+SMALL = {"corpus.path": "data/sample", "features.pos.use": False, "network.word_dimension": 8,
+         "network.character_filters": 4, "network.lstm_units": 8, "training.epochs": 1,
+         "training.batch_size": 64}
+
+
+@pytest.fixture
+def write_plan(tmp_path, root):
+    def write(*groups, **changes):
+        chosen = {**SMALL, "corpus.path": str(root / "data/sample"),
+                  "corpus.processed": str(tmp_path / "processed")}
+        path = tmp_path / "plan.yaml"
+        path.write_text(json.dumps({"directory": str(tmp_path / "runs"), "records": str(tmp_path / "records"),
+                                    "set": chosen, "runs": list(groups), **changes}))
+        return path
+    return write
+
+
+@pytest.fixture(autouse=True)
+def find_the_package(root, monkeypatch, tmp_path):
+    """Trainings are processes of their own, in a folder without config.yaml."""
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.chdir(tmp_path)
+
+
+def states(outcomes):
+    return [(outcome.name, outcome.state) for outcome in outcomes]
+
+
+def test_a_plan_is_worked_off_once(write_plan, tmp_path):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1, 2]},
+                      {"experiments": ["sample"], "seeds": [1], "name": "wild",
+                       "set": {"training.optimizer.learning_rate": 1e6, "training.optimizer.clip": None,
+                               "training.optimizer.name": "sgd"}},
+                      {"experiments": ["sample"], "seeds": [1], "name": "cased",
+                       "set": {"features.words.lower": False}})
+    outcomes = replicate(plan, workers=2)
+    assert states(outcomes) == [("sample-1", "done"), ("sample-2", "done"), ("wild-1", "failed"),
+                                ("cased-1", "done")]
+    assert "lower training.optimizer.learning_rate" in outcomes[2].reason
+    assert {path.name for path in (tmp_path / "records").iterdir()} == {
+        "sample-1.json", "sample-2.json", "cased-1.json"}
+    # Two ways to make features are two processed corpora.
+    assert len(list((tmp_path / "processed").iterdir())) == 2
+    record = json.loads((tmp_path / "records/sample-1.json").read_text())
+    assert str(tmp_path) not in json.dumps(record)
+    assert len(record["history"]) == 1 and 0 <= record["metrics"]["train"]["fitted_f1"] <= 1
+
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert replicate(plan) == outcomes
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
+
+
+def test_records_alone_say_what_is_done(write_plan, tmp_path):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1]})
+    replicate(plan)
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    (tmp_path / "processed").rename(tmp_path / "gone")
+    assert states(replicate(plan)) == [("sample-1", "done")]
+    assert not (tmp_path / "runs").exists()
+    _, (run,) = read_plan(write_plan({"experiments": ["sample"], "seeds": [1],
+                                      "set": {"network.lstm_units": 9}}))
+    with pytest.raises(RunError, match="found one with another configuration: .*lstm_units: 8 against 9"):
+        known_outcome(run, tmp_path / "records")
+
+
+def test_a_killed_run_goes_on(write_plan, tmp_path):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1], "set": {"training.epochs": 4}})
+    command = [sys.executable, "-m", "ner_mx", "replicate", str(plan), "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    state = tmp_path / "runs/sample-1/last/state.json"
+    while not state.is_file() or json.loads(state.read_text())["epoch"] < 1:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    before = json.loads(state.read_text())["epoch"]
+    assert 1 <= before < 4 and not (tmp_path / "records").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "sample-1" in done.stdout and "done" in done.stdout, done.stderr
+    record = json.loads((tmp_path / "records/sample-1.json").read_text())
+    assert [epoch for epoch, *_ in record["history"]] == [1, 2, 3, 4]
+    assert "going on after epoch" in (tmp_path / "runs/sample-1.log").read_text()
+
+
+def test_a_worker_that_dies_costs_its_run_not_the_plan(write_plan, tmp_path, monkeypatch):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1, 2]})
+    from ner_mx.training import replication
+
+    arguments = replication.Planned.arguments
+
+    def deadly(run, verb):
+        if (run.name, verb) == ("sample-1", "train"):
+            return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+        return arguments(run, verb)
+
+    monkeypatch.setattr(replication.Planned, "arguments", deadly)
+    outcomes = replicate(plan, workers=1)
+    assert states(outcomes) == [("sample-1", "broken off"), ("sample-2", "done")]
+    assert "exit code -9" in outcomes[0].reason
+    monkeypatch.undo()
+    os.environ["PYTHONPATH"] = str(replication.__file__).split("/ner_mx/")[0]
+    os.chdir(tmp_path)
+    assert states(replicate(plan)) == [("sample-1", "done"), ("sample-2", "done")]
+
+
+def test_ray_works_off_the_same_plan(write_plan, tmp_path):
+    ray = pytest.importorskip("ray")
+    plan = write_plan({"experiments": ["sample"], "seeds": [1, 2, 3]},
+                      {"experiments": ["sample"], "seeds": [1], "name": "wild",
+                       "set": {"training.optimizer.learning_rate": 1e6, "training.optimizer.clip": None,
+                               "training.optimizer.name": "sgd"}})
+    assert states(replicate(plan, workers=2, engine="ray")) == [
+        ("sample-1", "done"), ("sample-2", "done"), ("sample-3", "done"), ("wild-1", "failed")]
+    assert not ray.is_initialized()
+    for seed in (1, 2, 3):
+        assert (tmp_path / f"records/sample-{seed}.json").is_file()
+
+
+@pytest.mark.parametrize("group, problem", [
+    ({"experiments": ["conll2003-blstm-cn"], "seeds": [1]},
+     "plan.yaml: experiment 'conll2003-blstm-cn': .*did you mean conll2003-blstm-cnn?"),
+    ({"experiments": ["sample"], "seeds": []}, "plan.yaml: runs.0.seeds: List should have at least 1 item"),
+    ({"experiments": ["sample"], "seed": [1]}, "plan.yaml: runs.0.seeds: Field required"),
+    ({"experiments": ["sample"], "seeds": [1], "set": {"training.epoch": 1}},
+     "plan.yaml: --set training.epoch=1: training.epoch: unknown key; did you mean epochs?"),
+    ({"experiments": ["sample"], "seeds": [1, 1]},
+     "plan.yaml: expected runs of different names, found two called sample-1"),
+    ({"experiments": ["sample", "un"], "seeds": [1], "name": "both"},
+     "expected one experiment under the name"),
+])
+def test_a_bad_plan_is_one_line(write_plan, tmp_path, group, problem):
+    with pytest.raises(ConfigError, match=problem) as error:
+        replicate(write_plan(group))
+    assert "\n" not in str(error.value) and not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_run_is_one_line(write_plan, tmp_path):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1]})
+    replicate(plan)
+    (tmp_path / "runs/sample-1/metrics.json").write_text('{"half": ')
+    (tmp_path / "records/sample-1.json").unlink()
+    with pytest.raises(RunError, match="metrics.json: expected JSON, found damage"):
+        replicate(plan)
+
+
+def test_an_unknown_engine_names_the_known(write_plan):
+    with pytest.raises(ConfigError, match="engine: expected one of local, ray, found 'slurm'"):
+        replicate(write_plan({"experiments": ["sample"], "seeds": [1]}), engine="slurm")
