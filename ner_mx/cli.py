@@ -47,6 +47,8 @@ LabelsDump = Annotated[Path, typer.Argument(help="DBpedia's dump of labels.")]
 LexiconFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the lists to.")]
 OntologyDump = Annotated[Optional[Path], typer.Option(
     help="DBpedia's ontology, for the descendants of types; not needed with transitive types.")]
+RecordsFolder = Annotated[Path, typer.Option(help="The folder of the runs in small form.")]
+ReportFile = Annotated[Path, typer.Option("--output", "-o", help="The report to write, Markdown.")]
 PlanFile = Annotated[Path, typer.Argument(help="The plan, YAML; see README.")]
 RunsAtATime = Annotated[Optional[int], typer.Option(
     min=1, help="Runs at a time, a thread each; the cores of this machine if not given.")]
@@ -197,6 +199,17 @@ def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: str = "local"
     if any(outcome.state == "broken off" for outcome in outcomes):
         typer.echo("some runs were broken off; the same command goes on with them", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def report(records: RecordsFolder = Path("reports/runs"),
+           output: ReportFile = Path("reports/replication.md")) -> None:
+    """Write the paper's tables beside those of our runs, with tests and plots."""
+    from ner_mx.reports.replication import write_replication
+
+    rows = write_replication(records, output)
+    typer.echo(f"{sum(len(row.records) for row in rows.values())} runs of {len(rows)} rows\n"
+               f"written to {output} and {output.with_suffix('.html')}")
 
 
 @lexicon.command("build")

@@ -4,24 +4,29 @@ import statistics
 
 import pytest
 
+from ner_mx.config import Config
 from ner_mx.errors import RunError
-from ner_mx.reports.summary import Record, plot, read_record, rows, summary, write_record
+from ner_mx.reports.summary import plot, rows, summary
+from ner_mx.training.records import Record, portable, read_record, write_record
 
 
-def record(name, seed, f1, units=100):
+def record(name, seed, f1, units=100, data="a1"):
     scores = {"entity": {"micro": {"f1": f1, "precision": f1, "recall": f1}}}
-    config = {"run": {"name": name, "seed": seed}, "network": {"lstm_units": units}}
+    config = Config()
+    config.run.name, config.run.seed, config.network.lstm_units = name, seed, units
     train = {"seconds": 60.0, "tokens_per_second": 1000.0}
-    return Record(name, config, {"test": scores, "dev": scores, "train": train}, {})
+    return Record(name, portable(config), {"test": scores, "dev": scores, "train": train,
+                                           "data": {"train.txt": data}}, {})
 
 
 def test_runs_that_differ_in_seed_alone_are_one_row():
     values = [0.80, 0.81, 0.85]
     records = [record(f"gmb-{seed}", seed, f1) for seed, f1 in enumerate(values)]
-    lines = summary(rows([*records, record("wide", 1, 0.5, units=200)])).splitlines()
+    lines = summary(rows([*records, record("wide", 1, 0.5, units=200),
+                          record("other", 1, 0.4, data="b2")])).splitlines()
     mean, spread = 100 * statistics.mean(values), 100 * statistics.stdev(values)
     assert f"| gmb | 3 | {mean:.2f} ± {spread:.2f} |" in lines[2]
-    assert lines[3].startswith("| wide | 1 | 50.00 |")
+    assert lines[3].startswith("| wide | 1 | 50.00 |") and lines[4].startswith("| other | 1 | 40.00 |")
 
 
 def test_a_record_keeps_no_path(tmp_path):

@@ -177,7 +177,7 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
         raise UserError(f'{path}: {error}; pip install "ner-mx[vectors]"') from None
     except (OSError, EOFError, ValueError) as error:
         raise CorpusError(path, number + 1, f"expected a readable text, found: {error}") from None
-    except Exception as error:  # lzma and zstandard have errors of their own
+    except Exception as error:  # lzma and zstd have errors of their own
         if type(error).__name__ not in ("LZMAError", "ZstdError"):
             raise
         raise CorpusError(path, number + 1, f"expected a packed text, found damage: {error}") from None

@@ -64,3 +64,57 @@ def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     axes.spines[["top", "right"]].set_visible(False)
     _save(figure, path)
     return True
+
+
+def score_boxes(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
+    """Plot a box over the scores of each name, with a dot for every run."""
+    figure = _figure(max(5.0, 1.0 + 0.7 * len(scores)), 5.5)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    places = list(range(len(scores)))
+    axes.boxplot([values for _, values in scores], positions=places, widths=0.6, showfliers=False)
+    for place, (_, values) in zip(places, scores):
+        axes.plot([place] * len(values), values, "o", color="tab:blue", markersize=4)
+    axes.set(ylabel="test entity F1, %")
+    axes.set_xticks(places, [name for name, _ in scores], rotation=40, ha="right", fontsize="small")
+    axes.grid(alpha=0.3, axis="y")
+    _save(figure, path)
+    return True
+
+
+Points = Sequence[Tuple[float, float]]
+
+
+def dev_curves(curves: Sequence[Tuple[str, Sequence[Points]]], path: Path) -> bool:
+    """Plot dev F1 by epoch, a colour for each name, a line for each run."""
+    figure = _figure(8, 4.5)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    for number, (name, lines) in enumerate(curves):
+        for place, line in enumerate(lines):
+            axes.plot([x for x, _ in line], [y for _, y in line], color=f"C{number % 10}", linewidth=1,
+                      label="_" * bool(place) + name)
+    top = max(y for _, lines in curves for line in lines for _, y in line)
+    axes.set(xlabel="epoch", ylabel="dev entity F1, %", ylim=(top - 20, top + 1))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    _save(figure, path)
+    return True
+
+
+def time_scatter(points: Sequence[Tuple[str, Points]], path: Path) -> bool:
+    """Plot test F1 against minutes of training, a colour for each name, a dot for each run."""
+    figure = _figure(8, 4.5)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    for number, (name, dots) in enumerate(points):
+        axes.plot([x for x, _ in dots], [y for _, y in dots], "o^sv"[number // 10 % 4],
+                  color=f"C{number % 10}", label=name)
+    axes.set(xlabel="minutes of training", ylabel="test entity F1, %")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    _save(figure, path)
+    return True

@@ -40,9 +40,9 @@ def write_report(folder: Path) -> Path:
     return folder / "report.md"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
-    """A Markdown table; the first column is text, the others are numbers."""
-    lines = [f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], text: int = 1) -> List[str]:
+    """A Markdown table; the first ``text`` columns are text, the others are numbers."""
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * text}{' ---: |' * (len(header) - text)}"]
     return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
 
 

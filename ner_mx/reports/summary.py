@@ -51,9 +51,9 @@ def summary(lines: Sequence[Row]) -> str:
     for row in lines:
         train = [record.metrics["train"] for record in row.records]
         cells.append([
-            row.name, len(row.records), *(_spread(row.scores(row.test, figure))
+            row.name, len(row.records), *(spread(row.scores(row.test, figure))
                                           for figure in ("f1", "precision", "recall")),
-            _spread(row.scores(row.dev)), _spread([one["seconds"] / 60 for one in train], 1),
+            spread(row.scores(row.dev)), spread([one["seconds"] / 60 for one in train], 1),
             f"{statistics.mean(one['tokens_per_second'] for one in train):,.0f}"])
     return "\n".join(table(COLUMNS, cells))
 
@@ -63,7 +63,8 @@ def plot(lines: Sequence[Row], path: Path) -> bool:
     return score_bars([(row.name, row.scores(row.test)) for row in lines], path)
 
 
-def _spread(values: List[float], digits: int = 2) -> str:
+def spread(values: List[float], digits: int = 2) -> str:
+    """Mean ± standard deviation of a sample; the value alone where there is but one."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 

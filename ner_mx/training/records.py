@@ -27,8 +27,9 @@ class Record(NamedTuple):
 
     @property
     def experiment(self) -> str:
-        """The run's configuration apart from its seed, name, device and threads, as a key."""
-        return json.dumps(_making(self.config), sort_keys=True)
+        """What made the run apart from its seed, name, device and threads, as a key: the
+        configuration and the hashes of the data."""
+        return json.dumps([_making(self.config), self.metrics["data"]], sort_keys=True)
 
     def differs(self, config: Config) -> str:
         """The first key in which a configuration would make another run than this; "" if none."""

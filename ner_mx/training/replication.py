@@ -168,6 +168,8 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
             if outcome.state == "done":
                 run = next(run for run in left if run.name == outcome.name)
                 write_record(read_record(run.folder), records)
+            elif outcome.state == "failed":
+                write_json(records / f"{outcome.name}.failed.json", {"reason": outcome.reason})
     return [outcomes[run.name] for run in runs]
 
 
@@ -192,7 +194,7 @@ def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
         if place == run.folder and not kept.is_file():
             write_record(record, records)
         return Outcome(run.name, "done")
-    failure = run.folder.with_name(f"{run.name}.failed.json")
+    failure = records / f"{run.name}.failed.json"
     if failure.is_file():
         return Outcome(run.name, "failed", read_json(failure)["reason"])
     return None
@@ -204,10 +206,7 @@ def run_one(run: Planned) -> Outcome:
     problem = _execute(run, "train", run.folder.with_name(f"{run.name}.log"), resume)
     if problem is None:
         return Outcome(run.name, "done")
-    state, reason = problem
-    if state == "failed":
-        write_json(run.folder.with_name(f"{run.name}.failed.json"), {"reason": reason})
-    return Outcome(run.name, state, reason)
+    return Outcome(run.name, *problem)
 
 
 def _execute(run: Planned, verb: str, log_file: Path,

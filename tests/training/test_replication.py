@@ -52,7 +52,7 @@ def test_a_plan_is_worked_off_once(write_plan, tmp_path):
                                 ("cased-1", "done")]
     assert "lower training.optimizer.learning_rate" in outcomes[2].reason
     assert {path.name for path in (tmp_path / "records").iterdir()} == {
-        "sample-1.json", "sample-2.json", "cased-1.json"}
+        "sample-1.json", "sample-2.json", "cased-1.json", "wild-1.failed.json"}
     # Two ways to make features are two processed corpora.
     assert len(list((tmp_path / "processed").iterdir())) == 2
     record = json.loads((tmp_path / "records/sample-1.json").read_text())

@@ -1,0 +1,239 @@
+"""Records of many runs to the replication report: the paper's tables beside ours, every run counted."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from itertools import combinations
+from pathlib import Path
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
+
+from ner_mx.config import ConfigError, read_experiment
+from ner_mx.errors import RunError
+from ner_mx.files import write_text
+from ner_mx.reports import plots
+from ner_mx.reports.paper import CHOICES, CORPORA, FAILED_BELOW, ROWS, PaperRow
+from ner_mx.reports.run_report import table
+from ner_mx.reports.summary import spread
+from ner_mx.training.records import Record, read_record
+
+_SEED = re.compile(r"-(\d+)$")
+
+
+class Row(NamedTuple):
+    """The runs of one name, seeds apart.
+
+    records : of finished runs.  diverged : runs whose loss left every bound; they have no figures.
+    """
+
+    name: str
+    records: List[Record]
+    diverged: int
+
+    def scores(self, figure: str = "f1", records: Optional[Iterable[Record]] = None) -> List[float]:
+        """A test figure of each finished run, in per cent."""
+        return [100 * record.metrics["test"]["entity"]["micro"][figure]
+                for record in (self.records if records is None else records)]
+
+    @property
+    def successful(self) -> List[Record]:
+        """The runs that the paper would have counted."""
+        return [record for record in self.records if not failed(self.name, record)]
+
+    @property
+    def failures(self) -> int:
+        """Diverged runs and those that the paper's rule leaves out."""
+        return self.diverged + len(self.records) - len(self.successful)
+
+
+def failed(name: str, record: Record) -> bool:
+    """Whether the paper would leave the run out: too low an F1 on what it was trained on."""
+    train = record.metrics["train"]
+    fitted = train.get("fitted_f1")
+    if fitted is None and train.get("use_dev"):
+        fitted = record.metrics["dev"]["entity"]["micro"]["f1"]
+    return fitted is not None and fitted < FAILED_BELOW.get(name.partition("-")[0], 0.0)
+
+
+def read_rows(folder: Path) -> Dict[str, Row]:
+    """The rows among the records of a folder, by name.
+
+    Raises
+    ------
+    RunError : the folder has none, or one is damaged.
+    """
+    groups: Dict[str, List[Record]] = {}
+    diverged: Dict[str, int] = {}
+    for path in sorted(folder.glob("*.json")):
+        if path.name.endswith(".failed.json"):
+            name = _SEED.sub("", path.name[:-len(".failed.json")])
+            diverged[name] = diverged.get(name, 0) + 1
+        else:
+            record = read_record(path)
+            groups.setdefault(_SEED.sub("", record.name), []).append(record)
+    if not groups and not diverged:
+        raise RunError(f"{folder}: expected records of runs, found none; see ner-mx replicate")
+    return {name: Row(name, groups.get(name, []), diverged.get(name, 0))
+            for name in sorted({*groups, *diverged})}
+
+
+def write_replication(records: Path, output: Path) -> Dict[str, Row]:
+    """Write the report as Markdown, beside it as HTML, its plots in a folder of its name.
+
+    Raises
+    ------
+    RunError : no records, or a damaged one.
+    """
+    rows = read_rows(records)
+    pictures = _plots(rows, output)
+    text = report(rows, pictures)
+    write_text(output, text)
+    write_text(output.with_suffix(".html"), _html(text))
+    return rows
+
+
+def report(rows: Dict[str, Row], pictures: Sequence[str] = ()) -> str:
+    """The whole report, Markdown."""
+    lines = ["# Replication of Chiu & Nichols 2016", "",
+             "Entity-level F1 on the test set, in per cent, by conlleval's rules. Ours: mean ± standard "
+             "deviation (n - 1) over n seeds, every finished run counted. The paper's are means of ten "
+             "successful runs. A run has *failed* if its loss diverged or, by the paper's rule (section "
+             "3.4), its final F1 on the last 5,000 sentences learnt is below 95 (CoNLL-2003) or 80 "
+             "(OntoNotes); *successful* is the mean without those.", ""]
+    for name in dict.fromkeys(row.table for row in ROWS):
+        lines += _beside(name, [row for row in ROWS if row.table == name], rows)
+    lines += _others(rows)
+    lines += _tests(rows)
+    lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
+    lines += _not_run(rows)
+    lines += ["## Where the paper is silent", ""]
+    lines += table(("what", "our choice", "why"), CHOICES, text=3)
+    lines += ["## Commands", "",
+              "`ner-mx replicate PLAN` makes the runs, `ner-mx report` this page; a plan holds experiments "
+              "by name (`ner-mx experiments`), seeds and paths. The records of the runs, with their "
+              "configurations, lie in [runs/](runs/).", ""]
+    return "\n".join(lines)
+
+
+def _beside(name: str, paper: List[PaperRow], rows: Dict[str, Row]) -> List[str]:
+    """One table of the paper with our figures."""
+    if not any(row.experiment in rows for row in paper):
+        return []
+    cells = []
+    for row in paper:
+        theirs = f"{row.f1:.2f}" + (f" ± {row.sd:.2f}" if row.sd else "")
+        ours = rows.get(row.experiment)
+        if ours is None or not ours.records:
+            cells.append([row.label, theirs, "not run", "", ours.failures if ours else "", "", "", ""])
+            continue
+        mean = statistics.mean(ours.scores())
+        successful = ours.scores(records=ours.successful)
+        cells.append([row.label, theirs, spread(ours.scores()), len(ours.records), ours.failures,
+                      f"{statistics.mean(successful):.2f}" if successful else "none", f"{mean - row.f1:+.2f}",
+                      " / ".join(f"{statistics.mean(ours.scores(figure)):.2f}"
+                                 for figure in ("precision", "recall"))])
+    return [f"## {name}", "", *table(("", "paper", "ours", "n", "failed", "successful", "difference",
+                                      "our P / R"), cells)]
+
+
+def _others(rows: Dict[str, Row]) -> List[str]:
+    """Rows of ours that the paper has not."""
+    known = {row.experiment for row in ROWS}
+    others = [row for row in rows.values() if row.name not in known and row.records
+              and row.name.partition("-")[0] in CORPORA]
+    if not others:
+        return []
+    cells = []
+    for row in others:
+        trained = [record.metrics["train"] for record in row.records]
+        dev = [100 * record.metrics["dev"]["entity"]["micro"]["f1"] for record in row.records]
+        learnt = any(train.get("use_dev") for train in trained)
+        cells.append([f"`{row.name}`", "train + dev" if learnt else "train", spread(row.scores()),
+                      len(row.records), row.failures, "" if learnt else spread(dev),
+                      f"{statistics.mean(train['seconds'] for train in trained) / 60:.0f}"])
+    return ["## Rows of ours", "",
+            *table(("", "trained on", "F1", "n", "failed", "dev F1", "minutes"), cells)]
+
+
+def _tests(rows: Dict[str, Row]) -> List[str]:
+    """Whether chance explains the difference of two rows."""
+    from scipy import stats
+
+    cells = []
+    for one, two in combinations([row for row in rows.values()
+                                  if len(row.records) > 2 and row.name.partition("-")[0] in CORPORA], 2):
+        if one.name.partition("-")[0] != two.name.partition("-")[0]:
+            continue
+        first, second = one.scores(), two.scores()
+        welch = stats.ttest_ind(first, second, equal_var=False).pvalue
+        ranks = stats.mannwhitneyu(first, second, method="exact" if len({*first, *second}) == len(
+            first + second) else "asymptotic").pvalue
+        difference = statistics.mean(first) - statistics.mean(second)
+        cells.append([f"`{one.name}` against `{two.name}`", f"{difference:+.2f}", f"{welch:.4f}",
+                      f"{ranks:.4f}"])
+    if not cells:
+        return []
+    return ["## Is the difference chance?", "",
+            "Two-sided p of Welch's t test and of the Wilcoxon rank-sum test (exact) on the test F1 of the "
+            "seeds. With three seeds a row the rank-sum test cannot go below 0.1, with five below 0.008.", "",
+            *table(("rows", "difference", "Welch", "rank-sum"), cells)]
+
+
+def _not_run(rows: Dict[str, Row]) -> List[str]:
+    """The rows of the paper without a run of ours, by what they wait for."""
+    waiting: Dict[str, List[str]] = {}
+    for name in dict.fromkeys(row.experiment for row in ROWS if row.experiment not in rows):
+        waiting.setdefault(_needs(name), []).append(f"`{name}`")
+    if not waiting:
+        return []
+    return ["## Not run", "", *(f"- {reason}: {', '.join(names)}" for reason, names in waiting.items()), ""]
+
+
+def _needs(experiment: str) -> str:
+    """What a row asks for beside the corpus."""
+    try:
+        settings = read_experiment(experiment)
+    except ConfigError:
+        return "no experiment of the name"
+    features = settings.get("features", {})
+    wanted = ["OntoNotes 5"] if experiment.startswith("ontonotes") else []
+    vectors = features.get("vectors", {}).get("path")
+    if vectors:
+        wanted.append("SENNA's vectors" if vectors == "senna" else vectors)
+    wanted += ["the DBpedia lexicon"] * ("dbpedia" in features.get("lexicons", {}))
+    return f"wants {' and '.join(wanted)}, not to be had where these runs were made" if wanted else "not yet"
+
+
+def _plots(rows: Dict[str, Row], output: Path) -> List[str]:
+    """Box plots, dev curves and F1 against time; their paths below the report's folder."""
+    chosen = [row for row in rows.values() if row.records and row.name.partition("-")[0] in CORPORA]
+    folder = output.with_suffix("")
+    made = []
+    if chosen and plots.score_boxes([(row.name, row.scores()) for row in chosen], folder / "seeds.png"):
+        made.append(f"{folder.name}/seeds.png")
+    curves = [(row.name, [[(point[0], 100 * point[2]) for point in record.history]
+                          for record in row.records if record.history
+                          and not record.metrics["train"].get("use_dev")]) for row in chosen]
+    curves = [(name, lines) for name, lines in curves if lines]
+    if curves and plots.dev_curves(curves, folder / "dev-curves.png"):
+        made.append(f"{folder.name}/dev-curves.png")
+    times = [(row.name, [(record.metrics["train"]["seconds"] / 60, score)
+                         for record, score in zip(row.records, row.scores())]) for row in chosen]
+    if times and plots.time_scatter(times, folder / "f1-and-time.png"):
+        made.append(f"{folder.name}/f1-and-time.png")
+    return made
+
+
+def _html(text: str) -> str:
+    """The report as a page that needs nothing beside it but its plots."""
+    try:
+        from markdown import markdown
+    except ImportError:
+        raise RunError('the HTML report needs markdown: pip install "ner-mx[report]"') from None
+    style = ("body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
+             "table{border-collapse:collapse;margin:1rem 0}"
+             "td,th{border-bottom:1px solid #ccc;padding:.2rem .6rem}"
+             "img{max-width:100%}code{background:#f2f2f2}")
+    body = markdown(text, extensions=["tables"])
+    return (f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Replication</title>'
+            f"<style>{style}</style>\n{body}\n</html>\n")
