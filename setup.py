@@ -22,7 +22,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["ner_mx", "ner_mx.*"]),
-    package_data={"ner_mx": ["experiments/*.yaml", "experiments/*/*.yaml"]},
+    package_data={"ner_mx": ["experiments/*.yaml", "experiments/*/*.yaml", "spaces/*.yaml"]},
     install_requires=["numpy>=1.22", "pandas>=1.5,<3", "scikit-learn>=1.1", "pyyaml>=6", "pydantic>=2.5,<3",
                       "typer>=0.12", "tqdm>=4.60"],
     extras_require={

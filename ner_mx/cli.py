@@ -47,6 +47,8 @@ LabelsDump = Annotated[Path, typer.Argument(help="DBpedia's dump of labels.")]
 LexiconFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the lists to.")]
 OntologyDump = Annotated[Optional[Path], typer.Option(
     help="DBpedia's ontology, for the descendants of types; not needed with transitive types.")]
+SpaceName = Annotated[str, typer.Argument(help="A space that comes with the package, or a YAML file.")]
+Trials = Annotated[Optional[int], typer.Option(min=1, help="How many trials, if not the space's number.")]
 RecordsFolder = Annotated[Path, typer.Option(help="The folder of the runs in small form.")]
 ReportFile = Annotated[Path, typer.Option("--output", "-o", help="The report to write, Markdown.")]
 PlanFile = Annotated[Path, typer.Argument(help="The plan, YAML; see README.")]
@@ -199,6 +201,19 @@ def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: str = "local"
     if any(outcome.state == "broken off" for outcome in outcomes):
         typer.echo("some runs were broken off; the same command goes on with them", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def search(space: SpaceName, settings: Settings = None, workers: RunsAtATime = None,
+           trials: Trials = None) -> None:
+    """Search for settings by trials that dev judges; a search that was broken off goes on."""
+    from ner_mx.config import parse_settings
+    from ner_mx.reports.search_report import summary, write_search_report
+    from ner_mx.training.search import search as run
+
+    found = run(space, parse_settings(settings or ()), workers, trials)
+    typer.echo(summary(found))
+    typer.echo(f"\nwritten to {write_search_report(found, found.folder)} and {found.folder / 'best.yaml'}")
 
 
 @app.command()

@@ -375,6 +375,22 @@ def _setting(argument: str) -> Dict[str, Any]:
     return result
 
 
+def parse_settings(arguments: Iterable[str]) -> Dict[str, Any]:
+    """``section.key=value`` arguments as values by dotted key.
+
+    Raises
+    ------
+    ConfigError : one is no key and value.
+    """
+    result = {}
+    for argument in arguments:
+        key, value = argument.partition("=")[0].strip(), _setting(argument)
+        for part in key.split("."):
+            value = value[part]
+        result[key] = value
+    return result
+
+
 def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[str] = None,
                 settings: Iterable[str] = ()) -> Config:
     """Build the configuration of a command.

@@ -118,3 +118,48 @@ def time_scatter(points: Sequence[Tuple[str, Points]], path: Path) -> bool:
     axes.legend(fontsize="small")
     _save(figure, path)
     return True
+
+
+def search_history(trials: Sequence[Tuple[int, float, str]], path: Path) -> bool:
+    """Plot the score of each trial by its number and end, and the best so far."""
+    figure = _figure(8, 3.6)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    for state, sign in (("complete", "o"), ("pruned", "x"), ("failed", "v")):
+        chosen = [(number, score) for number, score, end in trials if end == state]
+        if chosen:
+            axes.plot(*zip(*chosen), sign, markersize=5, label=state)
+    best, steps = 0.0, []
+    for number, score, state in trials:
+        best = max(best, score if state == "complete" else 0.0)
+        steps.append((number, best))
+    axes.step(*zip(*steps), where="post", color="grey", linewidth=1, label="best so far")
+    top = max(score for _, score, _ in trials)
+    axes.set(xlabel="trial", ylabel="dev entity F1, %", ylim=(max(0.0, top - 30), top + 2))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    _save(figure, path)
+    return True
+
+
+def search_slices(points: Dict[str, Points], path: Path) -> bool:
+    """Plot the score against each setting, a panel for each."""
+    points = {key: values for key, values in points.items() if values}
+    if not points:
+        return False
+    columns = min(3, len(points))
+    rows = -(-len(points) // columns)
+    figure = _figure(3.2 * columns, 2.6 * rows)
+    if figure is None:
+        return False
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (key, values) in zip(panels, points.items()):
+        axes.plot([str(x) if isinstance(x, (str, bool)) else x for x, _ in values],
+                  [y for _, y in values], "o", markersize=4)
+        axes.set_title(key, fontsize="small")
+        axes.grid(alpha=0.3)
+    for axes in panels[len(points):]:
+        axes.set_visible(False)
+    _save(figure, path)
+    return True

@@ -102,7 +102,7 @@ def read_plan(path: Path) -> Tuple[Plan, List[Planned]]:
                               f"{len(group.experiments)}; give each a group of its own")
         for experiment in group.experiments:
             for seed in group.seeds:
-                runs.append(_planned(path, plan, group, experiment, seed))
+                runs.append(planned(path, plan, group, experiment, seed))
     names = [run.name for run in runs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -111,7 +111,13 @@ def read_plan(path: Path) -> Tuple[Plan, List[Planned]]:
     return plan, runs
 
 
-def _planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) -> Planned:
+def planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) -> Planned:
+    """One run of a plan, resolved; ``path`` stands in the error.
+
+    Raises
+    ------
+    ConfigError : an unknown experiment or setting.
+    """
     chosen = {**plan.set, **group.set, "run.directory": plan.directory, "run.seed": seed,
               "run.name": f"{group.name or experiment}-{seed}", "run.threads": 1}
     try:
@@ -152,12 +158,7 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     outcomes = {run.name: outcome for run in runs for outcome in [known_outcome(run, records)] if outcome}
     left = [run for run in runs if run.name not in outcomes]
     log.info("%d runs: %d known, %d to do", len(runs), len(outcomes), len(left))
-    # Processing one corpus in two processes at once would be waste; a run alone needs seconds for it.
-    for run in {folder_of(run.config): run for run in left}.values():
-        problem = _execute(run, "preprocess", run.folder.with_name(f"{run.name}.log")) \
-            if not (folder_of(run.config) / "meta.json").is_file() else None
-        if problem:
-            raise UserError(f"{run.experiment}: {problem[1]}")
+    process_corpora(left)
     with logging_redirect_tqdm(), \
             tqdm(total=len(left), unit="run", disable=None, leave=False) as bar:
         for outcome in ENGINES[engine](left, workers or os.cpu_count() or 1, address):
@@ -171,6 +172,20 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
             elif outcome.state == "failed":
                 write_json(records / f"{outcome.name}.failed.json", {"reason": outcome.reason})
     return [outcomes[run.name] for run in runs]
+
+
+def process_corpora(runs: Sequence[Planned]) -> None:
+    """Make the processed corpora that are not there; one at a time, since runs share them.
+
+    Raises
+    ------
+    UserError : a corpus, a lexicon or a file of vectors is not as expected.
+    """
+    for run in {folder_of(run.config): run for run in runs}.values():
+        if not (folder_of(run.config) / "meta.json").is_file():
+            problem = _execute(run, "preprocess", run.folder.with_name(f"{run.name}.log"))
+            if problem:
+                raise UserError(f"{run.experiment}: {problem[1]}")
 
 
 def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:

@@ -1,0 +1,96 @@
+"""A search: pruned, failed, gone on with, and never told of the test set."""
+
+import json
+
+import pytest
+import yaml
+
+from ner_mx.config import load_config, parse_settings
+from ner_mx.errors import ConfigError
+from ner_mx.reports.search_report import summary, write_search_report
+from ner_mx.training.search import SPACES, read_space, search
+
+pytest.importorskip("optuna")
+
+
+@pytest.fixture
+def write_space(tmp_path, root, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.chdir(tmp_path)
+
+    def write(**changes):
+        path = tmp_path / "small.yaml"
+        path.write_text(yaml.safe_dump({
+            "experiment": "sample", "directory": str(tmp_path / "search"), "trials": 3, "random": 2,
+            "again": 1, "seeds": [1], "set": {"training.epochs": 1}, "again_set": {"training.epochs": 2},
+            "space": {"network.lstm_units": {"low": 4, "high": 12, "whole": True},
+                      "training.optimizer.learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+                      "loss.name": {"among": ["cross-entropy", "sentence"]}}, **changes}))
+        return str(path)
+    return write
+
+
+@pytest.fixture
+def settings(root, tmp_path):
+    return {"corpus.path": str(root / "data/sample"), "corpus.processed": str(tmp_path / "processed"),
+            "features.pos.use": False, "network.word_dimension": 8, "network.character_filters": 4,
+            "training.batch_size": 64}
+
+
+def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_path):
+    first = search(write_space(again=0), settings, workers=2, trials=2)
+    assert [one.state for one in first.trials] == ["complete"] * 2 and not first.again
+    found = search(write_space(), settings, workers=1)
+    assert len(found.trials) == 3 and found.trials[:2] == first.trials
+    assert all(4 <= one.settings["network.lstm_units"] <= 12 and one.epochs <= 1 for one in found.trials)
+    best = max((one for one in found.trials if one.state == "complete"), key=lambda one: one.score)
+    assert [number for number, _ in found.again] == [best.number] and found.best == best.settings
+    config = load_config(None, str(found.folder / "best.yaml"))
+    assert config.network.lstm_units == best.settings["network.lstm_units"]
+    text = write_search_report(found, found.folder).read_text()
+    assert "| trial |" in text and "3 trials: 3 complete" in text and "1 seeds" in summary(found)
+    assert (found.folder / "history.png").is_file() and (found.folder / "slices.png").is_file()
+    # What a trial leaves is its row in the table and its log.
+    assert not [path for path in (found.folder / "trials").iterdir() if path.is_dir()]
+
+
+def test_a_diverging_trial_is_counted(write_space, settings):
+    path = write_space(trials=2, again=0, space={
+        "training.optimizer.clip": {"among": [1e9, 2e9]}, "network.lstm_units": {"low": 4, "high": 8}})
+    with pytest.raises(ConfigError, match="network.lstm_units"):
+        read_space(path, settings)
+    path = write_space(trials=1, again=0, space={
+        "training.optimizer.clip": {"among": [1e9, 2e9]}})
+    wild = {**settings, "training.optimizer.name": "sgd", "training.optimizer.learning_rate": 1e6}
+    with pytest.raises(Exception, match="expected a trial that comes to its end, found none in 1"):
+        search(path, wild, workers=1)
+
+
+@pytest.mark.parametrize("changes, problem", [
+    ({"space": {"corpus.path": {"among": ["a", "b"]}}}, "every trial reads one processed corpus"),
+    ({"space": {"network.lstm_unit": {"low": 1, "high": 2}}}, "unknown key; did you mean lstm_units?"),
+    ({"space": {"network.lstm_units": {"low": 3, "high": 2}}}, "low must be below high"),
+    ({"trial": 3}, "small.yaml: trial: Extra inputs"),
+    ({"experiment": "sampel"}, "did you mean sample?"),
+])
+def test_a_bad_space_is_one_line(write_space, settings, changes, problem):
+    with pytest.raises(ConfigError) as error:
+        search(write_space(**changes), settings)
+    assert problem in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_unknown_space_names_the_known(settings):
+    with pytest.raises(ConfigError, match="expected one of conll2003 or a YAML file"):
+        search("conll2004", settings)
+
+
+def test_the_papers_ranges_are_the_default():
+    space = read_space("conll2003", {})
+    assert {path.stem for path in SPACES.glob("*.yaml")} == {"conll2003"}
+    ranges = {key.split(".")[-1]: (value.low, value.high) for key, value in space.space.items()}
+    assert ranges == {"character_width": (3, 7), "character_filters": (15, 84), "lstm_units": (100, 500),
+                      "lstm_layers": (1, 4), "learning_rate": (0.001, 0.0158), "output": (0.25, 0.75)}
+
+
+def test_settings_by_dotted_key():
+    assert parse_settings(["a.b=1", "c=x"]) == {"a.b": 1, "c": "x"} and json.dumps(parse_settings([])) == "{}"
