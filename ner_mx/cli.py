@@ -134,12 +134,12 @@ def predict(run: RunFolder, text: Text = None, device: Device = None) -> None:
 
     _set_threads(read_run_config(run))
     from ner_mx.runtime.text import find_entities
-    from ner_mx.training.predictor import Predictor
+    from ner_mx.training.predictor import load_recogniser
 
-    predictor = Predictor.load(run, device)
+    recogniser = load_recogniser(run, device)
     texts = [text] if text is not None else _lines(sys.stdin.buffer)
     for one in texts:
-        entities = find_entities(one, predictor.tag_batch)
+        entities = find_entities(one, recogniser.tag_batch)
         typer.echo(json.dumps({"text": one, "entities": [entity._asdict() for entity in entities]},
                               ensure_ascii=False))
 

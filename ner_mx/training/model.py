@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
 from ner_mx.compat import mx
 from ner_mx.config import Config
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.decoding.recogniser import decoded
 from ner_mx.errors import RunError
-from ner_mx.features.batching import Batch, collate, plan
+from ner_mx.features.batching import Batch
 from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.files import replacing
 from ner_mx.networks.losses import build_loss
@@ -63,6 +64,7 @@ class Model:
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) the scores of a batch, outside training."""
+        interrupts.check()
         return self.network(*network_inputs(batch, self.network.inputs, self.device)).asnumpy()
 
     def decoder(self) -> Decoder:
@@ -73,21 +75,9 @@ class Model:
                        self.loss.start.data().asnumpy() if learnt else None,
                        self.constrained)
 
-    def run(self, encoded: Encoded) -> Iterator[Tuple[Batch, np.ndarray]]:
-        """Batches of a part, by length, with their emissions."""
-        for sentence in plan(encoded.lengths, self.config.training.evaluation_batch, "sorted"):
-            interrupts.check()
-            batch = collate(encoded, sentence, self.width)
-            yield batch, self.emissions(batch)
-
     def predict(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded rows of each sentence, in the part's order."""
-        decoder = self.decoder()
-        result: List[np.ndarray] = [np.empty(0, np.int32)] * len(encoded)
-        for batch, emissions in self.run(encoded):
-            for number, rows in zip(batch.sentence, decoder.rows(emissions, batch.length)):
-                result[number] = rows
-        return result
+        return decoded(self, encoded, self.width, self.config.training.evaluation_batch)
 
     def save(self, path: Path) -> None:
         """Write the parameters in MXNet's format, whole or not at all.

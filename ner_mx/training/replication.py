@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 _processes: Set[subprocess.Popen] = set()
 
 
-
 class Group(Section):
     """Experiments that are run with the same seeds and settings."""
 

@@ -1,7 +1,6 @@
 """Plans of many runs: worked off once, gone on with, counted where training fails."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -97,7 +96,7 @@ def test_a_killed_run_goes_on(write_plan, tmp_path):
     assert "going on after epoch" in (tmp_path / "runs/sample-1.log").read_text()
 
 
-def test_a_worker_that_dies_costs_its_run_not_the_plan(write_plan, tmp_path, monkeypatch):
+def test_a_worker_that_dies_costs_its_run_not_the_plan(write_plan, monkeypatch):
     plan = write_plan({"experiments": ["sample"], "seeds": [1, 2]})
     from ner_mx.training import replication
 
@@ -108,13 +107,11 @@ def test_a_worker_that_dies_costs_its_run_not_the_plan(write_plan, tmp_path, mon
             return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
         return arguments(run, verb)
 
-    monkeypatch.setattr(replication.Planned, "arguments", deadly)
-    outcomes = replicate(plan, workers=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(replication.Planned, "arguments", deadly)
+        outcomes = replicate(plan, workers=1)
     assert states(outcomes) == [("sample-1", "broken off"), ("sample-2", "done")]
     assert "exit code -9" in outcomes[0].reason
-    monkeypatch.undo()
-    os.environ["PYTHONPATH"] = str(replication.__file__).split("/ner_mx/")[0]
-    os.chdir(tmp_path)
     assert states(replicate(plan)) == [("sample-1", "done"), ("sample-2", "done")]
 
 

@@ -1,0 +1,112 @@
+"""Tokenised sentences to entities, whatever engine computes the scores."""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+
+from ner_mx.config import Config
+from ner_mx.corpora.digits import joined_spans, split_at_digits
+from ner_mx.corpora.sentence import Sentence
+from ner_mx.corpora.spans import Span
+from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.features.batching import Batch, collate, plan
+from ner_mx.features.encoder import Encoded, Encoder
+
+# A sentence of more tokens is read in windows of so many, each overlapping the next by so many.
+LONGEST, OVERLAP = 512, 64
+
+
+class Network(Protocol):
+    """What computes emissions: MXNet's network, or onnxruntime's."""
+
+    def emissions(self, batch: Batch) -> np.ndarray:
+        """(T, N, K) the scores of a batch."""
+
+    def decoder(self) -> Decoder:
+        """What turns them into tags."""
+
+
+def scored(network: Network, encoded: Encoded, width: int,
+           size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
+    """Batches of at most ``size`` sentences of like length, with their emissions."""
+    for sentences in plan(encoded.lengths, size, "sorted"):
+        batch = collate(encoded, sentences, width)
+        yield batch, network.emissions(batch)
+
+
+def decoded(network: Network, encoded: Encoded, width: int, size: int) -> List[np.ndarray]:
+    """The decoded rows of each sentence, in the part's order."""
+    decoder = network.decoder()
+    result: List[np.ndarray] = [np.empty(0, np.int32)] * len(encoded)
+    for batch, emissions in scored(network, encoded, width, size):
+        for number, rows in zip(batch.sentence, decoder.rows(emissions, batch.length)):
+            result[number] = rows
+    return result
+
+
+class Recogniser:
+    """A network with the tables it reads, and the POS tagger beside it where it reads POS."""
+
+    def __init__(self, config: Config, encoder: Encoder, network: Network,
+                 pos_network: Optional[Network] = None):
+        self.config, self.encoder = config, encoder
+        self.network, self.pos_network = network, pos_network
+        self._width = config.network.character_width
+        self._size = config.training.evaluation_batch
+
+    def with_predicted_pos(self, encoded: Encoded) -> Encoded:
+        """The same sentences with the tagger's parts of speech, where the network reads any."""
+        if self.pos_network is None:
+            return encoded
+        rows = decoded(self.pos_network, encoded, self._width, self._size)
+        return encoded.replaced(pos=np.concatenate(rows).astype(np.int32))
+
+    def rows(self, encoded: Encoded) -> List[np.ndarray]:
+        """The decoded tags of each sentence, as rows of the encoder's tags."""
+        return decoded(self.network, encoded, self._width, self._size)
+
+    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        """The entities of tokenised sentences, none of them empty, with their probabilities.
+
+        A sentence of more than ``LONGEST`` tokens is read in windows that
+        overlap.  In an overlap, entities that begin in its first half are the
+        first window's, the others the second's: each is found with at least
+        half the overlap around it.
+        """
+        pieces = [(number, start, tokens[start:start + LONGEST]) for number, tokens in enumerate(sentences)
+                  for start in _starts(len(tokens))]
+        found = self._tag([tokens for _, _, tokens in pieces])
+        result: List[List[ScoredSpan]] = [[] for _ in sentences]
+        for (number, start, tokens), spans in zip(pieces, found):
+            first = start + OVERLAP // 2 if start else 0
+            last = start + len(tokens) - OVERLAP // 2
+            is_end = start + len(tokens) == len(sentences[number])
+            for (begin, end, label), probability in spans:
+                place = Span(start + begin, start + end, label)
+                free = not result[number] or result[number][-1].span.end <= place.start
+                if free and place.start >= first and (is_end or place.start < last):
+                    result[number].append(ScoredSpan(place, probability))
+        return result
+
+    def _tag(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        split = self.config.corpus.split_digits
+        read = [Sentence(tuple(tokens), None, None, "", 0, 0) for tokens in sentences]
+        encoded = self.with_predicted_pos(self.encoder.encode(
+            [split_at_digits(sentence) for sentence in read] if split else read))
+        decoder = self.network.decoder()
+        result: List[List[ScoredSpan]] = [[] for _ in sentences]
+        for batch, emissions in scored(self.network, encoded, self._width, self._size):
+            for number, spans in zip(batch.sentence, decoder.spans(emissions, batch.length)):
+                if split:
+                    places = joined_spans([span for span, _ in spans], sentences[number])
+                    spans = [ScoredSpan(place, one.probability) for place, one in zip(places, spans)]
+                result[number] = spans
+        return result
+
+
+def _starts(length: int) -> List[int]:
+    """Where the windows over a sentence begin."""
+    stride = LONGEST - OVERLAP
+    return list(range(0, max(1, length - OVERLAP), stride)) if length > LONGEST else [0]
