@@ -75,5 +75,5 @@ $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
-	$(PIP) -e '.[cpu,report,vectors,search,ray,test]'
+	$(PIP) -e '.[cpu,report,export,vectors,search,ray,test]'
 	touch $@ $(VENV)/.demo

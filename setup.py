@@ -32,6 +32,8 @@ setup(
                 "nvidia-cusolver-cu11", "nvidia-cusparse-cu11", "nvidia-curand-cu11",
                 "nvidia-cuda-nvrtc-cu11", "nvidia-nvtx-cu11", "nvidia-nccl-cu11",
                 "nvidia-cudnn-cu11>=8,<9"],
+        "runtime": ["onnxruntime>=1.17"],
+        "export": ["onnxruntime>=1.17", "onnx>=1.16"],
         "report": ["matplotlib>=3.6", "markdown>=3.5"],
         "vectors": ["gensim>=4.3.3", "smart_open[zst]>=7"],
         "search": ["optuna>=4"],

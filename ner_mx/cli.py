@@ -8,8 +8,9 @@ import logging
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, List, NoReturn, Optional, Sequence
+from typing import Any, Callable, List, NoReturn, Optional, Sequence
 
 import typer
 from typing_extensions import Annotated
@@ -39,6 +40,11 @@ CorpusFile = Annotated[Optional[Path], typer.Argument(
 Predictions = Annotated[Path, typer.Argument(help="Columns; the last two are gold and predicted tag.")]
 Text = Annotated[Optional[str], typer.Argument(
     help="Raw text; each line of stdin is a text if not given.")]
+Model = Annotated[Path, typer.Argument(help="A bundle, or the folder of a run.")]
+TextFile = Annotated[Optional[Path], typer.Option(help="UTF-8; each line is a text.")]
+OutputForm = Annotated[str, typer.Option("--format", help="jsonl, conll or highlighted.")]
+BundleFolder = Annotated[Path, typer.Argument(help="The folder of the bundle to write.")]
+OverwriteBundle = Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 Runs = Annotated[List[Path], typer.Argument(help="Run folders, or records of runs.")]
 Save = Annotated[Optional[Path], typer.Option(help="Keep each run in small form in this folder.")]
@@ -128,20 +134,47 @@ def score(file: Predictions, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def predict(run: RunFolder, text: Text = None, device: Device = None) -> None:
+def predict(model: Model, text: Text = None, file: TextFile = None, form: OutputForm = "jsonl",
+            device: Device = None) -> None:
     """Find the entities of raw text; prints a JSON object a text."""
-    from ner_mx.training.run import read_run_config
-
-    _set_threads(read_run_config(run))
+    from ner_mx.runtime.bundle import is_bundle
+    from ner_mx.runtime.lines import line_groups
+    from ner_mx.runtime.output import FORMATS
+    from ner_mx.runtime.tagger import Tagger
     from ner_mx.runtime.text import find_entities
-    from ner_mx.training.predictor import load_recogniser
 
-    recogniser = load_recogniser(run, device)
-    texts = [text] if text is not None else _lines(sys.stdin.buffer)
-    for one in texts:
-        entities = find_entities(one, recogniser.tag_batch)
-        typer.echo(json.dumps({"text": one, "entities": [entity._asdict() for entity in entities]},
-                              ensure_ascii=False))
+    if form not in FORMATS:
+        raise UserError(f"--format: expected one of {', '.join(FORMATS)}, found {form!r}")
+    if is_bundle(model):
+        if device not in (None, "auto", "cpu"):
+            raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
+        tag_batch = Tagger.load(model).tag_batch
+    else:
+        from ner_mx.training.run import read_run_config
+
+        _set_threads(read_run_config(model))
+        from ner_mx.training.predictor import load_recogniser
+
+        tag_batch = load_recogniser(model, device).tag_batch
+    with open(file, "rb") if file else nullcontext(sys.stdin.buffer) as stream:
+        for group in ([text],) if text is not None else line_groups(stream, str(file or "stdin")):
+            for one, entities in zip(group, find_entities(group, tag_batch)):
+                sys.stdout.write(FORMATS[form](one, entities))
+            sys.stdout.flush()
+
+
+@app.command()
+def export(run: RunFolder, folder: BundleFolder, precision: str = "float32",
+           overwrite: OverwriteBundle = False) -> None:
+    """Write a run's network as a bundle that needs no MXNet; checks that both compute the same."""
+    from ner_mx.runtime.export import export as run_export
+
+    done = run_export(run, folder, precision, overwrite)
+    typer.echo(f"{done.sentences:,} sentences: scores of MXNet and onnxruntime differ by at most "
+               f"{done.difference:.1e}")
+    for part, scores in done.f1.items():
+        typer.echo(f"{part:<5}entity F1  " + "  ".join(f"{name} {f1:.4f}" for name, f1 in scores.items()))
+    typer.echo(f"{done.bytes / 1e6:.1f} MB\n\nwritten to {folder}")
 
 
 @app.command()
@@ -241,15 +274,6 @@ def build(types: TypesDump, labels: LabelsDump, output: LexiconFolder, ontology:
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a stream of UTF-8."""
-    for number, line in enumerate(stream, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UserError(f"stdin:{number}: expected UTF-8, found byte {line[error.start]:#04x}") from None
 
 
 def _print_evaluation(evaluation: Any, as_json: bool, name: str = "") -> None:

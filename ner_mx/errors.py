@@ -40,6 +40,10 @@ class RunError(UserError):
     """A run or processed folder that is missing, damaged, taken or of another make."""
 
 
+class BundleError(UserError):
+    """A bundle that is incomplete, damaged, tampered with, or younger than this software."""
+
+
 class DeviceError(UserError):
     """MXNet or a GPU that is not there, or that this build cannot drive."""
 

@@ -8,7 +8,14 @@ import numpy as np
 
 from ner_mx.config import Decoding
 from ner_mx.corpora.spans import Span, spans_of
-from ner_mx.decoding.lattice import constraints, forbid_open_end, span_probability, sum_paths, viterbi
+from ner_mx.decoding.lattice import (
+    Lattice,
+    constraints,
+    forbid_open_end,
+    span_probability,
+    sum_paths,
+    viterbi,
+)
 
 
 class ScoredSpan(NamedTuple):
@@ -27,11 +34,14 @@ class Decoder:
     settings : the method, and whether ill-formed sequences are forbidden.
     transitions, start : learned scores, (K, K) and (K,), or None.
     constrained : False for tags that are no BILOU tags (parts of speech).
+    temperature : what scores are divided by before they become probabilities
+        (Guo et al. 2017, section 4.2); it changes no tag.
     """
 
     def __init__(self, tags: Sequence[str], settings: Decoding,
                  transitions: Optional[np.ndarray] = None, start: Optional[np.ndarray] = None,
-                 constrained: bool = True):
+                 constrained: bool = True, temperature: float = 1.0):
+        self.temperature = temperature
         self.tags = list(tags)
         self.method = settings.method
         size = len(self.tags)
@@ -53,6 +63,11 @@ class Decoder:
             return [best[:size, row] for row, size in enumerate(length)]
         return viterbi(self._closed(emissions, length), self.transitions, self.start, length)
 
+    def lattice(self, emissions: np.ndarray, length: np.ndarray) -> Lattice:
+        """The probabilities of N sentences' tags."""
+        return sum_paths(self._closed(emissions / self.temperature, length),
+                         self.transitions / self.temperature, self.start / self.temperature, length)
+
     def names(self, rows: np.ndarray) -> List[str]:
         """The names of one sentence's tags."""
         return [self.tags[row] for row in rows]
@@ -64,7 +79,7 @@ class Decoder:
         sequence, by forward-backward over the same lattice.
         """
         decoded = self.rows(emissions, length)
-        lattice = sum_paths(self._closed(emissions, length), self.transitions, self.start, length)
+        lattice = self.lattice(emissions, length)
         return [[ScoredSpan(span, span_probability(lattice, row, span.start,
                                                    tags[span.start:span.end].tolist()))
                  for span in spans_of(self.names(tags))]

@@ -14,6 +14,9 @@ from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.features.batching import Batch, collate, plan
 from ner_mx.features.encoder import Encoded, Encoder
 
+# What a batch may hold of characters, padding included, so that one endless word costs no memory.
+CELLS = 1 << 19
+
 # A sentence of more tokens is read in windows of so many, each overlapping the next by so many.
 LONGEST, OVERLAP = 512, 64
 
@@ -31,7 +34,14 @@ class Network(Protocol):
 def scored(network: Network, encoded: Encoded, width: int,
            size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
     """Batches of at most ``size`` sentences of like length, with their emissions."""
-    for sentences in plan(encoded.lengths, size, "sorted"):
+    longest = encoded.longest_forms()
+    waiting = plan(encoded.lengths, size, "sorted")[::-1]
+    while waiting:
+        sentences = waiting.pop()
+        cells = longest[sentences].max() * encoded.lengths[sentences].sum()
+        if cells > CELLS and len(sentences) > 1:
+            waiting += np.array_split(sentences, 2)[::-1]
+            continue
         batch = collate(encoded, sentences, width)
         yield batch, network.emissions(batch)
 
@@ -68,15 +78,22 @@ class Recogniser:
         return decoded(self.network, encoded, self._width, self._size)
 
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
-        """The entities of tokenised sentences, none of them empty, with their probabilities.
+        """The entities of tokenised sentences with their probabilities.
 
         A sentence of more than ``LONGEST`` tokens is read in windows that
         overlap.  In an overlap, entities that begin in its first half are the
         first window's, the others the second's: each is found with at least
         half the overlap around it.
+
+        Raises
+        ------
+        ValueError : a token is empty.
         """
         pieces = [(number, start, tokens[start:start + LONGEST]) for number, tokens in enumerate(sentences)
                   for start in _starts(len(tokens))]
+        for number, _, tokens in pieces:
+            if not all(tokens):
+                raise ValueError(f"sentence {number}: expected tokens of at least one character, found ''")
         found = self._tag([tokens for _, _, tokens in pieces])
         result: List[List[ScoredSpan]] = [[] for _ in sentences]
         for (number, start, tokens), spans in zip(pieces, found):
@@ -107,6 +124,6 @@ class Recogniser:
 
 
 def _starts(length: int) -> List[int]:
-    """Where the windows over a sentence begin."""
+    """Where the windows over a sentence begin; nowhere in an empty one."""
     stride = LONGEST - OVERLAP
-    return list(range(0, max(1, length - OVERLAP), stride)) if length > LONGEST else [0]
+    return list(range(0, max(1, length - OVERLAP), stride)) if length > LONGEST else [0][:length]

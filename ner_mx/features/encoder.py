@@ -73,6 +73,12 @@ class Encoded:
         flat = [forms[form] for form in self.form]
         return [flat[start:end] for start, end in zip(self.bounds[:-1], self.bounds[1:])]
 
+    def longest_forms(self) -> np.ndarray:
+        """(S,) int64, the characters of the longest token of each sentence; no sentence is empty."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        return np.maximum.reduceat(np.diff(self.character_bounds)[self.form], self.bounds[:-1])
+
     def last(self, count: int) -> Encoded:
         """The last so many sentences."""
         first = max(0, len(self) - count)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ner_mx.compat import mx
 from ner_mx.config import Network
+from ner_mx.networks.packing import packed_size, unpacked
 
 
 class BiLSTM(mx.gluon.HybridBlock):
@@ -80,35 +81,6 @@ def side_by_side(F, *parts):
     flat = [F.transpose(part.reshape((-3, 0))) for part in parts]  # (C, T * N)
     joined = F.transpose(F.concat(*flat, dim=0))
     return F.reshape_like(joined, parts[0], lhs_begin=0, lhs_end=1, rhs_begin=0, rhs_end=2)
-
-
-def packed_size(inputs: int, units: int, layers: int) -> int:
-    """How many numbers the recurrent operator wants for a stack of one direction."""
-    return sum(4 * units * ((inputs if layer == 0 else units) + units + 2) for layer in range(layers))
-
-
-def unpacked(parameter: np.ndarray, inputs: int, units: int, layers: int):
-    """The views on a packed parameter, layer by layer.
-
-    Returns
-    -------
-    A list of (input weights (4 * units, inputs), recurrent weights
-    (4 * units, units), input biases (4 * units,), recurrent biases), gates in
-    the order input, forget, cell, output.
-    """
-    weights, biases, position = [], [], 0
-
-    def take(*shape):
-        nonlocal position
-        size = int(np.prod(shape))
-        position += size
-        return parameter[position - size:position].reshape(shape)
-
-    for layer in range(layers):
-        weights.append((take(4 * units, inputs if layer == 0 else units), take(4 * units, units)))
-    for _ in range(layers):
-        biases.append((take(4 * units), take(4 * units)))
-    return [weight + bias for weight, bias in zip(weights, biases)]
 
 
 class PackedLSTM(mx.init.Initializer):

@@ -24,13 +24,16 @@ class Entity(NamedTuple):
 TagBatch = Callable[[Sequence[Sequence[str]]], List[List[ScoredSpan]]]
 
 
-def find_entities(text: str, tag_batch: TagBatch) -> List[Entity]:
-    """The entities of ``text`` in order, found sentence by sentence."""
-    parts = sentences(text)
-    found = tag_batch([[token.text for token in tokens] for tokens in parts]) if parts else []
-    result = []
-    for tokens, spans in zip(parts, found):
-        for span, probability in spans:
-            start, end = tokens[span.start].start, tokens[span.end - 1].end
-            result.append(Entity(start, end, span.label, text[start:end], probability))
+def find_entities(texts: Sequence[str], tag_batch: TagBatch) -> List[List[Entity]]:
+    """The entities of each text in order, found sentence by sentence."""
+    parts = [sentences(text) for text in texts]
+    found = iter(tag_batch([[token.text for token in tokens] for part in parts for tokens in part]))
+    result: List[List[Entity]] = []
+    for text, part in zip(texts, parts):
+        entities = []
+        for tokens in part:
+            for span, probability in next(found):
+                start, end = tokens[span.start].start, tokens[span.end - 1].end
+                entities.append(Entity(start, end, span.label, text[start:end], probability))
+        result.append(entities)
     return result

@@ -47,8 +47,19 @@ def portable(config: Config) -> Dict[str, Any]:
     if vectors["path"]:
         vectors["path"] = Path(vectors["path"]).name
     for lexicon in result["features"]["lexicons"].values():
-        del lexicon["path"]
+        lexicon["path"] = Path(lexicon["path"]).name
     return result
+
+
+def from_portable(values: Dict[str, Any], source: str) -> Config:
+    """The configuration that :func:`portable` made small; its folders are empty.
+
+    Raises
+    ------
+    ConfigError : a key or value is none of the schema's; ``source`` stands in the error.
+    KeyError : a section is missing.
+    """
+    return validate({**values, "corpus": {**values["corpus"], "path": "", "processed": ""}}, source)
 
 
 def _making(config: Dict[str, Any]) -> Dict[str, Any]:
@@ -70,8 +81,7 @@ def read_record(path: Path) -> Record:
     if path.is_file():
         try:
             record = Record(**read_json(path))
-            config = {**record.config, "corpus": {**record.config["corpus"], "path": "", "processed": ""}}
-            return record._replace(config=portable(validate(config, str(path))))
+            return record._replace(config=portable(from_portable(record.config, str(path))))
         except (TypeError, KeyError):
             raise RunError(f"{path}: expected the record of a run, found other keys") from None
     if not (path / "metrics.json").is_file():

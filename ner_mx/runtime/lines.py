@@ -1,0 +1,48 @@
+"""Lines of a stream, as many at a time as are there already."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Iterator, List
+
+from ner_mx.errors import UserError
+
+# So much of a stream is read at once, in bytes.
+READ_AHEAD = 1 << 16
+
+
+def line_groups(stream: BinaryIO, name: str) -> Iterator[List[str]]:
+    """The lines of a stream of UTF-8, without their ends.
+
+    Whoever writes a line and waits for its answer gets it; whoever pours in a
+    file gets full batches.
+
+    Raises
+    ------
+    UserError : a line is no UTF-8; ``name`` and the line stand in the error.
+    """
+    begun: List[bytes] = []
+    number = 1
+    while True:
+        chunk = stream.read1(READ_AHEAD)
+        complete, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            lines, begun = b"".join([*begun, complete]).split(b"\n"), [tail]
+        elif chunk:
+            begun.append(tail)
+            continue
+        else:
+            last = b"".join(begun)
+            lines = [last] if last else []
+        if lines:
+            yield [_decoded(line, f"{name}:{number + offset}") for offset, line in enumerate(lines)]
+            number += len(lines)
+        if not chunk:
+            return
+
+
+def _decoded(line: bytes, place: str) -> str:
+    try:
+        return line.decode("utf-8").rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{place}: expected UTF-8, found byte {line[error.start]:#04x}; "
+                        "save it as UTF-8") from None
