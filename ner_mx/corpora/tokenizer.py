@@ -21,6 +21,9 @@ _TOKEN = re.compile(
     r"|-{2,}|\.{2,}|…"
     r"|\S")
 
+# A run of more characters without a gap (base64, a broken file) is cut into pieces of so many.
+LONGEST = 1000
+
 _SENTENCE_END = frozenset(".!?…")
 _CLOSERS = frozenset("\"'”’)]}»")
 
@@ -35,7 +38,8 @@ class Token(NamedTuple):
 
 def tokenize(text: str) -> List[Token]:
     """The tokens of ``text`` in order; ``text[t.start:t.end] == t.text`` for each."""
-    return [Token(match.start(), match.end(), match.group()) for match in _TOKEN.finditer(text)]
+    return [Token(start, min(start + LONGEST, match.end()), text[start:min(start + LONGEST, match.end())])
+            for match in _TOKEN.finditer(text) for start in range(match.start(), match.end(), LONGEST)]
 
 
 def sentences(text: str) -> List[List[Token]]:
@@ -46,17 +50,15 @@ def sentences(text: str) -> List[List[Token]]:
     """
     result: List[List[Token]] = []
     current: List[Token] = []
+    ended = False
     for token in tokenize(text):
         if current:
-            last = current[-1]
-            gap = text[last.end:token.start]
-            ender = len(current) - 1
-            while ender > 0 and current[ender].text in _CLOSERS:
-                ender -= 1
-            ends = current[ender].text[-1] in _SENTENCE_END and len(current[ender].text) == 1
-            if gap.count("\n") > 1 or (ends and gap and not token.text[0].islower()):
+            gap = text[current[-1].end:token.start]
+            if gap.count("\n") > 1 or (ended and gap and not token.text[0].islower()):
                 result.append(current)
                 current = []
+        # Closing quotes and brackets leave it as it was.
+        ended = token.text in _SENTENCE_END or (ended and bool(current) and token.text in _CLOSERS)
         current.append(token)
     if current:
         result.append(current)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -67,6 +68,12 @@ class Decoder:
         """The probabilities of N sentences' tags."""
         return sum_paths(self._closed(emissions / self.temperature, length),
                          self.transitions / self.temperature, self.start / self.temperature, length)
+
+    def at(self, temperature: float) -> Decoder:
+        """The same decoder with another temperature."""
+        other = copy(self)
+        other.temperature = temperature
+        return other
 
     def names(self, rows: np.ndarray) -> List[str]:
         """The names of one sentence's tags."""

@@ -68,7 +68,7 @@ class Recogniser:
 
     def with_predicted_pos(self, encoded: Encoded) -> Encoded:
         """The same sentences with the tagger's parts of speech, where the network reads any."""
-        if self.pos_network is None:
+        if self.pos_network is None or not len(encoded):
             return encoded
         rows = decoded(self.pos_network, encoded, self._width, self._size)
         return encoded.replaced(pos=np.concatenate(rows).astype(np.int32))

@@ -45,6 +45,25 @@ def learning_curves(history: List[Dict[str, Any]], path: Path) -> bool:
     return True
 
 
+def reliability(calibration: Dict[str, Any], path: Path) -> bool:
+    """Plot precision by score, without and with the temperature; False where there is no matplotlib."""
+    figure = _figure(4.2, 3.8)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    for when, label, colour in (("before", "as the network has it", "tab:orange"),
+                                ("after", "with the temperature", "tab:blue")):
+        bins = calibration[when]["bins"]
+        axes.plot([one["probability"] for one in bins], [one["precision"] for one in bins], marker="o",
+                  label=label, color=colour)
+    axes.set(xlabel="mean score of the bin", ylabel="fraction that is right", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", fontsize=8)
+    _save(figure, path)
+    return True
+
+
 def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     """Plot a bar for each name and its scores in per cent: the mean, and a dot for every run."""
     figure = _figure(8, 0.6 + 0.45 * len(scores))

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Sequence
 from ner_mx.evaluation.confusion import NOTHING, Confusion, confusions, matrix
 from ner_mx.evaluation.files import Predictions, read_predictions
 from ner_mx.files import read_json, write_text
-from ner_mx.reports.plots import learning_curves
+from ner_mx.reports.plots import learning_curves, reliability
 
 WORST = 20
 
@@ -29,6 +29,7 @@ def write_report(folder: Path) -> Path:
     lines = [f"# {folder.name}", ""]
     lines += _scores(metrics)
     lines += _training(metrics, history, plotted)
+    lines += _calibration(metrics, folder)
     for name in ("test", "test-with-predicted-POS"):
         path = folder / "predictions" / f"{name}.conll"
         if path.is_file():
@@ -96,6 +97,25 @@ def _training(metrics: Dict[str, Any], history: List[Dict[str, Any]], plotted: b
     rows = [(record["epoch"], f"{record['loss']:.4f}", _percent(record["score"]),
              f"{record['learning_rate']:.5f}", f"{record['seconds']:.1f}") for record in history]
     return lines + table(("epoch", "loss a token", "dev score", "learning rate", "seconds"), rows)
+
+
+def _calibration(metrics: Dict[str, Any], folder: Path) -> List[str]:
+    calibrations = metrics.get("calibration", {})
+    if not calibrations:
+        return []
+    lines = ["## Calibration", "",
+             "An entity's score is the probability of exactly that entity under the model. Where 100 "
+             "entities have a score of 0.9, 90 of them should be right; the expected calibration error is "
+             "how far this is missed on the mean. "
+             + ("Dev was trained on, so no temperature was fitted." if metrics["train"].get("use_dev") else
+                f"Scores are divided by a temperature of {metrics['temperature']:.2f}, fitted on dev."), ""]
+    rows = [(part, *(f"{100 * one[when]['expected_calibration_error']:.2f}" for when in ("before", "after")))
+            for part, one in calibrations.items()]
+    lines += table(("part", "error without temperature, %", "with, %"), rows)
+    shown = "test" if "test" in calibrations else next(iter(calibrations))
+    if reliability(calibrations[shown], folder / "plots" / "calibration.png"):
+        lines += [f"![precision by score on {shown}](plots/calibration.png)", ""]
+    return lines
 
 
 def _errors(name: str, predictions: Predictions) -> List[str]:

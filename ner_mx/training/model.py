@@ -36,6 +36,7 @@ class Model:
                  constrained: bool = True, counts: Optional[np.ndarray] = None):
         self.config, self.classes, self.device = config, list(classes), device
         self.constrained = constrained
+        self.temperature = 1.0
         self.width = config.network.character_width
         self.network = BiLSTMCNN(config.network, Sizes.of(config.features, encoder, len(classes)),
                                  config.training.optimizer.sparse_words)
@@ -73,7 +74,7 @@ class Model:
         return Decoder(self.classes, self.config.decoding,
                        self.loss.transitions.data().asnumpy() if learnt else None,
                        self.loss.start.data().asnumpy() if learnt else None,
-                       self.constrained)
+                       self.constrained, self.temperature)
 
     def predict(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded rows of each sentence, in the part's order."""

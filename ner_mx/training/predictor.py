@@ -35,6 +35,8 @@ def load_recogniser(folder: Path, device: Optional[str] = None) -> Recogniser:
     lexicons = from_arrays(read_arrays(folder / "lexicons.npz")) if config.features.lexicons else []
     encoder = Encoder.from_json(config.features, read_json(folder / "vocab.json"), lexicons)
     model = _loaded(Model(config, encoder, encoder.tags, context), folder)
+    if (folder / "metrics.json").is_file():
+        model.temperature = read_json(folder / "metrics.json").get("temperature", 1.0)
     pos_model = None
     if config.features.pos.use:
         pos_model = _loaded(Model(pos_settings(config), encoder, encoder.pos.items, context,

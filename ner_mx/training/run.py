@@ -16,6 +16,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from ner_mx.compat import choose_device, seed_everything
 from ner_mx.config import Config, difference, read_yaml, validate
 from ner_mx.errors import RunError
+from ner_mx.evaluation.calibration import Judge, calibration
 from ner_mx.evaluation.files import Predictions, write_predictions
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoder import Encoded, joined
@@ -223,6 +224,7 @@ def _finish(folder: Path, config: Config, processed: Processed, model: Model, st
                         "epochs": state.epoch, "best_epoch": state.best_epoch,
                         "use_dev": config.training.use_dev,
                         "fitted_f1": _fitted(model, processed, config)}
+    metrics.update(_calibrated(model, parts, processed, config))
     if config.features.pos.use:
         metrics["pos_tagger"] = read_json(folder / "pos" / "metrics.json")
     metrics["seed"] = config.run.seed
@@ -230,6 +232,18 @@ def _finish(folder: Path, config: Config, processed: Processed, model: Model, st
     metrics["data"] = processed.meta["sources"]
     write_json(folder / "metrics.json", metrics)
     return Result(folder, tables)
+
+
+def _calibrated(model: Model, parts: Dict[str, Encoded], processed: Processed,
+                config: Config) -> Dict[str, Any]:
+    """Fit a temperature on dev, with the parts of speech that raw text gets, and say what it does."""
+    names = {name.split()[0]: name for name in parts if name != "train"}  # predicted POS come last
+    judges = {part: Judge(model, parts[name], processed.gold[part], model.width,
+                          config.training.evaluation_batch) for part, name in names.items()}
+    # What was trained on looks surer than it is.
+    temperature = judges["dev"].fit() if "dev" in judges and not config.training.use_dev else 1.0
+    return {"temperature": temperature,
+            "calibration": {part: calibration(judge, temperature) for part, judge in judges.items()}}
 
 
 def _start(folder: Path, config: Config, processed: Processed, device: Any, overwrite: bool) -> None:

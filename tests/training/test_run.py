@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import RunError
 
 SMALL = ["network.word_dimension=16", "network.character_filters=8", "network.lstm_units=16",
@@ -92,6 +93,7 @@ def test_the_report_shows_scores_curves_and_confusions(finished):
     report = (finished[0] / "report.md").read_text()
     f1 = json.loads((finished[0] / "metrics.json").read_text())["test"]["entity"]["micro"]["f1"]
     for text in (f"{100 * f1:.2f}", "plots/learning-curves.png", "confusions that happen most",
+                 "## Calibration", "plots/calibration.png",
                  "with predicted POS", "lstm_units: 16", "mxnet 1.9.1", "SHA-256"):
         assert text in report
 
@@ -106,6 +108,79 @@ def test_entities_of_raw_text_have_their_places(finished, run_command):
         assert 0 < entity["score"] <= 1
     lines = run_command("-m", "ner_mx", "predict", finished[0], input=f"{text}\n\n")
     assert [json.loads(line)["entities"] for line in lines.stdout.splitlines()] == [record["entities"], []]
+
+
+@pytest.fixture(scope="module")
+def bundle(finished, work, run_command):
+    """The run as a bundle."""
+    done = run_command("-m", "ner_mx", "export", finished[0], work / "bundle")
+    assert done.returncode == 0 and "differ by at most" in done.stdout, done.stderr
+    return work / "bundle"
+
+
+def test_a_bundle_predicts_what_the_run_predicts(finished, bundle, run_command):
+    text = "Jordan May left Washington.\u00a0Ünal 😀 met Oslo United!"
+    run, exported = (json.loads(run_command("-m", "ner_mx", "predict", model, text).stdout)["entities"]
+                     for model in (finished[0], bundle))
+    assert len(run) >= 2 and [one.pop("score") for one in run] == pytest.approx(
+        [one.pop("score") for one in exported], abs=1e-4)
+    assert run == exported
+
+
+def test_a_bundle_tags_the_whole_test_set_as_the_run_does(finished, bundle):
+    from ner_mx.evaluation.files import read_predictions
+    from ner_mx.runtime import Tagger
+    from ner_mx.training.task import predicted_tags
+
+    kept = read_predictions(finished[0] / "predictions/test-with-predicted-POS.conll")
+    recogniser = Tagger.load(bundle).recogniser
+    read = recogniser.encoder.encode([Sentence(tuple(tokens), None, None, "", 0, 0)
+                                      for tokens in kept.tokens])
+    rows = recogniser.rows(recogniser.with_predicted_pos(read))
+    assert predicted_tags(recogniser.encoder.tags, rows) == kept.predicted
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_smaller_bundles_say_what_they_cost(finished, bundle, work, run_command, precision):
+    done = run_command("-m", "ner_mx", "export", finished[0], work / precision, "--precision", precision)
+    assert done.returncode == 0, done.stderr
+    card = json.loads((work / precision / "manifest.json").read_text())["card"]
+    scores = card["f1_by_precision"]["test"]
+    assert scores["float32"] - 0.03 < scores[precision] <= 1 and f"{scores[precision]:.4f}" in done.stdout
+    sizes = [sum(path.stat().st_size for path in folder.glob("*.onnx"))
+             for folder in (bundle, work / precision)]
+    assert sizes[1] < 0.75 * sizes[0]
+    found = run_command("-m", "ner_mx", "predict", work / precision, "Jordan May left Washington.")
+    assert json.loads(found.stdout)["entities"]
+
+
+def test_exporting_where_something_is_or_nothing_can_be_read(finished, bundle, work, tmp_path, run_command):
+    again = run_command("-m", "ner_mx", "export", finished[0], bundle)
+    assert again.returncode == 2 and "holds a bundle already" in again.stderr
+    (tmp_path / "mine.txt").write_text("mine")
+    other = run_command("-m", "ner_mx", "export", finished[0], tmp_path, "--overwrite")
+    assert other.returncode == 2 and "expected a bundle to replace or nothing" in other.stderr
+    none = run_command("-m", "ner_mx", "export", work / "processed", tmp_path / "new")
+    assert none.returncode == 2 and "expected a finished run" in none.stderr
+    kind = run_command("-m", "ner_mx", "export", finished[0], tmp_path / "new", "--precision", "int4")
+    assert kind.returncode == 2 and "expected one of float32, float16, int8" in kind.stderr
+    assert not (tmp_path / "new").exists() and (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_texts_of_a_file_in_three_forms(bundle, tmp_path, run_command):
+    text = "Jordan May left Washington.\r\n\nÜnal \x1b[2J met Oslo United!"
+    (tmp_path / "texts").write_bytes(text.encode())
+    forms = {form: run_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "texts", "--format",
+                               form).stdout for form in ("jsonl", "conll", "highlighted")}
+    records = [json.loads(line) for line in forms["jsonl"].splitlines()]
+    assert [record["text"] for record in records] == [
+        "Jordan May left Washington.", "", "Ünal \x1b[2J met Oslo United!"]
+    rows = [line.split() for line in forms["conll"].splitlines() if line]
+    assert sum(tag.startswith("B-") for _, tag in rows) == sum(len(record["entities"]) for record in records)
+    assert "\x1b[2J" not in forms["highlighted"] and "\x1b[1;" in forms["highlighted"]
+    (tmp_path / "texts").write_bytes(b"good\nb\xe4d\n")
+    done = run_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "texts")
+    assert done.returncode == 2 and "texts:2: expected UTF-8, found byte 0xe4" in done.stderr
 
 
 def test_a_run_is_not_overwritten_unasked(finished, work, run_command):
