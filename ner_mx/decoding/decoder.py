@@ -13,6 +13,7 @@ from ner_mx.decoding.lattice import (
     Lattice,
     constraints,
     forbid_open_end,
+    open_tags,
     span_probability,
     sum_paths,
     viterbi,
@@ -50,12 +51,13 @@ class Decoder:
         self.start = np.zeros(size, np.float32) if start is None else start
         self.valid_only = settings.method == "viterbi" and settings.valid_only and constrained
         if self.valid_only:
+            self._open = open_tags(self.tags)
             allowed, allowed_start = constraints(self.tags)
             self.transitions = self.transitions + allowed
             self.start = self.start + allowed_start
 
     def _closed(self, emissions: np.ndarray, length: np.ndarray) -> np.ndarray:
-        return forbid_open_end(emissions, length, self.tags) if self.valid_only else emissions
+        return forbid_open_end(emissions, length, self._open) if self.valid_only else emissions
 
     def rows(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
         """The tags of N sentences as rows; emissions are (T, N, K)."""
@@ -66,8 +68,10 @@ class Decoder:
 
     def lattice(self, emissions: np.ndarray, length: np.ndarray) -> Lattice:
         """The probabilities of N sentences' tags."""
-        return sum_paths(self._closed(emissions / self.temperature, length),
-                         self.transitions / self.temperature, self.start / self.temperature, length)
+        if self.temperature != 1.0:
+            emissions = emissions / self.temperature
+        return sum_paths(self._closed(emissions, length), self.transitions / self.temperature,
+                         self.start / self.temperature, length)
 
     def at(self, temperature: float) -> Decoder:
         """The same decoder with another temperature."""
@@ -86,8 +90,14 @@ class Decoder:
         sequence, by forward-backward over the same lattice.
         """
         decoded = self.rows(emissions, length)
-        lattice = self.lattice(emissions, length)
-        return [[ScoredSpan(span, span_probability(lattice, row, span.start,
-                                                   tags[span.start:span.end].tolist()))
-                 for span in spans_of(self.names(tags))]
-                for row, tags in enumerate(decoded)]
+        found = [spans_of(self.names(tags)) for tags in decoded]
+        result: List[List[ScoredSpan]] = [[] for _ in found]
+        # A sentence without entities needs no lattice.
+        some = [row for row, spans in enumerate(found) if spans]
+        if some:
+            lattice = self.lattice(emissions[:, some], length[some])
+            for place, row in enumerate(some):
+                result[row] = [ScoredSpan(span, span_probability(
+                    lattice, place, span.start, decoded[row][span.start:span.end].tolist()))
+                    for span in found[row]]
+        return result

@@ -29,29 +29,28 @@ def viterbi(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
     -------
     N arrays of as many tags as the sentence has tokens.
     """
-    steps, count, _ = emissions.shape
-    score = start + emissions[0]  # (N, K)
-    came_from = np.zeros(emissions.shape, np.int32)
-    last = np.empty((count, emissions.shape[2]), score.dtype)
+    steps, count, tags = emissions.shape
+    length = np.asarray(length)
     with np.errstate(over="ignore", invalid="ignore"):  # in the padding
-        for step in range(1, steps + 1):
-            ending = length == step
-            last[ending] = score[ending]
-            if step == steps:
-                break
-            paths = score[:, :, None] + transitions  # (N, from, to)
-            came_from[step] = paths.argmax(axis=1)
-            score = np.take_along_axis(
-                paths, came_from[step][:, None, :], axis=1)[:, 0] + emissions[step]
-    tags = np.empty((steps, count), np.int32)
-    current = last.argmax(axis=1)
-    rows = np.arange(count)
-    for step in range(steps - 1, -1, -1):
-        # A sentence's path begins at its own last token.
-        tags[step] = current
-        if step:
-            current = np.where(step < length, came_from[step][rows, current], current)
-    return [tags[:size, row] for row, size in enumerate(length)]
+        scores = np.empty((steps, count, tags), np.result_type(emissions, transitions, start))
+        scores[0] = start + emissions[0]
+        chain = np.ascontiguousarray(transitions)[:, None, :]  # (from, 1, to)
+        for step in range(1, steps):
+            paths = scores[step - 1].T[:, :, None] + chain  # (from, N, to)
+            np.maximum.reduce(paths, axis=0, out=scores[step])
+            scores[step] += emissions[step]
+        # Where a path came from is asked again on the way back: for one tag then, not for all.
+        into = np.ascontiguousarray(transitions.T)
+        path = np.empty((steps, count), np.int32)
+        current = scores[length - 1, np.arange(count)].argmax(axis=1)
+        shortest = length.min()
+        for step in range(steps - 1, -1, -1):
+            path[step] = current
+            if step:
+                before = (scores[step - 1] + into[current]).argmax(axis=1)
+                # A sentence's path begins at its own last token.
+                current = before if step < shortest else np.where(step < length, before, current)
+    return [path[:size, row] for row, size in enumerate(length)]
 
 
 class Lattice(NamedTuple):
@@ -100,23 +99,27 @@ def sum_paths(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
         # Shifting every transition by one number shifts every path alike.
         shift, start_shift = _peak(transitions), _peak(start)
         chain = np.exp(transitions.astype(np.float64) - shift)
-        alpha = np.zeros((steps, count, tags))
-        scale = np.ones((steps, count))
+        alpha = np.empty((steps, count, tags))
+        totals = np.empty((steps, count, 1))
         current = np.exp(start.astype(np.float64) - start_shift) * factors[0]
         for step in range(steps):
             if step:
-                current = (alpha[step - 1] @ chain) * factors[step]
-            total = current.sum(axis=1)
-            scale[step] = np.where(real[step, :, 0], total, 1.0)
-            alpha[step] = np.where(real[step], current / scale[step][:, None], 0.0)
+                current = alpha[step - 1] @ chain
+                current *= factors[step]
+            np.add.reduce(current, axis=1, keepdims=True, out=totals[step])
+            np.divide(current, totals[step], out=alpha[step])
+        scale = np.where(real, totals, 1.0)
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise FloatingPointError("a sentence has no tag sequence with a finite score")
+        # What the steps made of the padding is thrown away; nothing comes from it.
+        alpha[~real[:, :, 0]] = 0.0
+        weights = np.where(real, factors / scale, 0.0)
+        back = np.ascontiguousarray(chain.T)
         beta = np.zeros_like(alpha)
-        ends = np.where(np.arange(steps)[:, None] == length - 1, 1.0, 0.0)[:, :, None]
-        beta[steps - 1] = ends[steps - 1]
+        beta[length - 1, np.arange(count)] = 1.0
         for step in range(steps - 2, -1, -1):
-            following = factors[step + 1] * beta[step + 1] / scale[step + 1][:, None]
-            beta[step] = following @ chain.T + ends[step]
+            beta[step] += (weights[step + 1] * beta[step + 1]) @ back
+    scale = scale[:, :, 0]
     log_z = (np.log(scale) + np.where(real[:, :, 0], peak, 0.0)).sum(axis=0)
     log_z += start_shift + shift * (length - 1)
     return Lattice(alpha, beta, scale, factors, chain, log_z)
@@ -185,11 +188,14 @@ def constraints(tags: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
     return transitions, start
 
 
-def forbid_open_end(emissions: np.ndarray, length: np.ndarray, tags: Sequence[str]) -> np.ndarray:
-    """The emissions with B and I made impossible on each sentence's last token."""
-    open_tags = [row for row, tag in enumerate(tags) if tag[0] in "BI" and tag != "O"]
+def open_tags(tags: Sequence[str]) -> np.ndarray:
+    """The rows of the tags that leave an entity open: B and I."""
+    return np.array([row for row, tag in enumerate(tags) if tag[0] in "BI"], int)
+
+
+def forbid_open_end(emissions: np.ndarray, length: np.ndarray, tags: np.ndarray) -> np.ndarray:
+    """The emissions with some tags (see :func:`open_tags`) impossible on each sentence's last token."""
     closed = emissions.copy()
     # Not -inf: an emission of -inf would make peaks and gradients undefined.
-    for row in open_tags:
-        closed[length - 1, np.arange(len(length)), row] = -1e4
+    closed[length[:, None] - 1, np.arange(len(length))[:, None], tags] = -1e4
     return closed

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, fields, replace
-from typing import Any, Dict, List, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -21,6 +23,19 @@ from ner_mx.features.lexicon import positions
 from ner_mx.features.lexicon_files import Category, known_form
 from ner_mx.features.vocabulary import Vocabulary, rows_of
 from ner_mx.features.words import casing, character_type, fold_digits, normal_form
+
+# So many forms are kept with what was found for them, some 10 MB.
+REMEMBERED = 1 << 14
+
+
+class Form(NamedTuple):
+    """What depends on a form alone; ``text`` is UTF-8, the numbers are rows of the tables."""
+
+    text: bytes
+    word: int
+    casing: int
+    characters: List[int]
+    types: List[int]
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,8 @@ class Encoder:
         self.features, self.words, self.characters, self.pos = features, words, characters, pos
         self.tags: List[str] = list(tags)
         self._tag_rows = {tag: row for row, tag in enumerate(self.tags)}
+        # Text that comes bit by bit brings the same forms again and again.
+        self._form = lru_cache(maxsize=REMEMBERED)(self._new_form)
 
     @classmethod
     def learnt(cls, features: Features, sentences: Sequence[Sentence],
@@ -165,25 +182,26 @@ class Encoder:
         numbers: Dict[str, int] = {}
         form = np.fromiter((numbers.setdefault(token, len(numbers))
                             for sentence in sentences for token in sentence.tokens), np.int32)
-        forms = list(numbers)
-        folded = [fold_digits(word, self.features.digits) for word in forms]
-        text = [word.encode("utf-8", "surrogatepass") for word in forms]
-        characters = "".join(folded)
-        types = {character: character_type(character) for character in set(characters)}
+        forms = [self._form(word) for word in numbers]
         return Encoded(
-            text=np.frombuffer(b"".join(text), np.uint8),
-            text_bounds=_bounds(map(len, text)),
-            word=np.array(rows_of(self.words, [normal_form(word, self.features)
-                                               for word in forms]), np.int32),
-            casing=np.fromiter(map(casing, forms), np.int32, len(forms)),
-            characters=np.array(rows_of(self.characters, characters), np.int32),
-            character_types=np.fromiter(map(types.__getitem__, characters), np.int32),
-            character_bounds=_bounds(map(len, folded)),
+            text=np.frombuffer(b"".join([one.text for one in forms]), np.uint8),
+            text_bounds=_bounds([len(one.text) for one in forms]),
+            word=np.array([one.word for one in forms], np.int32),
+            casing=np.array([one.casing for one in forms], np.int32),
+            characters=_flat([one.characters for one in forms]),
+            character_types=_flat([one.types for one in forms]),
+            character_bounds=_bounds([len(one.characters) for one in forms]),
             form=form,
             pos=self._pos_rows(sentences, len(form)),
             tag=self._tags(sentences, len(form)),
             lexicon=self._lexicon_rows(sentences, len(form)),
-            bounds=_bounds(len(sentence.tokens) for sentence in sentences))
+            bounds=_bounds([len(sentence.tokens) for sentence in sentences]))
+
+    def _new_form(self, word: str) -> Form:
+        characters = fold_digits(word, self.features.digits)
+        return Form(word.encode("utf-8", "surrogatepass"), self.words.row(normal_form(word, self.features)),
+                    casing(word), [self.characters.row(character) for character in characters],
+                    [character_type(character) for character in characters])
 
     def _pos_rows(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
         if not any(sentence.pos for sentence in sentences):
@@ -239,5 +257,11 @@ class Encoder:
         return cls(features, *tables, tags, lexicons)
 
 
-def _bounds(lengths) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.fromiter(lengths, np.int64))]).astype(np.int64)
+def _bounds(lengths: Sequence[int]) -> np.ndarray:
+    result = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=result[1:])
+    return result
+
+
+def _flat(lists: Sequence[List[int]]) -> np.ndarray:
+    return np.fromiter(chain.from_iterable(lists), np.int32)

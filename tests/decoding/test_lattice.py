@@ -9,6 +9,7 @@ from ner_mx.decoding.lattice import (
     constraints,
     expected_transitions,
     forbid_open_end,
+    open_tags,
     path_score,
     span_probability,
     sum_paths,
@@ -109,7 +110,7 @@ def test_constraints_allow_exactly_what_is_well_formed():
     for rows in product(range(len(tags)), repeat=3):
         names = tuple(tags[row] for row in rows)
         length = np.array([3])
-        closed = forbid_open_end(np.zeros((3, 1, len(tags)), np.float32), length, tags)
+        closed = forbid_open_end(np.zeros((3, 1, len(tags)), np.float32), length, open_tags(tags))
         score = path_score(closed, transitions, start, length, np.array(rows)[:, None])[0]
         assert (score == 0.0) == (convert(names, "BILOU") == names), names
 
