@@ -22,7 +22,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["ner_mx", "ner_mx.*"]),
-    package_data={"ner_mx": ["experiments/*.yaml", "experiments/*/*.yaml", "spaces/*.yaml"]},
+    package_data={"ner_mx": ["experiments/*.yaml", "experiments/*/*.yaml", "spaces/*.yaml",
+                             "serving/static/*"]},
     install_requires=["numpy>=1.22", "pandas>=1.5,<3", "scikit-learn>=1.1", "pyyaml>=6", "pydantic>=2.5,<3",
                       "typer>=0.12", "tqdm>=4.60"],
     extras_require={
@@ -34,6 +35,7 @@ setup(
                 "nvidia-cudnn-cu11>=8,<9"],
         "runtime": ["onnxruntime>=1.17"],
         "export": ["onnxruntime>=1.17", "onnx>=1.16"],
+        "serve": ["onnxruntime>=1.17", "fastapi>=0.115", "uvicorn>=0.30", "prometheus-client>=0.20"],
         "report": ["matplotlib>=3.6", "markdown>=3.5"],
         "vectors": ["gensim>=4.3.3", "smart_open[zst]>=7"],
         "search": ["optuna>=4"],

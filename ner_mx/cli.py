@@ -45,6 +45,11 @@ TextFile = Annotated[Optional[Path], typer.Option(help="UTF-8; each line is a te
 OutputForm = Annotated[str, typer.Option("--format", help="jsonl, conll or highlighted.")]
 BundleFolder = Annotated[Path, typer.Argument(help="The folder of the bundle to write.")]
 OverwriteBundle = Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")]
+Bundle = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+ApiKey = Annotated[Optional[str], typer.Option(
+    envvar="NER_MX_API_KEY", help="What clients must send as X-API-Key; asked of nobody if not given.")]
+Threads = Annotated[Optional[int], typer.Option(min=1, help="Of a batch; all cores if not given.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 Runs = Annotated[List[Path], typer.Argument(help="Run folders, or records of runs.")]
 Save = Annotated[Optional[Path], typer.Option(help="Keep each run in small form in this folder.")]
@@ -175,6 +180,26 @@ def export(run: RunFolder, folder: BundleFolder, precision: str = "float32",
     for part, scores in done.f1.items():
         typer.echo(f"{part:<5}entity F1  " + "  ".join(f"{name} {f1:.4f}" for name, f1 in scores.items()))
     typer.echo(f"{done.bytes / 1e6:.1f} MB\n\nwritten to {folder}")
+
+
+@app.command()
+def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: ApiKey = None,
+          threads: Threads = None, body_bytes: int = 1 << 20, texts: int = 256,
+          queue_characters: int = 1 << 22, batch_characters: int = 1 << 15, seconds: float = 30.0) -> None:
+    """Serve a bundle over HTTP, with a page; listens on this machine alone unless told."""
+    from pydantic import ValidationError
+
+    from ner_mx.runtime.tagger import Tagger
+    from ner_mx.serving.limits import Limits
+    from ner_mx.serving.server import serve as run
+
+    try:
+        limits = Limits(body_bytes=body_bytes, texts=texts, queue_characters=queue_characters,
+                        batch_characters=batch_characters, seconds=seconds)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
+    run(Tagger.load(bundle, threads), host, port, limits, api_key)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""Bundle to HTTP, a web page, and big corpora."""

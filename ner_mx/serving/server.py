@@ -1,0 +1,57 @@
+"""Run the service until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from contextlib import suppress
+from typing import Optional
+
+from ner_mx.errors import UserError
+from ner_mx.runtime.tagger import Tagger
+from ner_mx.serving.limits import Limits
+
+log = logging.getLogger(__name__)
+
+
+def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Optional[Limits] = None,
+          api_key: Optional[str] = None) -> None:
+    """Serve until SIGINT or SIGTERM; what was accepted by then is answered.
+
+    Raises
+    ------
+    UserError : FastAPI or uvicorn is not installed, or the address cannot be bound.
+    """
+    try:
+        import uvicorn
+
+        from ner_mx.serving.app import create_app
+    except ImportError as error:
+        raise UserError(f'the service needs {error.name}: pip install "ner-mx[serve]"') from None
+    limits = limits or Limits()
+    listening = _bound(host, port)
+    config = uvicorn.Config(create_app(tagger, limits, api_key), log_level="warning", server_header=False,
+                            timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("serving on http://%s:%d", shown, listening.getsockname()[1])
+    # uvicorn raises the signal again once all is answered.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
+    log.info("stopped")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        # From here on clients wait instead of being turned away.
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        problem = getattr(error, "strerror", None) or error
+        raise UserError(f"{host}:{port}: expected an address to listen on, found: {problem}; "
+                        "choose another with --host and --port") from None
+    return listening

@@ -1,0 +1,144 @@
+"""The service as a process: fuzzed, stopped, and its page in a real browser."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx2 as httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = ('<script>document.title="owned"</script> Ada Bert said <img src=x onerror="document.title=1"> '
+           "Florence 🙂 EU.")
+
+
+@pytest.mark.filterwarnings("default")
+def test_no_request_that_the_schema_suggests_breaks_it(start):
+    import schemathesis
+
+    _, address = start()
+    schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) >= 8
+    seen = set()
+    for operation in operations:
+        for mode in schemathesis.GenerationMode:
+            @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def check(case):
+                response = case.call()
+                seen.add(response.status_code)
+                assert response.status_code < 500, response.content
+
+            try:
+                check()
+            except Exception as error:
+                # Nothing about a request without parameters can be made wrong.
+                if type(error).__name__ != "Unsatisfiable":
+                    raise
+    assert {200, 422} <= seen
+    assert httpx.get(f"{address}/ready").status_code == 200
+
+
+def test_stopping_finishes_what_was_accepted(start, tagger):
+    process, address = start()
+    text = "Ada Bert said the bank of Florence. " * 800
+    wanted = len(tagger.predict(text))
+    answers = []
+
+    def ask():
+        answers.append(httpx.post(f"{address}/predict", json={"texts": [text] * 5}, timeout=60))
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    while 'path="/predict"' not in (metrics := httpx.get(f"{address}/metrics", timeout=60).text) \
+            and "ner_mx_queue_characters 0.0" in metrics:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    for client in clients:
+        client.join()
+    assert [answer.status_code for answer in answers] == [200] * 4
+    for answer in answers:
+        assert [len(one["entities"]) for one in answer.json()["results"]] == [wanted] * 5
+    assert process.wait(30) == 0 and "stopped" in process.stderr.read()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/health")
+
+
+def test_it_listens_on_this_machine_alone(start):
+    assert start()[1].startswith("http://127.0.0.1:")
+
+
+def test_what_cannot_be_served_is_one_line(start, bundle, root, tmp_path):
+    _, address = start()
+    port = address.rsplit(":", 1)[1]
+    for arguments, problem in (([bundle, "--port", port], "expected an address to listen on"),
+                               ([tmp_path], "expected a bundle, found no manifest.json"),
+                               ([bundle, "--host", "no.such.host.invalid", "--port", "0"],
+                                "expected an address to listen on"),
+                               ([bundle, "--texts", "0"], "--texts: Input should be greater than")):
+        done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", *map(str, arguments)], cwd=root,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and problem in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def test_the_page_in_a_browser(start, browser, tagger, tmp_path):
+    _, address = start()
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    problems, outside = [], []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: outside.append(request.url)
+            if not request.url.startswith(address) else None)
+    page.goto(address)
+    # By keyboard alone: into the field, type, send.
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.id") != "text":
+        page.keyboard.press("Tab")
+    page.keyboard.insert_text(HOSTILE)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#result p.text")
+    found = tagger.predict(HOSTILE)
+    assert found and page.locator("#result mark").count() == len(found)
+    assert page.title() == "ner_mx: entities in text"
+    assert page.evaluate("document.querySelector('#result p').textContent").startswith("<script>")
+    shown = page.evaluate("[...document.querySelectorAll('#result mark')].map(mark => mark.firstChild.data)")
+    assert shown == [entity.text for entity in found]
+    page.click("#copy")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied["text"] == HOSTILE and len(copied["entities"]) == len(found)
+    page.focus("#threshold")
+    page.keyboard.press("End")
+    assert page.inner_text("#count") == f"0 of {len(found)} entities"
+    assert page.locator("#result mark.below").count() == len(found)
+    page.click(".example >> nth=0")
+    page.wait_for_function("!document.querySelector('#result p').textContent.startsWith('<script>')")
+    assert not problems and not outside
+
+
+def test_the_page_without_javascript(start, browser, tagger):
+    _, address = start()
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(address)
+    page.fill("#text", HOSTILE)
+    page.click("button[type=submit]")
+    assert page.locator("#result mark").count() == len(tagger.predict(HOSTILE))
+    assert page.input_value("#text") == HOSTILE and page.title() == "ner_mx: entities in text"
