@@ -95,7 +95,7 @@ class Batcher:
             raise Refused(503, "the answer took too long; come again, or send less", "seconds",
                           limits.seconds) from None
         finally:
-            if together.cancelled():
+            if any(one.answer.cancelled() for one in waiting):
                 self._forget_cancelled()
 
     def _forget_cancelled(self) -> None:
