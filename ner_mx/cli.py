@@ -50,6 +50,12 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")
 ApiKey = Annotated[Optional[str], typer.Option(
     envvar="NER_MX_API_KEY", help="What clients must send as X-API-Key; asked of nobody if not given.")]
 Threads = Annotated[Optional[int], typer.Option(min=1, help="Of a batch; all cores if not given.")]
+Source = Annotated[Path, typer.Argument(help="A file or a folder.")]
+Target = Annotated[Path, typer.Argument(help="The file or folder to write.")]
+SourceForm = Annotated[Optional[str], typer.Option(
+    "--form", help="text (a text a line), jsonl, conll or parquet; by the suffix if not given.")]
+Processes = Annotated[int, typer.Option(min=1, help="That tag; a single one takes all cores.")]
+OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 Runs = Annotated[List[Path], typer.Argument(help="Run folders, or records of runs.")]
 Save = Annotated[Optional[Path], typer.Option(help="Keep each run in small form in this folder.")]
@@ -200,6 +206,29 @@ def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: A
         first = error.errors()[0]
         raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
     run(Tagger.load(bundle, threads), host, port, limits, api_key)
+
+
+@app.command()
+def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None, processes: Processes = 1,
+        engine: str = "local", address: Address = None, overwrite: OverwriteResult = False) -> None:
+    """Tag a corpus: text, JSONL, CoNLL, Parquet, or a folder of them; goes on where it stopped."""
+    if engine == "ray":
+        from ner_mx.serving.cluster import tag_tables
+
+        done = tag_tables(bundle, source, target, processes, address, overwrite)
+    elif engine == "local":
+        from ner_mx.serving.bulk import tag as run
+
+        try:
+            done = run(bundle, source, target, form, processes, overwrite)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on", err=True)
+            raise typer.Exit(130) from None
+    else:
+        raise UserError(f"--engine: expected local or ray, found {engine!r}")
+    rate = done.words / max(done.seconds, 1e-9)
+    typer.echo(f"{done.files:,} files, {done.records:,} records, {done.problems:,} of them bad; "
+               f"{done.words:,} words in {done.seconds:.1f} s ({rate:,.0f} words/s)\n\nwritten to {target}")
 
 
 @app.command()

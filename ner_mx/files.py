@@ -7,6 +7,7 @@ process never leaves half a file under a name that somebody reads.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -60,6 +61,26 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(earlier, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: PathLike, remedy: str) -> Iterator[None]:
+    """Keep a second process away from a file or folder for as long as the block runs.
+
+    The lock lies beside it: what it locks may be replaced.
+
+    Raises
+    ------
+    RunError : another process works on it; ``remedy`` says what to do.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{path}: another process is at work on it; {remedy}") from None
+        yield
 
 
 def write_text(path: PathLike, text: str) -> None:

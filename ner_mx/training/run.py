@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 from tqdm import tqdm
@@ -22,7 +21,7 @@ from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoder import Encoded, joined
 from ner_mx.features.lexicon_files import to_arrays
 from ner_mx.features.processed import Processed, folder_of, read_processed
-from ner_mx.files import read_json, replacing_folder, sha256, write_arrays, write_json, write_text
+from ner_mx.files import locked, read_json, replacing_folder, sha256, write_arrays, write_json, write_text
 from ner_mx.training import interrupts
 from ner_mx.training.checkpoints import State, load_state, save_state
 from ner_mx.training.environment import environment
@@ -89,7 +88,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     task = entity_task(processed, config)
     # Whatever is wrong with the configuration shows here, before anything is written.
     build_model(task, processed, device)
-    with locked(folder), interrupts.deferred():
+    with locked(folder, "wait for it, or set run.name"), interrupts.deferred():
         if resume:
             _check_resumable(folder, config, processed)
         else:
@@ -278,26 +277,6 @@ def _check_resumable(folder: Path, config: Config, processed: Processed) -> None
             or read_json(folder / "vocab.json") != processed.encoder.to_json()):
         raise RunError(f"{folder}: the run to resume was made on another corpus than is in "
                        f"{folder_of(config)} now; preprocess that corpus again, or start a new run")
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second process out of a run folder for as long as the block runs.
-
-    The lock lies beside the folder: the folder itself may be replaced.
-
-    Raises
-    ------
-    RunError : another process is in it.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_name(f".{folder.name}.lock"), "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{folder}: another process is training this run; "
-                           "wait for it, or set run.name") from None
-        yield
 
 
 def _write_history(folder: Path, state: State) -> None:

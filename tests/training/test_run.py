@@ -293,7 +293,7 @@ def test_two_processes_do_not_share_a_run(finished, work, run_command):
     from ner_mx.training.run import locked
     with locked(finished[0]):
         done = run_command("train.py", "--resume", finished[0])
-    assert done.returncode == 2 and "another process is training this run" in done.stderr
+    assert done.returncode == 2 and "another process is at work on it" in done.stderr
 
 
 def test_a_full_disk_is_one_line_and_harms_nothing(work, root):

@@ -1,0 +1,103 @@
+"""Parquet: a row is a text, with whatever columns stand beside it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Iterator, List, Sequence
+
+from ner_mx.errors import CorpusError, UserError
+from ner_mx.files import replacing
+from ner_mx.runtime.text import Entity
+from ner_mx.serving.records import ENTITIES, TEXT, Record, entities_of
+
+
+def arrow() -> Any:
+    """The library, or a line that says how to get it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UserError('Parquet needs pyarrow: pip install "ner-mx[corpora]"') from None
+    return pyarrow
+
+
+def read_rows(path: Path, rows: int) -> Iterator[Any]:
+    """Tables of so many rows.
+
+    Raises
+    ------
+    CorpusError : no Parquet, no column of texts, or one of entities already.
+    """
+    pyarrow = arrow()
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            check_columns(path, file.schema_arrow)
+            for batch in file.iter_batches(rows):
+                yield pyarrow.Table.from_batches([batch])
+    except (pyarrow.ArrowException, OSError) as error:
+        raise CorpusError(path, None, f"expected Parquet, found: {str(error).splitlines()[0]}") from None
+
+
+def check_columns(path: Path, schema: Any) -> None:
+    """Raise a CorpusError where a table has no texts, or entities already."""
+    pyarrow = arrow()
+    names = schema.names
+    if TEXT not in names or not (pyarrow.types.is_string(schema.field(TEXT).type)
+                                 or pyarrow.types.is_large_string(schema.field(TEXT).type)):
+        raise CorpusError(path, None, f'expected a column "{TEXT}" of strings, found {", ".join(names)}')
+    if ENTITIES in names:
+        raise CorpusError(path, None, f'expected no column "{ENTITIES}" yet, found one; drop or rename it')
+
+
+def records_of(table: Any) -> List[Record]:
+    """A record for each row."""
+    return [Record(None, text) if text is not None else Record(None, problem="expected a text, found null")
+            for text in table.column(TEXT).to_pylist()]
+
+
+def entity_type() -> Any:
+    """What a cell of the column of entities holds."""
+    pyarrow = arrow()
+    return pyarrow.list_(pyarrow.struct([
+        ("start", pyarrow.int32()), ("end", pyarrow.int32()), ("label", pyarrow.string()),
+        ("text", pyarrow.string()), ("score", pyarrow.float64())]))
+
+
+def with_entities(table: Any, found: Sequence[Sequence[Entity]]) -> Any:
+    """The table with the column of entities behind its own."""
+    pyarrow = arrow()
+    column = pyarrow.array([entities_of(entities) for entities in found], entity_type())
+    return table.append_column(ENTITIES, column)
+
+
+def as_bytes(table: Any) -> bytes:
+    """A table as a Parquet file."""
+    buffer = io.BytesIO()
+    arrow().parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def schema_of(source: Path) -> Any:
+    """What the result of a table looks like.
+
+    Raises
+    ------
+    CorpusError : the table has no texts, or entities already.
+    """
+    pyarrow = arrow()
+    try:
+        schema = pyarrow.parquet.read_schema(source)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise CorpusError(source, None, f"expected Parquet, found: {str(error).splitlines()[0]}") from None
+    check_columns(source, schema)
+    return schema.append(pyarrow.field(ENTITIES, entity_type()))
+
+
+def join(source: Path, parts: Sequence[Path], path: Path) -> None:
+    """One Parquet file of many, a row group for each; one of them is in memory at a time."""
+    pyarrow = arrow()
+    schema = schema_of(source)
+    with replacing(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
+        for part in parts:
+            writer.write_table(pyarrow.parquet.read_table(part).cast(schema))
