@@ -14,7 +14,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # An environment variable, and no -c: it binds the isolated builds of source packages, too.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: demo test lint suite bench matrix sample clean check-machine
+.PHONY: demo test lint suite bench matrix runtime sample clean check-machine
 
 # Under names of its own: runs/sample is what a user's own first run is called.
 demo: $(VENV)/.demo
@@ -51,6 +51,22 @@ matrix: check-machine
 	done
 	test $$proven -gt 0
 
+# The runtime alone, where MXNet cannot be: a bundle made here, used in an environment without it.
+runtime: $(VENV)/.test
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	PYTHONPATH=.:tests $(BIN)/python tools/small-bundle "$$folder/bundle"
+	proven=0
+	for version in 3.9 3.11 3.13; do
+	  python=$$(tools/find-python $$version) || { echo "python$$version: not here"; continue; }
+	  "$$python" -m venv "$$folder/$$version"
+	  # Without the constraints: they are of the interpreters that MXNet knows.
+	  PIP_CONSTRAINT= "$$folder/$$version/bin/python" -m pip install --quiet --disable-pip-version-check '.[runtime]'
+	  (cd "$$folder" && "$$folder/$$version/bin/python" "$(CURDIR)/tools/tag-once" bundle)
+	  proven=$$((proven + 1))
+	done
+	test $$proven -gt 0
+
 sample:
 	$(BIN)/python data/generate.py
 
@@ -75,5 +91,5 @@ $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
-	$(PIP) -e '.[cpu,report,export,vectors,search,ray,test]'
+	$(PIP) -e '.[cpu,report,export,serve,corpora,vectors,search,ray,test]'
 	touch $@ $(VENV)/.demo

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 
-import httpx2 as httpx
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -42,7 +42,7 @@ def test_no_request_that_the_schema_suggests_breaks_it(start):
                 if type(error).__name__ != "Unsatisfiable":
                     raise
     assert {200, 422} <= seen
-    assert httpx.get(f"{address}/ready").status_code == 200
+    assert requests.get(f"{address}/ready").status_code == 200
 
 
 def test_stopping_finishes_what_was_accepted(start, tagger):
@@ -52,12 +52,12 @@ def test_stopping_finishes_what_was_accepted(start, tagger):
     answers = []
 
     def ask():
-        answers.append(httpx.post(f"{address}/predict", json={"texts": [text] * 5}, timeout=60))
+        answers.append(requests.post(f"{address}/predict", json={"texts": [text] * 5}, timeout=60))
 
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
-    while 'path="/predict"' not in (metrics := httpx.get(f"{address}/metrics", timeout=60).text) \
+    while 'path="/predict"' not in (metrics := requests.get(f"{address}/metrics", timeout=60).text) \
             and "ner_mx_queue_characters 0.0" in metrics:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
@@ -67,8 +67,8 @@ def test_stopping_finishes_what_was_accepted(start, tagger):
     for answer in answers:
         assert [len(one["entities"]) for one in answer.json()["results"]] == [wanted] * 5
     assert process.wait(30) == 0 and "stopped" in process.stderr.read()
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{address}/health")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{address}/health")
 
 
 def test_it_listens_on_this_machine_alone(start):
