@@ -91,5 +91,5 @@ $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
-	$(PIP) -e '.[cpu,report,export,serve,corpora,vectors,search,ray,test]'
+	$(PIP) -e '.[cpu,report,export,serve,corpora,spacy,vectors,search,ray,test]'
 	touch $@ $(VENV)/.demo

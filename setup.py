@@ -37,6 +37,7 @@ setup(
         "export": ["onnxruntime>=1.17", "onnx>=1.16"],
         "serve": ["onnxruntime>=1.17", "fastapi>=0.115", "uvicorn>=0.30", "prometheus-client>=0.20"],
         "corpora": ["onnxruntime>=1.17", "pyarrow>=14", "zstandard>=0.22"],
+        "spacy": ["spacy>=3.7"],
         "report": ["matplotlib>=3.6", "markdown>=3.5"],
         "vectors": ["gensim>=4.3.3", "smart_open[zst]>=7"],
         "search": ["optuna>=4"],

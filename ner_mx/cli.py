@@ -56,6 +56,10 @@ SourceForm = Annotated[Optional[str], typer.Option(
     "--form", help="text (a text a line), jsonl, conll or parquet; by the suffix if not given.")]
 Processes = Annotated[int, typer.Option(min=1, help="That tag; a single one takes all cores.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Reader = Annotated[Optional[str], typer.Option(
+    "--from", help="conll, gmb, un, doccano, npy, brat or spacy; by the suffix if not given.")]
+Writer = Annotated[Optional[str], typer.Option(
+    "--to", help="conll, gmb, doccano, npy, brat or spacy; by the suffix if not given.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 Runs = Annotated[List[Path], typer.Argument(help="Run folders, or records of runs.")]
 Save = Annotated[Optional[Path], typer.Option(help="Keep each run in small form in this folder.")]
@@ -229,6 +233,23 @@ def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None,
     rate = done.words / max(done.seconds, 1e-9)
     typer.echo(f"{done.files:,} files, {done.records:,} records, {done.problems:,} of them bad; "
                f"{done.words:,} words in {done.seconds:.1f} s ({rate:,.0f} words/s)\n\nwritten to {target}")
+
+
+@app.command()
+def convert(source: Source, target: Target, reader: Reader = None, writer: Writer = None,
+            scheme: str = "IOB2", settings: Settings = None, overwrite: OverwriteResult = False) -> None:
+    """Write an annotated corpus in another format; --set corpus.… says how it is read."""
+    from ner_mx.corpora.schemes import SCHEMES
+    from ner_mx.corpora.writers import convert as run
+
+    if scheme not in SCHEMES:
+        raise UserError(f"--scheme: expected one of {', '.join(SCHEMES)}, found {scheme!r}")
+    corpus = load_config(None, None, settings or ()).corpus
+    done = run(source, target, corpus, reader, writer, scheme, overwrite)
+    for what, count in done.warnings.items():
+        typer.echo(f"warning: {count:,} {what}", err=True)
+    typer.echo(f"{done.sentences:,} sentences, {done.tokens:,} tokens, read as {done.scheme}\n"
+               f"\nwritten to {target}")
 
 
 @app.command()

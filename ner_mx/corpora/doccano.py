@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from ner_mx.config import Corpus
-from ner_mx.corpora.schemes import tags_of
+from ner_mx.corpora.offsets import documents, plain_text, tagged_text, widening
 from ner_mx.corpora.sentence import Reading, Sentence
 from ner_mx.corpora.spans import Span
 from ner_mx.corpora.text import read_lines
 from ner_mx.corpora.tokenizer import Token
-from ner_mx.corpora.tokenizer import sentences as split_sentences
 from ner_mx.errors import CorpusError, shown
+from ner_mx.files import write_text
 
 TEXT_KEYS = ("text", "data")
 LABEL_KEYS = ("label", "labels", "entities")
-
-# How many spans off token borders are named; all are counted.
-LISTED = 20
 
 
 def read_doccano(path: Path, settings: Corpus) -> Reading:
@@ -45,49 +42,35 @@ def read_doccano(path: Path, settings: Corpus) -> Reading:
         except (ValueError, RecursionError) as error:
             raise CorpusError(path, number, f"expected a JSON object, found: {error}") from None
         text, spans = _record(record, path, number)
-        for tokens, inside in _sentences_with_spans(text, spans, path, number):
-            entities: List[Span] = []
-            for span in inside:
-                touched = [index for index, token in enumerate(tokens)
-                           if token.start < span.end and token.end > span.start]
-                first, last = touched[0], touched[-1]
-                if tokens[first].start != span.start or tokens[last].end != span.end:
-                    widened.append(f"line {number}: {shown(text[span.start:span.end], 30)}")
-                if entities and first < entities[-1].end:
-                    raise CorpusError(path, number, (
-                        f"expected one entity a token, found two at {shown(tokens[first].text)}; "
-                        "keep one of them"))
-                entities.append(Span(first, last + 1, span.label))
-            result.append(Sentence(tuple(token.text for token in tokens),
-                                   tags_of(entities, len(tokens), "IOB2"),
-                                   None, str(path), 0, number))
+        for tokens, tags in tagged_text(text, spans, path, number, widened, _sentences(record, text)):
+            result.append(Sentence(tokens, tags, None, str(path), 0, number))
     if not result:
         raise CorpusError(path, None, "expected annotated texts, found none")
-    warnings: Counter = Counter()
-    if widened:
-        examples = "; ".join(widened[:LISTED]) + ("; …" if len(widened) > LISTED else "")
-        warnings[f"spans off token borders, widened to whole tokens: {examples}"] = len(widened)
-    return Reading(result, warnings)
+    return Reading(result, widening(widened))
 
 
-def _sentences_with_spans(text: str, spans: List[Span], path: Path,
-                          number: int) -> Iterator[Tuple[List[Token], List[Span]]]:
-    """The sentences of a text, each with its spans; sentences that share a span are one."""
-    waiting = list(spans)
-    current: List[Token] = []
-    parts = split_sentences(text)
-    for place, tokens in enumerate(parts):
-        current = current + tokens
-        following = parts[place + 1][0].start if place + 1 < len(parts) else len(text) + 1
-        if any(span.start < following < span.end for span in waiting):
-            continue
-        inside = [span for span in waiting if span.start < following]
-        waiting = waiting[len(inside):]
-        for span in inside:
-            if not text[span.start:span.end].strip():
-                raise CorpusError(path, number, f"expected a span over a word, found blanks at {span.start}")
-        yield current, inside
-        current = []
+def _sentences(record: Any, text: str) -> Optional[List[List[Token]]]:
+    """The tokens that :func:`write_doccano` keeps, if they are whole; else the text is split anew."""
+    try:
+        places = [[Token(start, end, text[start:end]) for start, end in sentence]
+                  for sentence in record["sentences"]]
+        flat = [token for sentence in places for token in sentence]
+        ordered = all(one.end <= two.start for one, two in zip(flat, flat[1:]))
+        good = ordered and all(0 <= token.start < token.end <= len(text) for token in flat)
+        return places if good and "".join(token.text for token in flat).split() and all(places) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def write_doccano(sentences: Sequence[Sentence], path: Path) -> Counter:
+    """Write a document a line, for doccano's JSONL import; its tokens stand in a field of our own."""
+    lines = []
+    for document in documents(sentences):
+        text, places, spans = plain_text(document)
+        lines.append(json.dumps({"text": text, "label": [list(span) for span in spans],
+                                 "sentences": places}, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))
+    return Counter()
 
 
 def _record(record: Any, path: Path, number: int) -> Tuple[str, List[Span]]:

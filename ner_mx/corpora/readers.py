@@ -11,7 +11,9 @@ from typing import Callable, Dict, List, Optional, Union
 
 from ner_mx.config import Corpus
 from ner_mx.corpora.arrays import read_npy
+from ner_mx.corpora.brat import read_brat
 from ner_mx.corpora.conll import read_conll
+from ner_mx.corpora.docbin import read_docbin
 from ner_mx.corpora.doccano import read_doccano
 from ner_mx.corpora.gmb import read_gmb
 from ner_mx.corpora.sentence import Reading
@@ -24,6 +26,8 @@ READERS: Dict[str, Callable[[Path, Corpus], Reading]] = {
     "un": read_un,
     "doccano": read_doccano,
     "npy": read_npy,
+    "brat": read_brat,
+    "spacy": read_docbin,
 }
 
 

@@ -1,0 +1,134 @@
+"""From one format to another and back: what a format can hold survives."""
+
+import json
+
+import pytest
+from random_networks import some_sentences
+
+from ner_mx.config import Corpus
+from ner_mx.corpora.readers import read
+from ner_mx.corpora.schemes import convert as convert_tags
+from ner_mx.corpora.spans import spans_of
+from ner_mx.corpora.writers import convert
+from ner_mx.errors import CorpusError
+
+NAMES = {"conll": "c.conll", "gmb": "c.csv", "doccano": "c.jsonl", "spacy": "c.spacy", "npy": "c.npy"}
+# What keeps tokens as they are; brat's text is tokenised anew.
+EXACT = ["conll", "gmb", "doccano", "spacy", "npy"]
+WITH_POS = {"conll", "gmb", "spacy"}
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Forty sentences in five documents, in CoNLL columns."""
+    sentences = [sentence._replace(document=number // 8)
+                 for number, sentence in enumerate(some_sentences(40, seed=3, longest=12))]
+    lines = []
+    for number, sentence in enumerate(sentences):
+        if number % 8 == 0:
+            lines += ["-DOCSTART- _ O", ""]
+        lines += [" ".join(row) for row in zip(sentence.tokens, sentence.pos, sentence.tags)] + [""]
+    (tmp_path / "in.conll").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path / "in.conll", sentences
+
+
+def contents(sentences):
+    return [(sentence.tokens, convert_tags(sentence.tags, "IOB2")) for sentence in sentences]
+
+
+def read_back(path, name):
+    return read(path.with_name("c") if name == "npy" else path, Corpus(reader=name)).sentences
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("scheme", ["IOB2", "BILOU"])
+def test_there_and_back(source, tmp_path, name, scheme):
+    if name == "spacy":
+        pytest.importorskip("spacy")
+    path, sentences = source
+    there = tmp_path / name / NAMES[name]
+    done = convert(path, there, Corpus(), scheme=scheme)
+    assert done.sentences == 40 and not done.warnings
+    found = read_back(there, name)
+    assert contents(found) == contents(sentences)
+    if name in WITH_POS:
+        assert [sentence.pos for sentence in found] == [sentence.pos for sentence in sentences]
+    # And from there through every other format back to columns.
+    back = tmp_path / "back.conll"
+    convert(there, back, Corpus(), reader=name)
+    assert contents(read_back(back, "conll")) == contents(sentences)
+
+
+def entities(sentences):
+    return [[("".join(sentence.tokens[span.start:span.end]), span.label)
+             for span in spans_of(convert_tags(sentence.tags, "IOB2"))] for sentence in sentences]
+
+
+def test_standoff_keeps_documents_and_entities(source, tmp_path):
+    path, sentences = source
+    convert(path, tmp_path / "c", Corpus())
+    texts = sorted((tmp_path / "c").glob("*.txt"))
+    assert len(texts) == 5 and len(list((tmp_path / "c").glob("*.ann"))) == 5
+    for file in texts:
+        text = file.read_text(encoding="utf-8")
+        for line in file.with_suffix(".ann").read_text(encoding="utf-8").splitlines():
+            _, place, words = line.split("\t")
+            _, start, end = place.split()
+            assert text[int(start):int(end)] == words
+    found = read_back(tmp_path / "c", "brat")
+    assert sum(entities(found), []) == sum(entities(sentences), [])
+
+
+def test_standoff_of_others(tmp_path):
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Ada Bert of the EU-bank left.\r\nNobody came.", newline="")
+    (folder / "a.ann").write_text(
+        "T1\tPER 0 8\tAda Bert\nT2\tPER 0 3\tAda\nT3\tORG 16 18\tEU\nT4\tORG 9 11;24 28\tof left\n"
+        "R1\tworks Arg1:T1 Arg2:T3\nA1\tnegated T1\n#1\tnote T1\twhy\n")
+    reading = read(folder, Corpus(reader="brat"))
+    # T4 covers T3 and is longer, so it stays; T1 covers T2.
+    assert entities(reading.sentences)[0] == [("AdaBert", "PER"), ("oftheEU-bankleft", "ORG")]
+    assert reading.warnings["entities over others, of which the longest is kept"] == 2
+    assert reading.warnings["entities in several pieces, read as one that covers them"] == 1
+    (folder / "a.ann").write_text("T3\tORG 16 18\tEU\n")
+    reading = read(folder, Corpus(reader="brat"))
+    assert entities(reading.sentences)[0] == [("EU-bank", "ORG")]
+    assert any("widened to whole tokens" in warning and "'EU'" in warning for warning in reading.warnings)
+    for content, problem in (("T1 PER 0 3", "a.ann:1: expected ID, tab, type and offsets"),
+                             ("\nT1\tPER 0 300\tx", "a.ann:2: expected offsets inside the text of 43 char")):
+        (folder / "a.ann").write_text(content)
+        with pytest.raises(CorpusError, match=problem):
+            read(folder, Corpus(reader="brat"))
+    (folder / "a.ann").unlink()
+    with pytest.raises(CorpusError, match="a.ann: expected the annotation of a text, found no file"):
+        read(folder, Corpus(reader="brat"))
+
+
+def test_a_docbin_that_is_none_is_one_line(tmp_path):
+    pytest.importorskip("spacy")
+    (tmp_path / "c.spacy").write_bytes(b"\x80\x04not one")
+    with pytest.raises(CorpusError, match="c.spacy: expected a DocBin, found"):
+        read(tmp_path / "c.spacy", Corpus(reader="spacy"))
+
+
+def test_tokens_that_an_edit_made_wrong_are_found_anew(tmp_path):
+    record = {"text": "Ada left.", "label": [[0, 3, "PER"]], "sentences": [[[0, 30]]]}
+    (tmp_path / "c.jsonl").write_text(json.dumps(record))
+    found = read(tmp_path / "c.jsonl", Corpus(reader="doccano")).sentences
+    assert [sentence.tokens for sentence in found] == [("Ada", "left", ".")]
+
+
+def test_the_command(source, tmp_path, run_command):
+    path, _ = source
+    done = run_command("-m", "ner_mx", "convert", path, tmp_path / "out.jsonl")
+    assert done.returncode == 0 and "40 sentences" in done.stdout and "read as IOB2" in done.stdout
+    again = run_command("-m", "ner_mx", "convert", path, tmp_path / "out.jsonl")
+    assert again.returncode == 2 and "holds something already" in again.stderr
+    odd = run_command("-m", "ner_mx", "convert", path, tmp_path / "out.xml")
+    assert odd.returncode == 2 and "expected a suffix among" in odd.stderr
+    spaced = tmp_path / "spaced.csv"
+    spaced.write_text("Sentence #,Word,POS,Tag\nSentence: 1,New York,NN,B-geo\n,won,VB,O\n")
+    done = run_command("-m", "ner_mx", "convert", spaced, tmp_path / "out.conll", "--scheme", "BILOU")
+    assert done.returncode == 0 and "warning: 1 tokens with blanks inside" in done.stderr
+    assert "New_York NN U-geo" in (tmp_path / "out.conll").read_text()
