@@ -20,7 +20,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 demo: $(VENV)/.demo
 	$(BIN)/python preprocess.py --set corpus.name=demo
 	$(BIN)/python train.py --set corpus.name=demo --set run.name=demo --overwrite
-	$(BIN)/ner-mx predict runs/demo "Jordan May, the Florence United captain, left Washington in May."
+	$(BIN)/ner-mx export runs/demo runs/demo-bundle --overwrite
+	$(BIN)/ner-mx predict runs/demo-bundle "Jordan May, the Florence United captain, left Washington in May."
 
 test: $(VENV)/.test
 	$(MAKE) --no-print-directory lint suite
@@ -87,7 +88,7 @@ $(VENV)/bin/python: | check-machine
 	"$$python" -m venv $(VENV)
 
 $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
-	$(PIP) -e '.[cpu,report]'
+	$(PIP) -e '.[cpu,report,export]'
 	touch $@
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
