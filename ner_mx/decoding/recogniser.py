@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -31,51 +32,74 @@ class Network(Protocol):
         """What turns them into tags."""
 
 
-def scored(network: Network, encoded: Encoded, width: int,
-           size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
-    """Batches of at most ``size`` sentences of like length, with their emissions."""
+def planned(encoded: Encoded, size: int) -> Iterator[np.ndarray]:
+    """The numbers of at most ``size`` sentences of like length each; fewer where words are endless."""
     longest = encoded.longest_forms()
     waiting = plan(encoded.lengths, size, "sorted")[::-1]
     while waiting:
         sentences = waiting.pop()
-        cells = longest[sentences].max() * encoded.lengths[sentences].sum()
-        if cells > CELLS and len(sentences) > 1:
+        if len(sentences) > 1 and longest[sentences].max() * encoded.lengths[sentences].sum() > CELLS:
             waiting += np.array_split(sentences, 2)[::-1]
-            continue
+        else:
+            yield sentences
+
+
+def scored(network: Network, encoded: Encoded, width: int,
+           size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
+    """Batches of at most ``size`` sentences, with their emissions."""
+    for sentences in planned(encoded, size):
         batch = collate(encoded, sentences, width)
         yield batch, network.emissions(batch)
 
 
-def decoded(network: Network, encoded: Encoded, width: int, size: int) -> List[np.ndarray]:
-    """The decoded rows of each sentence, in the part's order."""
+def decoded(network: Network, encoded: Encoded, width: int, size: int,
+            run: Callable = map) -> List[np.ndarray]:
+    """The decoded rows of each sentence, in the part's order; ``run`` is ``map`` or a pool's."""
     decoder = network.decoder()
-    result: List[np.ndarray] = [np.empty(0, np.int32)] * len(encoded)
-    for batch, emissions in scored(network, encoded, width, size):
-        for number, rows in zip(batch.sentence, decoder.rows(emissions, batch.length)):
-            result[number] = rows
+
+    def rows(sentences: np.ndarray) -> List[np.ndarray]:
+        batch = collate(encoded, sentences, width)
+        return decoder.rows(network.emissions(batch), batch.length)
+
+    return _in_order(len(encoded), list(planned(encoded, size)), rows, run)
+
+
+def _in_order(count: int, batches: List[np.ndarray], work: Callable, run: Callable) -> List[Any]:
+    """What ``work`` gives for the sentences of each batch, in the order of the sentences."""
+    result: List[Any] = [None] * count
+    for sentences, values in zip(batches, run(work, batches)):
+        for number, value in zip(sentences, values):
+            result[number] = value
     return result
 
 
 class Recogniser:
-    """A network with the tables it reads, and the POS tagger beside it where it reads POS."""
+    """A network with the tables it reads, and the POS tagger beside it where it reads POS.
+
+    Parameters
+    ----------
+    size : sentences a batch; ``training.evaluation_batch`` if not given.
+    threads : batches at a time, for networks that several threads may run.
+    """
 
     def __init__(self, config: Config, encoder: Encoder, network: Network,
-                 pos_network: Optional[Network] = None):
+                 pos_network: Optional[Network] = None, size: Optional[int] = None, threads: int = 1):
         self.config, self.encoder = config, encoder
         self.network, self.pos_network = network, pos_network
         self._width = config.network.character_width
-        self._size = config.training.evaluation_batch
+        self._size = size or config.training.evaluation_batch
+        self._run: Callable = ThreadPoolExecutor(threads).map if threads > 1 else map
 
     def with_predicted_pos(self, encoded: Encoded) -> Encoded:
         """The same sentences with the tagger's parts of speech, where the network reads any."""
         if self.pos_network is None or not len(encoded):
             return encoded
-        rows = decoded(self.pos_network, encoded, self._width, self._size)
+        rows = decoded(self.pos_network, encoded, self._width, self._size, self._run)
         return encoded.replaced(pos=np.concatenate(rows).astype(np.int32))
 
     def rows(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded tags of each sentence, as rows of the encoder's tags."""
-        return decoded(self.network, encoded, self._width, self._size)
+        return decoded(self.network, encoded, self._width, self._size, self._run)
 
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
         """The entities of tokenised sentences with their probabilities.
@@ -113,14 +137,17 @@ class Recogniser:
         encoded = self.with_predicted_pos(self.encoder.encode(
             [split_at_digits(sentence) for sentence in read] if split else read))
         decoder = self.network.decoder()
-        result: List[List[ScoredSpan]] = [[] for _ in sentences]
-        for batch, emissions in scored(self.network, encoded, self._width, self._size):
-            for number, spans in zip(batch.sentence, decoder.spans(emissions, batch.length)):
-                if split:
-                    places = joined_spans([span for span, _ in spans], sentences[number])
-                    spans = [ScoredSpan(place, one.probability) for place, one in zip(places, spans)]
-                result[number] = spans
-        return result
+
+        def spans(numbers: np.ndarray) -> List[List[ScoredSpan]]:
+            batch = collate(encoded, numbers, self._width)
+            return decoder.spans(self.network.emissions(batch), batch.length)
+
+        found = _in_order(len(encoded), list(planned(encoded, self._size)), spans, self._run)
+        if not split:
+            return found
+        return [[ScoredSpan(place, one.probability) for place, one in
+                 zip(joined_spans([one.span for one in spans], tokens), spans)]
+                for spans, tokens in zip(found, sentences)]
 
 
 def _starts(length: int) -> List[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
@@ -12,8 +13,15 @@ from ner_mx.runtime.bundle import Bundle, entity_types, read_bundle
 from ner_mx.runtime.network import OnnxNetwork
 from ner_mx.runtime.text import Entity, find_entities
 
+# Sentences a batch: few enough that a page of text is work for several cores.
+BATCH = 32
 # A stream is read ahead by so many characters, so that batches are full.
 READ_AHEAD = 1 << 16
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Tagger:
@@ -36,9 +44,10 @@ class Tagger:
         if bundle.pos_model is not None:
             classes = bundle.encoder.pos.items
             argmax = bundle.config.decoding.model_copy(update={"method": "argmax"})
-            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False), threads)
+            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False))
         self.recogniser = Recogniser(bundle.config, bundle.encoder,
-                                      OnnxNetwork(bundle.model, bundle.decoder(), threads), pos_network)
+                                     OnnxNetwork(bundle.model, bundle.decoder()), pos_network, BATCH,
+                                     threads or cores())
 
     @classmethod
     def load(cls, folder: Union[str, Path], threads: Optional[int] = None) -> Tagger:
@@ -46,7 +55,7 @@ class Tagger:
 
         Parameters
         ----------
-        threads : of one call; None takes all cores.
+        threads : that compute batches side by side; None takes all cores.
 
         Raises
         ------
