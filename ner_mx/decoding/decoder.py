@@ -47,6 +47,7 @@ class Decoder:
         self.tags = list(tags)
         self.method = settings.method
         size = len(self.tags)
+        self._learnt = transitions is not None or start is not None
         self.transitions = np.zeros((size, size), np.float32) if transitions is None else transitions
         self.start = np.zeros(size, np.float32) if start is None else start
         self.valid_only = settings.method == "viterbi" and settings.valid_only and constrained
@@ -64,7 +65,29 @@ class Decoder:
         if self.method == "argmax":
             best = emissions.argmax(axis=2)
             return [best[:size, row] for row, size in enumerate(length)]
-        return viterbi(self._closed(emissions, length), self.transitions, self.start, length)
+        closed = self._closed(emissions, length)
+        if self._learnt:
+            return viterbi(closed, self.transitions, self.start, length)
+        return self._best_valid(closed, length)
+
+    def _best_valid(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
+        """The best sequence where transitions only forbid.
+
+        If each token's best tag makes a sequence that is allowed, none is
+        better; only the others need the search.
+        """
+        best = emissions.argmax(axis=2)  # (T, N)
+        steps = np.arange(1, len(best))[:, None]
+        follows = np.isfinite(self.transitions[best[:-1], best[1:]]) | (steps >= length)
+        allowed = np.isfinite(self.start[best[0]]) & follows.all(axis=0)
+        result = [best[:size, row] for row, size in enumerate(length)]
+        others = np.flatnonzero(~allowed)
+        if len(others):
+            longest = length[others].max()
+            searched = viterbi(emissions[:longest, others], self.transitions, self.start, length[others])
+            for row, tags in zip(others, searched):
+                result[row] = tags
+        return result
 
     def lattice(self, emissions: np.ndarray, length: np.ndarray) -> Lattice:
         """The probabilities of N sentences' tags."""

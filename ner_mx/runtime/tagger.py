@@ -38,16 +38,17 @@ class Tagger:
     """
 
     def __init__(self, bundle: Bundle, threads: Optional[int] = None):
+        threads = threads or cores()
         self.config, self.card = bundle.config, bundle.card
         self.labels: List[str] = entity_types(bundle.encoder)
         pos_network = None
         if bundle.pos_model is not None:
             classes = bundle.encoder.pos.items
             argmax = bundle.config.decoding.model_copy(update={"method": "argmax"})
-            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False))
+            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False), threads)
         self.recogniser = Recogniser(bundle.config, bundle.encoder,
-                                     OnnxNetwork(bundle.model, bundle.decoder()), pos_network, BATCH,
-                                     threads or cores())
+                                     OnnxNetwork(bundle.model, bundle.decoder(), threads), pos_network,
+                                     BATCH, threads)
 
     @classmethod
     def load(cls, folder: Union[str, Path], threads: Optional[int] = None) -> Tagger:

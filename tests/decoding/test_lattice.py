@@ -120,3 +120,24 @@ def test_a_favourite_that_is_forbidden_does_not_underflow():
     emissions[0, 0, 2] = 2000.0
     lattice = sum_paths(emissions, np.zeros((TAGS, TAGS)), np.array([0.0, 0.0, -np.inf]), np.array([3]))
     np.testing.assert_allclose(lattice.marginals()[0, 0], [0.5, 0.5, 0.0])
+
+
+def test_the_short_way_to_the_best_sequence_is_the_long_way():
+    """Where transitions only forbid, most sentences need no search; the answer is the search's."""
+    from ner_mx.config import Decoding
+    from ner_mx.decoding.decoder import Decoder
+    tags = ["O"] + [f"{prefix}-{label}" for label in "XY" for prefix in "BILU"]
+    random = np.random.RandomState(8)
+    decoder = Decoder(tags, Decoding())
+    short = searched = 0
+    for scale in (0.5, 8.0):
+        emissions = random.normal(size=(12, 60, 9)) * 0.3
+        # Mostly O, as text is: many sentences are valid as they stand.
+        emissions[:, :, 0] += scale
+        length = random.randint(1, 13, size=60)
+        wanted = viterbi(forbid_open_end(emissions, length, open_tags(tags)), *constraints(tags), length)
+        for one, two, best, size in zip(decoder.rows(emissions, length), wanted,
+                                        emissions.argmax(axis=2).T, length):
+            np.testing.assert_array_equal(one, two)
+            short, searched = short + (best[:size] == two).all(), searched + (best[:size] != two).any()
+    assert short > 20 and searched > 20
