@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ner_mx.decoding.decoder import Decoder
@@ -17,14 +15,22 @@ class OnnxNetwork:
     ----------
     model : a serialised ONNX model whose inputs are arrays of a batch.
     decoder : what turns its scores into tags.
-    threads : of the call for a sentence alone, whose two directions they share.
-        A batch takes one thread: batches side by side make better use of
-        several than one batch does.
+
+    A call takes one thread: batches side by side make better use of two cores
+    than one batch that is cut in two, and for a sentence alone the threads of
+    two networks would be in each other's way.
     """
 
-    def __init__(self, model: bytes, decoder: Decoder, threads: int = 1):
-        self._session = _session(model, 1)
-        self._alone = _session(model, threads) if threads > 1 else self._session
+    def __init__(self, model: bytes, decoder: Decoder):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Every batch has a shape of its own; patterns of memory would be kept for each.
+        options.enable_mem_pattern = False
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = [value.name for value in self._session.get_inputs()]
         unknown = [name for name in self.inputs if name not in Batch._fields]
         if unknown or [value.name for value in self._session.get_outputs()] != ["emissions"]:
@@ -33,21 +39,8 @@ class OnnxNetwork:
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) float32 the scores of a batch; what stands in padding means nothing."""
-        session = self._alone if len(batch.length) == 1 else self._session
-        return session.run(["emissions"], {name: getattr(batch, name) for name in self.inputs})[0]
+        return self._session.run(["emissions"], {name: getattr(batch, name) for name in self.inputs})[0]
 
     def decoder(self) -> Decoder:
         """What turns the scores into tags."""
         return self._decoder
-
-
-def _session(model: bytes, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Every batch has a shape of its own; patterns of memory would be kept for each.
-    options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

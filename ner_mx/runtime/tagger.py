@@ -45,10 +45,10 @@ class Tagger:
         if bundle.pos_model is not None:
             classes = bundle.encoder.pos.items
             argmax = bundle.config.decoding.model_copy(update={"method": "argmax"})
-            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False), threads)
+            pos_network = OnnxNetwork(bundle.pos_model, Decoder(classes, argmax, constrained=False))
         self.recogniser = Recogniser(bundle.config, bundle.encoder,
-                                     OnnxNetwork(bundle.model, bundle.decoder(), threads), pos_network,
-                                     BATCH, threads)
+                                     OnnxNetwork(bundle.model, bundle.decoder()), pos_network, BATCH,
+                                     threads)
 
     @classmethod
     def load(cls, folder: Union[str, Path], threads: Optional[int] = None) -> Tagger:
