@@ -72,10 +72,3 @@ def test_output_to_a_closed_pipe_is_no_traceback(root):
     done = subprocess.run(f"{sys.executable} -m ner_mx --help | true", shell=True, cwd=root,
                           capture_output=True, text=True)
     assert "Traceback" not in done.stderr
-
-
-def test_bytes_that_are_no_text_are_one_line(root, tmp_path):
-    from ner_mx.cli import _lines
-    from ner_mx.errors import UserError
-    with pytest.raises(UserError, match="stdin:2: expected UTF-8, found byte 0xff"):
-        list(_lines([b"good\n", b"b\xffd\n"]))

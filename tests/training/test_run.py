@@ -290,8 +290,8 @@ def test_damaged_checkpoints_are_one_line(work, run_command, finished):
 
 
 def test_two_processes_do_not_share_a_run(finished, work, run_command):
-    from ner_mx.training.run import locked
-    with locked(finished[0]):
+    from ner_mx.files import locked
+    with locked(finished[0], "wait"):
         done = run_command("train.py", "--resume", finished[0])
     assert done.returncode == 2 and "another process is at work on it" in done.stderr
 
