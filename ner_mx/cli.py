@@ -174,8 +174,9 @@ def predict(model: Model, text: Text = None, file: TextFile = None, form: Output
     with open(file, "rb") if file else nullcontext(sys.stdin.buffer) as stream:
         for group in ([text],) if text is not None else line_groups(stream, str(file or "stdin")):
             for one, entities in zip(group, find_entities(group, tag_batch)):
-                sys.stdout.write(FORMATS[form](one, entities))
-            sys.stdout.flush()
+                # Bytes of an argument that are no UTF-8 come out as they went in.
+                sys.stdout.buffer.write(FORMATS[form](one, entities).encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
 
 
 @app.command()

@@ -29,3 +29,11 @@ def test_sentences_end_where_one_would_end_them():
     text = 'He left. "Good." She stayed at 3.5 percent. and so on! Was it?\n\nA title\n\nMore'
     assert [" ".join(token.text for token in sentence) for sentence in sentences(text)] == [
         "He left .", '" Good . "', "She stayed at 3.5 percent . and so on !", "Was it ?", "A title", "More"]
+
+
+def test_runs_without_a_gap_are_cut_and_long_ones_take_no_squared_time():
+    tokens = tokenize("a" * 2500 + " b")
+    assert [len(token.text) for token in tokens] == [1000, 1000, 500, 1]
+    assert "".join(token.text for token in tokens) == "a" * 2500 + "b"
+    # A search back over the closing marks would take an hour.
+    assert [len(sentence) for sentence in sentences("Yes." + "'" * 200_000 + " No.")] == [200_002, 2]
