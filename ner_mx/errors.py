@@ -7,8 +7,9 @@ defect of this package and keeps its traceback.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Hashable, Iterable, Optional, Union
 
 
 class UserError(Exception):
@@ -52,6 +53,11 @@ class TrainingError(UserError):
     """Training that cannot go on: a loss that is not a number, or that explodes."""
 
     exit_code = 3
+
+
+def repeated(items: Iterable[Hashable]) -> Optional[Any]:
+    """The first item that stands twice, for a message that names it; None where all differ."""
+    return next((item for item, count in Counter(items).items() if count > 1), None)
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import numpy as np
 
 from ner_mx import __version__
-from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.decoding.recogniser import Recogniser, scored
 from ner_mx.errors import BundleError, RunError, UserError
@@ -21,6 +20,7 @@ from ner_mx.runtime.tagger import Tagger
 from ner_mx.training.model import Model
 from ner_mx.training.predictor import load_recogniser
 from ner_mx.training.records import from_portable, portable
+from ner_mx.training.task import predicted_tags
 
 # Scores of the two engines may differ by this much; rounding alone gives a hundredth of it.
 TOLERANCE = 1e-4
@@ -151,8 +151,8 @@ def compare(mxnet: Recogniser, tagger: Tagger, sentences: List[Sentence]) -> flo
 def _f1(bundle: Bundle, sentences: List[Sentence]) -> float:
     recogniser = Tagger(bundle).recogniser
     rows = recogniser.rows(recogniser.with_predicted_pos(recogniser.encoder.encode(sentences)))
-    found = [list(convert([bundle.encoder.tags[row] for row in sentence], "IOB2")) for sentence in rows]
-    return evaluate([list(sentence.tags or ()) for sentence in sentences], found).micro.f1
+    gold = [list(sentence.tags or ()) for sentence in sentences]
+    return evaluate(gold, predicted_tags(bundle.encoder.tags, rows)).micro.f1
 
 
 def _converted(bundle: Bundle, how: str) -> Bundle:

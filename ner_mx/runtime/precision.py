@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def quantized(model: bytes) -> bytes:
     """Weights in 8 bits; activations are quantised on the way (dynamic quantisation)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().setLevel(logging.getLogger().level or logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         quantize_dynamic(onnx.load_from_string(model), path, weight_type=QuantType.QInt8, per_channel=True,

@@ -23,7 +23,7 @@ from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optio
 
 from tqdm import tqdm
 
-from ner_mx.errors import RunError, UserError
+from ner_mx.errors import RunError, UserError, repeated
 from ner_mx.files import locked, read_json, replacing, sha256, write_json
 from ner_mx.runtime.bundle import MANIFEST
 from ner_mx.runtime.tagger import Tagger
@@ -155,8 +155,7 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                     len(paths) - len(jobs))
     if not jobs:
         raise UserError(f"{source}: expected files to tag, found none; say what they are with --form")
-    names = [job.target for job in jobs]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = repeated(job.target for job in jobs)
     if twice:
         raise UserError(f"{twice}: expected one source for each result, found two; rename one")
     return jobs

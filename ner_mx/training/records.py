@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 from ner_mx.config import Config, difference, read_yaml, validate
-from ner_mx.errors import RunError
+from ner_mx.errors import RunError, repeated
 from ner_mx.files import read_json, write_json
 
 
@@ -109,8 +109,7 @@ def read_records(paths: Sequence[Path]) -> List[Record]:
     RunError : one is no run, or two have one name.
     """
     records = [read_record(path) for path in dict.fromkeys(path.resolve() for path in paths)]
-    names = [record.name for record in records]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = repeated(record.name for record in records)
     if twice:
         raise RunError(f"{twice}: expected runs of different names, found two of this one")
     return records

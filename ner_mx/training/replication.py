@@ -22,7 +22,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ner_mx.config import Config, Section, load_config, read_yaml
-from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, repeated
 from ner_mx.features.processed import folder_of, making_of
 from ner_mx.files import read_json, write_json
 from ner_mx.training.records import read_record, write_record
@@ -102,8 +102,7 @@ def read_plan(path: Path) -> Tuple[Plan, List[Planned]]:
         for experiment in group.experiments:
             for seed in group.seeds:
                 runs.append(planned(path, plan, group, experiment, seed))
-    names = [run.name for run in runs]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = repeated(run.name for run in runs)
     if twice:
         raise ConfigError(f"{path}: expected runs of different names, found two called {twice}; "
                           "give one of the groups a name")
