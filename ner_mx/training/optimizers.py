@@ -44,7 +44,8 @@ class SGD(mx.optimizer.SGD):
         super().__init__(**options)
         self.aggregate_num = 0
 
-    def update(self, index, weight, grad, state):
+    # What the updater calls; in ``mx.optimizer.SGD`` it goes past ``update``.
+    def update_multi_precision(self, index, weight, grad, state):
         self._update_count(index)
         options = {"lr": self._get_lr(index), "wd": self._get_wd(index), "rescale_grad": self.rescale_grad,
                    "out": weight}
