@@ -19,7 +19,6 @@ from ner_mx.config import Features
 from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import CorpusError, RunError
-from ner_mx.features.lexicon import positions
 from ner_mx.features.lexicon_files import Category, known_form
 from ner_mx.features.vocabulary import Vocabulary, rows_of
 from ner_mx.features.words import casing, character_type, fold_digits, normal_form
@@ -229,8 +228,7 @@ class Encoder:
         if self.lexicons:
             words = [known_form(sentence.tokens, self.features) for sentence in sentences]
         for number, (source, _, lexicon) in enumerate(self.lexicons):
-            rows[:, number] = [position for sentence, matches in zip(words, lexicon.match(words))
-                               for position in positions(matches, len(sentence))]
+            rows[:, number] = lexicon.positions(words)
             if kinds[source] == "yes-no":
                 rows[:, number] = rows[:, number] > 0
         return rows

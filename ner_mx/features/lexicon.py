@@ -4,7 +4,8 @@ Chiu & Nichols 2016, section 2.2.2.  A lexicon is a list of entries for one
 category.  An n-gram of a sentence matches an entry exactly, or, where partial
 matching is on, as its prefix or suffix of at least half its length.  Among
 matches that overlap, exact goes before partial, longer before shorter,
-earlier before later.
+earlier before later; each token takes its position in the first of those that
+cover it.  (So figure 4 has it, where a B stands alone before another B.)
 
 Entries are kept as 64-bit hashes in sorted arrays: some nine bytes for each
 prefix and suffix, whatever the words.  Two different n-grams share a hash
@@ -24,19 +25,6 @@ POSITIONS = ("none", "B", "I", "E", "S")
 
 # Odd, and without pattern; the base of the polynomial that hashes an n-gram.
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-
-
-class Match(NamedTuple):
-    """An n-gram that was found: tokens ``start`` to ``end``, not included.
-
-    begins, ends : whether it reaches the beginning, the end, of its entry;
-        an exact match does both.
-    """
-
-    start: int
-    end: int
-    begins: bool
-    ends: bool
 
 
 class Lexicon(NamedTuple):
@@ -91,43 +79,51 @@ class Lexicon(NamedTuple):
 
         return cls(np.unique(_ngrams(words, start, size)), parts(False), parts(True), longest)
 
-    def match(self, sentences: Sequence[Sequence[str]]) -> List[List[Match]]:
-        """The matches of each sentence, none overlapping another, in order."""
-        known: Dict[str, int] = {}
-        words = np.array([known[word] if word in known else known.setdefault(word, word_hash(word))
+    def positions(self, sentences: Sequence[Sequence[str]]) -> np.ndarray:
+        """Where each token stands in the entry that it matches.
+
+        Parameters
+        ----------
+        sentences : of words in the form in which the entries came.
+
+        Returns
+        -------
+        (tokens,) int32, indices in :data:`POSITIONS`, sentence after sentence.
+        A match of a suffix alone has no B, one of a prefix alone no E.
+        """
+        hashes: Dict[str, int] = {}
+        words = np.array([hashes[word] if word in hashes else hashes.setdefault(word, word_hash(word))
                           for sentence in sentences for word in sentence], np.uint64)
         size = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        ends = np.cumsum(size)
-        left = np.repeat(ends, size) - np.arange(len(words))  # tokens from here to the sentence's end
-        candidates: List[Tuple[int, int, int, bool, bool]] = []
+        left = np.repeat(np.cumsum(size), size) - np.arange(len(words))  # tokens to the sentence's end
+        exact: List[np.ndarray] = []
+        partial: List[Tuple[np.ndarray, np.ndarray]] = []
         # One hash of all n-grams of a length at a time, over the whole corpus.
         for length in range(1, self.longest + 1):
             place = np.flatnonzero(left >= length)
             grams = _ngrams(words, place, np.full(len(place), length))
-            exact = _among(grams, self.exact)
-            prefix = _among(grams, self.prefixes) & ~exact
-            suffix = _among(grams, self.suffixes) & ~exact & ~prefix
-            for found, begins, is_end in ((exact, True, True), (prefix, True, False), (suffix, False, True)):
-                candidates += [(not (begins and is_end), -length, int(start), begins, is_end)
-                               for start in place[found]]
-        return self._chosen(candidates, ends - size, ends)
-
-    @staticmethod
-    def _chosen(candidates, starts: np.ndarray, ends: np.ndarray) -> List[List[Match]]:
-        """Of candidates (partial, -length, place, begins, ends), the best that do not overlap."""
-        taken = np.zeros(int(ends[-1]) if len(ends) else 0, bool)
-        chosen = []
-        for _, length, place, begins, is_end in sorted(candidates):
-            if not taken[place:place - length].any():
-                taken[place:place - length] = True
-                chosen.append((place, place - length, begins, is_end))
-        result: List[List[Match]] = [[] for _ in starts]
-        for place, end, begins, is_end in sorted(chosen):
-            sentence = int(np.searchsorted(ends, place, side="right"))
-            first = int(starts[sentence])
-            result[sentence].append(Match(place - first, end - first, begins, is_end))
+            whole = _among(grams, self.exact)
+            prefix = _among(grams, self.prefixes) & ~whole
+            suffix = _among(grams, self.suffixes) & ~whole & ~prefix
+            exact.append(place[whole])
+            partial.append((place[prefix], place[suffix]))
+        # What goes before is written later.
+        result = np.zeros(len(words), np.int32)
+        for length, (prefix, suffix) in enumerate(partial, start=1):
+            _write(result, length, [(prefix, True, False), (suffix, False, True)])
+        for length, place in enumerate(exact, start=1):
+            _write(result, length, [(place, True, True)])
         return result
 
+
+def _write(result: np.ndarray, length: int, matches: Sequence[Tuple[np.ndarray, bool, bool]]) -> None:
+    """Write positions for matches of one length: (places, reaches the entry's beginning, its end)."""
+    # The larger the offset at which a match covers a token, the earlier the match.
+    for offset in range(length):
+        for place, begins, ends in matches:
+            first, last = begins and offset == 0, ends and offset == length - 1
+            result[place + offset] = POSITIONS.index("S" if first and last else "B" if first else
+                                                     "E" if last else "I")
 
 
 def word_hash(word: str) -> int:
@@ -152,17 +148,3 @@ def _among(values: np.ndarray, table: np.ndarray) -> np.ndarray:
         return np.zeros(len(values), bool)
     place = np.minimum(np.searchsorted(table, values), len(table) - 1)
     return table[place] == values
-
-
-def positions(matches: Sequence[Match], length: int) -> List[int]:
-    """The position of each token in its entry, as an index in :data:`POSITIONS`.
-
-    A match of a suffix alone has no B, one of a prefix alone no E.
-    """
-    result = [0] * length
-    for match in matches:
-        for token in range(match.start, match.end):
-            first = match.begins and token == match.start
-            last = match.ends and token == match.end - 1
-            result[token] = 4 if first and last else 1 if first else 3 if last else 2
-    return result

@@ -86,6 +86,8 @@ CHOICES: List[Tuple[str, str, str]] = [
      "the common choice since Saxe et al. 2014 and Jozefowicz et al. 2015"),
     ("activation of the character CNN", "none", "the paper mentions none"),
     ("lookup of capitals and lexicons", "8 and 5 numbers", "as many as the features can use"),
+    ("matches that overlap", "each token takes its position in the first of those that cover it",
+     "only so does figure 4 come out, where a B stands alone before another B"),
     ("first tag, last tag", "a learnt score for the first, none for the last",
      "as the equation of section 2.6 has it"),
     ("FFNN", "a window of five words, 300 hard-tanh units, zeros outside the sentence",

@@ -9,12 +9,12 @@ from ner_mx.config import Features
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import ConfigError, CorpusError, RunError
 from ner_mx.features.encoder import Encoder
-from ner_mx.features.lexicon import POSITIONS, Lexicon, Match, positions
+from ner_mx.features.lexicon import POSITIONS, Lexicon
 from ner_mx.features.lexicon_files import from_arrays, read_lexicons, to_arrays
 
 
 def by_the_rules(words, entries, partial, single):
-    """Every n-gram against every entry; then the three preferences."""
+    """Every n-gram against every entry; then, token by token, the match that goes first."""
     candidates = []
     for start in range(len(words)):
         for end in range(start + 1, len(words) + 1):
@@ -32,12 +32,17 @@ def by_the_rules(words, entries, partial, single):
                         kinds.append((2, False, True))
             if kinds:
                 kind, begins, ends = min(kinds)
-                candidates.append((kind > 0, -size, start, Match(start, end, begins, ends)))
-    chosen = []
-    for *_, match in sorted(candidates):
-        if all(match.end <= other.start or other.end <= match.start for other in chosen):
-            chosen.append(match)
-    return sorted(chosen)
+                candidates.append((kind > 0, -size, start, begins, ends))
+    result = []
+    for token in range(len(words)):
+        covering = [one for one in candidates if one[2] <= token < one[2] - one[1]]
+        if not covering:
+            result.append("none")
+            continue
+        _, size, start, begins, ends = min(covering)
+        first, last = begins and token == start, ends and token == start - size - 1
+        result.append("S" if first and last else "B" if first else "E" if last else "I")
+    return result
 
 
 @pytest.mark.parametrize("partial, single", [(False, False), (True, False), (True, True)])
@@ -46,35 +51,39 @@ def test_the_matcher_follows_the_rules(partial, single):
     for _ in range(150):
         entries = [[generator.choice("abcd") for _ in range(generator.randint(1, 5))] for _ in range(6)]
         sentences = [[generator.choice("abcde") for _ in range(generator.randint(1, 9))] for _ in range(4)]
-        found = Lexicon.of(entries, partial, single).match(sentences)
-        assert found == [by_the_rules(words, entries, partial, single) for words in sentences]
+        found = Lexicon.of(entries, partial, single).positions(sentences)
+        assert [POSITIONS[row] for row in found] == [
+            position for words in sentences for position in by_the_rules(words, entries, partial, single)]
 
 
 def test_matches_do_not_cross_sentences():
-    assert Lexicon.of([["new", "york"]]).match([["new"], ["york"], ["new", "york"]]) == [
-        [], [], [Match(0, 2, True, True)]]
+    assert Lexicon.of([["new", "york"]]).positions([["new"], ["york"], ["new", "york"]]).tolist() == [
+        0, 0, 1, 3]
 
 
 def test_an_empty_lexicon_and_no_sentences():
-    assert Lexicon.of([]).match([["a"]]) == [[]]
-    assert Lexicon.of([["a"]]).match([]) == []
+    assert Lexicon.of([]).positions([["a"]]).tolist() == [0]
+    assert Lexicon.of([["a"]]).positions([]).tolist() == []
 
 
 def encoded(text, entries, partial=True, single=False):
     words = text.lower().split()
-    matches, = Lexicon.of([entry.lower().split() for entry in entries], partial, single).match([words])
+    rows = Lexicon.of([entry.lower().split() for entry in entries], partial, single).positions([words])
     names = ["-", *POSITIONS[1:]]
-    return " ".join(names[position] for position in positions(matches, len(words)))
+    return " ".join(names[row] for row in rows)
 
 
 FIGURE = "Hayao Tada , commander of the Japanese North China Area Army"
 
 
 def test_figure_4():
-    """Person, place and organisation of the figure, from entries of the kind that it implies."""
+    """Its four rows, from entries of the kind that they imply."""
     assert encoded(FIGURE, ["Hayao Tada", "China"], single=True) == "B E - - - - - - S - -"
     assert encoded(FIGURE, ["the Japanese Alps", "China"]) == "- - - - - B I - S - -"
     assert encoded(FIGURE, ["the Japanese Red Army", "North China Area Army"]) == "- - - - - B I B I I E"
+    # A B alone: "of the" yields its second word to a longer match, and that one its third to "North".
+    assert encoded(FIGURE, ["Commander", "of the Rings", "the Japanese North Sea Fleet Review", "North",
+                            "China", "Area", "Army"]) == "- - - S B B I S S S S"
 
 
 def test_partial_positions_have_no_b_or_no_e():
