@@ -328,7 +328,10 @@ def search(space: SpaceName, settings: Settings = None, workers: RunsAtATime = N
 @app.command()
 def report(records: RecordsFolder = Path("reports/runs"),
            output: ReportFile = Path("reports/replication.md")) -> None:
-    """Write the paper's tables beside those of our runs, with tests and plots."""
+    """Write the paper's tables beside those of our runs, with tests and plots.
+
+    Remarks on the figures are taken in from a file beside the report: replication.notes.md.
+    """
     from ner_mx.reports.replication import write_replication
 
     rows = write_replication(records, output)

@@ -141,7 +141,7 @@ class Dropout(Section):
 
 
 class Network(Section):
-    word_dimension: int = Field(100, ge=1)
+    word_dimension: Optional[int] = Field(None, ge=1)
     word_initial: Literal["normal", "uniform"] = "uniform"
     word_trainable: bool = True
     character_dimension: int = Field(25, ge=1)
@@ -227,6 +227,12 @@ class Config(Section):
     decoding: Decoding = Decoding()
     training: Training = Training()
     pos_tagger: PosTagger = PosTagger()
+
+    @model_validator(mode="after")
+    def _dimension(self) -> Config:
+        if self.network.word_dimension is None and not self.features.vectors.path:
+            self.network.word_dimension = 100
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

@@ -68,9 +68,12 @@ def test_tests_of_difference(records):
 
 def test_files_of_the_report(records, tmp_path):
     output = tmp_path / "out/replication.md"
+    output.parent.mkdir()
+    output.with_suffix(".notes.md").write_text("## Why\n\nMore *vocabulary*.\n")
     write_replication(records, output)
     text, page = output.read_text(), output.with_suffix(".html").read_text()
     assert "<table>" in page and "<h1>" in page and "http" not in page
+    assert "## Why\n\nMore *vocabulary*.\n\n## Not run" in text and "<em>vocabulary</em>" in page
     for name in ("seeds", "dev-curves", "f1-and-time"):
         assert f"(replication/{name}.png)" in text
         assert (tmp_path / f"out/replication/{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -8,8 +8,14 @@ from typing import List
 from ner_mx.errors import CorpusError
 
 
-def read_text(path: Path, encoding: str) -> str:
+def read_text(path: Path, encoding: str, settings: str = "corpus",
+              content: str = "annotated text") -> str:
     """The decoded text of a file, without a byte-order mark.
+
+    Parameters
+    ----------
+    settings : the section of the configuration whose ``path`` and ``encoding`` these are.
+    content : what the file should hold.
 
     Raises
     ------
@@ -19,37 +25,38 @@ def read_text(path: Path, encoding: str) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise CorpusError(path, None, "expected a file, found none; set corpus.path") from None
+        raise CorpusError(path, None, f"expected a file, found none; set {settings}.path") from None
     except IsADirectoryError:
-        raise CorpusError(path, None, "expected a file, found a folder; set corpus.path") from None
+        raise CorpusError(path, None, f"expected a file, found a folder; set {settings}.path") from None
     except OSError as error:
         raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
     if not data.strip():
-        raise CorpusError(path, None, "expected annotated text, found an empty file")
+        raise CorpusError(path, None, f"expected {content}, found an empty file")
     try:
         text = data.decode(encoding)
     except LookupError:
-        raise CorpusError(path, None, f"expected a known encoding in corpus.encoding, "
+        raise CorpusError(path, None, f"expected a known encoding in {settings}.encoding, "
                                       f"found {encoding!r}") from None
     except UnicodeDecodeError as error:
         # UTF-16 and its kin have no one-byte line ends to count.
         line = data.count(b"\n", 0, error.start) + 1
         raise CorpusError(path, line, (
-            f"expected {encoding}, found byte {data[error.start]:#04x}; set corpus.encoding "
+            f"expected {encoding}, found byte {data[error.start]:#04x}; set {settings}.encoding "
             "(windows-1252 and iso-8859-1 are common)")) from None
     except (UnicodeError, ValueError) as error:  # encodings with rules of their own
         raise CorpusError(path, None, f"expected {encoding}, found: {error}; "
-                                      "set corpus.encoding") from None
+                                      f"set {settings}.encoding") from None
     return text[1:] if text.startswith("\ufeff") else text
 
 
-def read_lines(path: Path, encoding: str) -> List[str]:
+def read_lines(path: Path, encoding: str, settings: str = "corpus",
+               content: str = "annotated text") -> List[str]:
     """The lines of a file, without their ends: ``\\n``, ``\\r\\n`` or ``\\r`` and nothing else.
 
     ``str.splitlines`` would also cut at characters such as U+0085 and U+2028,
     which stand inside tokens in real corpora.
     """
-    text = read_text(path, encoding)
+    text = read_text(path, encoding, settings, content)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if lines and not lines[-1]:
         lines.pop()

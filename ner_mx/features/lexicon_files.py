@@ -36,10 +36,7 @@ def read_lexicons(features: Features) -> List[Category]:
     """
     result = []
     for name, source in features.lexicons.items():
-        for category, entries in _entries(source).items():
-            if not entries:
-                raise CorpusError(source.path, None, f"expected entries of {category} for the lexicon "
-                                                     f"{name}, found none; mend the file or drop it")
+        for category, entries in _entries(name, source).items():
             result.append(Category(name, category, Lexicon.of(
                 (known_form(entry, features) for entry in entries),
                 source.partial, single=category == PERSON)))
@@ -51,20 +48,20 @@ def known_form(words: Sequence[str], features: Features) -> List[str]:
     return [fold_digits(word, features.digits).lower() for word in words]
 
 
-def _entries(source: LexiconSource) -> Dict[str, List[List[str]]]:
-    path = Path(source.path)
+def _entries(name: str, source: LexiconSource) -> Dict[str, List[List[str]]]:
+    path, settings = Path(source.path), f"features.lexicons.{name}"
     if path.is_file():
-        return _csv(path, source.encoding)
+        return _csv(read_text(path, source.encoding, settings, "entries and categories"), path)
     result = {}
-    for category, name in source.files.items():
-        lines = read_lines(path / name, source.encoding)
+    for category, file in source.files.items():
+        lines = read_lines(path / file, source.encoding, settings, f"entries of {category}")
         result[category] = [line.split() for line in lines if line.strip()]
     return result
 
 
-def _csv(path: Path, encoding: str) -> Dict[str, List[List[str]]]:
-    """A CSV with the columns entry and category."""
-    reader = csv.reader(io.StringIO(read_text(path, encoding), newline=""))
+def _csv(text: str, path: Path) -> Dict[str, List[List[str]]]:
+    """A CSV with the columns entry and category; ``path`` stands in errors."""
+    reader = csv.reader(io.StringIO(text, newline=""))
     result: Dict[str, List[List[str]]] = {}
     try:
         header = next(reader)

@@ -20,7 +20,7 @@ from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import read_lexicons
 from ner_mx.features.processed import FORMAT, Processed, folder_of, making_of, write_processed
-from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, how_found, read_vectors
+from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, fitting_dimension, how_found, read_vectors
 from ner_mx.features.words import normal_form
 from ner_mx.files import sha256
 
@@ -44,6 +44,7 @@ def preprocess(config: Config) -> Processed:
                           f"{config.corpus.path}; set features.pos.use to false, or corpus.columns.pos")
     vectors = read_vectors(config.features.vectors) if config.features.vectors.path else None
     if vectors:
+        fitting_dimension(config, vectors.matrix.shape[1])
         warnings.update({f"vectors: {reason}": count for reason, count in vectors.warnings.items()})
     if not any(tag != "O" for sentence in parts["train"] for tag in sentence.tags or ()):
         raise CorpusError(config.corpus.path, None, "expected entities in the training part, found none; "

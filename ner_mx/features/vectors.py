@@ -9,9 +9,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ner_mx.config import Vectors
+from ner_mx.config import Config, Vectors
 from ner_mx.corpora.text import read_lines
-from ner_mx.errors import CorpusError, shown
+from ner_mx.errors import ConfigError, CorpusError, shown
 from ner_mx.features.words import fold_digits
 
 CHUNK = 20000
@@ -47,10 +47,25 @@ def read_vectors(settings: Vectors) -> WordVectors:
     return _read_text(path, settings)
 
 
+def fitting_dimension(config: Config, found: int) -> int:
+    """The word dimension of a network on vectors of ``found`` numbers.
+
+    Raises
+    ------
+    ConfigError : the configuration asks for another.
+    """
+    wanted = config.network.word_dimension
+    if wanted not in (None, found):
+        raise ConfigError(f"features.vectors.path: expected vectors of {wanted} numbers, as "
+                          f"network.word_dimension says, found {found} in {config.features.vectors.path}; "
+                          "set network.word_dimension to null or take other vectors")
+    return found
+
+
 def _read_senna(folder: Path, settings: Vectors) -> WordVectors:
     """One word a line in ``words.lst``, its numbers on the same line of ``embeddings.txt``."""
-    words = read_lines(folder / "words.lst", settings.encoding)[:settings.limit]
-    numbers = read_lines(folder / "embeddings.txt", "ascii")[:settings.limit]
+    words = read_lines(folder / "words.lst", settings.encoding, "features.vectors", "words")[:settings.limit]
+    numbers = read_lines(folder / "embeddings.txt", "ascii", "features.vectors", "numbers")[:settings.limit]
     if len(words) != len(numbers):
         raise CorpusError(folder / "embeddings.txt", None, f"expected {len(words)} lines as in words.lst, "
                                                            f"found {len(numbers)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ner_mx.config import ConfigError, read_experiment
+from ner_mx.corpora.text import read_text
 from ner_mx.errors import RunError
 from ner_mx.files import write_text
 from ner_mx.reports import plots
@@ -80,19 +81,23 @@ def read_rows(folder: Path) -> Dict[str, Row]:
 def write_replication(records: Path, output: Path) -> Dict[str, Row]:
     """Write the report as Markdown, beside it as HTML, its plots in a folder of its name.
 
+    What a person has to say about the figures comes from a file beside it:
+    ``replication.notes.md`` for ``replication.md``.
+
     Raises
     ------
     RunError : no records, or a damaged one.
     """
     rows = read_rows(records)
     pictures = _plots(rows, output)
-    text = report(rows, pictures)
+    notes = output.with_suffix(".notes.md")
+    text = report(rows, pictures, read_text(notes, "utf-8") if notes.is_file() else "")
     write_text(output, text)
     write_text(output.with_suffix(".html"), _html(text))
     return rows
 
 
-def report(rows: Dict[str, Row], pictures: Sequence[str] = ()) -> str:
+def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "") -> str:
     """The whole report, Markdown."""
     lines = ["# Replication of Chiu & Nichols 2016", "",
              "Entity-level F1 on the test set, in per cent, by conlleval's rules. Ours: mean ± standard "
@@ -105,6 +110,7 @@ def report(rows: Dict[str, Row], pictures: Sequence[str] = ()) -> str:
     lines += _others(rows)
     lines += _tests(rows)
     lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
+    lines += [notes.strip(), ""] if notes else []
     lines += _not_run(rows)
     lines += ["## Where the paper is silent", ""]
     lines += table(("what", "our choice", "why"), CHOICES, text=3)

@@ -21,6 +21,7 @@ from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoder import Encoded, joined
 from ner_mx.features.lexicon_files import to_arrays
 from ner_mx.features.processed import Processed, folder_of, read_processed
+from ner_mx.features.vectors import fitting_dimension
 from ner_mx.files import locked, read_json, replacing_folder, sha256, write_arrays, write_json, write_text
 from ner_mx.training import interrupts
 from ner_mx.training.checkpoints import State, load_state, save_state
@@ -83,7 +84,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     # Training need not be told the path again; evaluating the run later needs it.
     config.corpus.path = processed.meta["path"]
     if processed.vectors is not None:
-        config.network.word_dimension = processed.vectors.shape[1]
+        config.network.word_dimension = fitting_dimension(config, processed.vectors.shape[1])
     device = choose_device(config.run.device)
     task = entity_task(processed, config)
     # Whatever is wrong with the configuration shows here, before anything is written.

@@ -68,6 +68,7 @@ class Space(Section):
     """What ``ner-mx search`` reads.
 
     trials : how many, pruned ones counted.  random : the first so many drawn blindly.
+    prune_after : epochs that every trial is given before it may be pruned.
     set : settings of every trial.  again : the best so many are trained again,
         with ``seeds`` and ``again_set`` instead of ``set``.
     """
@@ -76,6 +77,7 @@ class Space(Section):
     directory: str = "runs/search"
     trials: int = Field(60, ge=1)
     random: int = Field(20, ge=1)
+    prune_after: int = Field(2, ge=1)
     seed: int = Field(1, ge=0)
     set: Dict[str, Any] = {}
     again: int = Field(5, ge=0)
@@ -166,7 +168,8 @@ def search(name: str, changes: Dict[str, Any], workers: Optional[int] = None,
         # The sampler's state is not kept: a search that goes on must not draw the same again.
         sampler=optuna.samplers.TPESampler(seed=None if _begun(folder) else space.seed,
                                            n_startup_trials=space.random),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=min(8, space.random), n_warmup_steps=2))
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=min(5, space.random),
+                                           n_warmup_steps=space.prune_after))
     _take_up(optuna, study)
     wanted = trials or space.trials
     left = wanted - len(study.get_trials(states=_ended(optuna)))

@@ -127,12 +127,13 @@ def test_bad_lexicons_are_one_line(source, tmp_path):
     def read(**changes):
         return read_lexicons(Features(lexicons={"senna": {**source, **changes}}))
 
-    with pytest.raises(CorpusError, match=r"ner.per.lst:1: expected utf-8, found byte 0xfc"):
+    with pytest.raises(CorpusError, match=r"ner.per.lst:1: expected utf-8, found byte 0xfc; "
+                                          r"set features.lexicons.senna.encoding"):
         read(encoding="utf-8")
-    with pytest.raises(CorpusError, match="expected a file, found none"):
+    with pytest.raises(CorpusError, match="expected a file, found none; set features.lexicons.senna.path"):
         read(files={"PER": "none.lst"})
     (tmp_path / "ner.loc.lst").write_text("")
-    with pytest.raises(CorpusError, match="found an empty file"):
+    with pytest.raises(CorpusError, match="ner.loc.lst: expected entries of LOC, found an empty file"):
         read()
     path = tmp_path / "x.csv"
     path.write_text("a,b\n1,2\n")

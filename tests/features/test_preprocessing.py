@@ -63,6 +63,15 @@ def test_vectors_reach_the_table_with_their_coverage(make, tmp_path):
         "missing": pytest.approx(1 / 3)}
 
 
+def test_vectors_of_another_dimension_are_refused(make, tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("Rome 1 2\nfell 3 4\n")
+    with pytest.raises(ConfigError, match="expected vectors of 50 numbers, .* found 2 in .*v.txt"):
+        preprocess(make(features={"vectors": {"path": str(path)}}, network={"word_dimension": 50}))
+    assert not (tmp_path / "out").exists()
+    preprocess(make(features={"vectors": {"path": str(path)}}, network={"word_dimension": 2}))
+
+
 def test_a_folder_of_another_configuration_is_refused_by_key(make):
     preprocess(make())
     with pytest.raises(RunError, match="features.digits: \"run\" against \"keep\" now"):

@@ -1,11 +1,11 @@
-"""The optimisers against their textbook formulas, over steps of a Gluon trainer."""
+"""The optimisers against their textbook formulas, over steps of a Gluon trainer; their schedules."""
 
 import numpy as np
 import pytest
 
 from ner_mx.compat import mx
-from ner_mx.config import Optimizer
-from ner_mx.training.optimizers import build_trainer
+from ner_mx.config import Optimizer, Schedule
+from ner_mx.training.optimizers import build_trainer, rate_factor
 
 RATE, DECAY, STEPS = 0.1, 0.01, 4
 
@@ -94,3 +94,11 @@ def test_sgd_does_not_go_through_the_slow_operator(case, monkeypatch):
     monkeypatch.setattr(mx.optimizer.optimizer, "multi_sgd_mom_update", slow)
     for name in ("sgd", "momentum"):
         trained(ORACLES[name][0], *case)
+
+
+def test_learning_rates_follow_their_schedule():
+    linear = [rate_factor(Schedule(name="linear", final=0.0), step, 10, 2) for step in (0, 10, 19)]
+    np.testing.assert_allclose(linear, [1.0, 0.5, 0.05])
+    assert rate_factor(Schedule(name="constant", warmup=4), 1, 10, 2) == 0.5
+    np.testing.assert_allclose(rate_factor(Schedule(name="cosine", final=0.0), 10, 10, 2), 0.5)
+    np.testing.assert_allclose(rate_factor(Schedule(name="inverse", decay=0.5), 25, 10, 3), 1 / 2)

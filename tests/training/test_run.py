@@ -432,41 +432,16 @@ def test_resuming_on_another_corpus_is_refused(finished, work, run_command, tmp_
     assert done.returncode == 2 and "made on another corpus" in done.stderr
 
 
-def test_learning_rates_follow_their_schedule():
-    from ner_mx.config import Schedule
-    from ner_mx.training.optimizers import rate_factor
-    linear = [rate_factor(Schedule(name="linear", final=0.0), step, 10, 2) for step in (0, 10, 19)]
-    np.testing.assert_allclose(linear, [1.0, 0.5, 0.05])
-    assert rate_factor(Schedule(name="constant", warmup=4), 1, 10, 2) == 0.5
-    np.testing.assert_allclose(rate_factor(Schedule(name="cosine", final=0.0), 10, 10, 2), 0.5)
-    np.testing.assert_allclose(rate_factor(Schedule(name="inverse", decay=0.5), 25, 10, 3), 1 / 2)
-
-
-def test_adamw_decays_the_rows_that_it_updates():
-    from ner_mx.compat import mx
-    from ner_mx.config import Optimizer
-    from ner_mx.training.optimizers import build_trainer
-    for sparse in (True, False):
-        table = mx.gluon.nn.Embedding(4, 2, sparse_grad=sparse)
-        table.initialize(mx.init.One())
-        trainer = build_trainer(Optimizer(name="adamw", learning_rate=0.1, weight_decay=0.5),
-                                table.collect_params())
-        with mx.autograd.record():
-            table(mx.nd.array([1, 3])).sum().backward()
-        trainer.step(1)
-        weight = table.weight.data().asnumpy()
-        # Decay by 0.1 * 0.5, then Adam's first step of one learning rate.
-        np.testing.assert_allclose(weight[[1, 3]], 0.95 - 0.1, atol=1e-5)
-        np.testing.assert_allclose(weight[[0, 2]], 1.0 if sparse else 0.95, atol=1e-5)
-
-
 def test_vectors_set_the_dimension_and_start_the_table(work, run_command, tmp_path):
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("".join(f"{word} 1 2 3 4 5\n" for word in ("the", "said", "neverseen")))
     settings = [*PLAIN, "corpus.name=vectors", f"features.vectors.path={vectors}", "training.epochs=1",
-                "network.word_trainable=false", "run.name=vectors"]
+                "network.word_trainable=false", "run.name=vectors", "network.word_dimension=null"]
     done = run_command("preprocess.py", *arguments(work, *settings))
     assert done.returncode == 0 and "vectors, test" in done.stdout
+    done = run_command("train.py", *arguments(work, *settings, "network.word_dimension=16"))
+    assert done.returncode == 2 and "expected vectors of 16 numbers" in done.stderr
+    assert not (work / "runs/vectors").exists()
     done = run_command("train.py", *arguments(work, *settings))
     assert done.returncode == 0, done.stderr
     from ner_mx.compat import mx

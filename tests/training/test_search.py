@@ -54,6 +54,24 @@ def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_p
     assert not [path for path in (found.folder / "trials").iterdir() if path.is_dir()]
 
 
+def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_space, settings, tmp_path):
+    import optuna
+
+    key = "training.optimizer.learning_rate"
+    path = write_space(trials=2, again=0, random=1, prune_after=1, set={"training.epochs": 3},
+                       space={key: {"among": [0.02, 1e-9]}})
+    (tmp_path / "search/small").mkdir(parents=True)
+    study = optuna.create_study(study_name="small", direction="maximize",
+                                storage=f"sqlite:///{tmp_path / 'search/small/trials.sqlite3'}")
+    for value in (0.02, 1e-9):
+        study.enqueue_trial({key: value})
+    found = search(path, settings, workers=1)
+    # A network that learns nothing falls behind the median as soon as there is one.
+    assert [(one.settings[key], one.state) for one in found.trials] == [(0.02, "complete"), (1e-9, "pruned")]
+    assert found.trials[0].epochs == 3 > found.trials[1].epochs
+    assert found.best == {key: 0.02}
+
+
 def test_a_diverging_trial_is_counted(write_space, settings):
     path = write_space(trials=2, again=0, space={
         "training.optimizer.clip": {"among": [1e9, 2e9]}, "network.lstm_units": {"low": 4, "high": 8}})
