@@ -50,11 +50,12 @@ def preprocess(config: Config) -> Processed:
         raise CorpusError(config.corpus.path, None, "expected entities in the training part, found none; "
                                                     "see corpus.columns.tag and corpus.types")
     lexicons = read_lexicons(config.features)
-    encoder = Encoder.learnt(config.features, parts["train"], vectors.words if vectors else (), lexicons)
+    learnt = [*parts["train"], *(parts["dev"] if config.training.use_dev else ())]
+    encoder = Encoder.learnt(config.features, learnt, vectors.words if vectors else (), lexicons)
     encoded = {name: encoder.encode(sentences) for name, sentences in parts.items()}
     part_counts = {name: counts(sentences) for name, sentences in parts.items()}
     for name, count in part_counts.items():
-        unseen = sorted(set(count["types"]) - set(part_counts["train"]["types"]))
+        unseen = sorted(set(count["types"]) - {tag[2:] for tag in encoder.tags if tag != "O"})
         if unseen:
             warnings[f"entities in {name} of types that training never shows "
                      f"({', '.join(unseen)}); they cannot be found and count as missed"] = sum(

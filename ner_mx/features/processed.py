@@ -13,7 +13,7 @@ from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.features.lexicon_files import from_arrays, to_arrays
 from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json
 
-FORMAT = 2
+FORMAT = 3
 PARTS = ("train", "dev", "test")
 
 
@@ -50,6 +50,7 @@ def making_of(config: Config) -> Dict[str, Any]:
     # Where the corpus lay is no matter any more: its hashes are in meta.json, itself in the folder.
     for key in ("processed", "name", "path"):
         del making["corpus"][key]
+    making["training"] = {"use_dev": config.training.use_dev}  # what is learnt fills the tables
     return making
 
 

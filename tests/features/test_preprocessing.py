@@ -63,6 +63,18 @@ def test_vectors_reach_the_table_with_their_coverage(make, tmp_path):
         "missing": pytest.approx(1 / 3)}
 
 
+def test_dev_is_in_the_tables_when_it_is_learnt(make):
+    """Found by hand once: learnt as unknown, 2,184 words of CoNLL's dev stayed so in its test."""
+    alone = preprocess(make())
+    both = preprocess(make(training={"use_dev": True, "patience": None}))
+    dev = [token for sentence in alone.parts["dev"].tokens() for token in sentence]
+    assert any(word.lower() not in alone.encoder.words for word in dev)
+    assert all(word.lower() in both.encoder.words for word in dev)
+    assert both.meta["unknown_words"]["dev"] == 0.0 < alone.meta["unknown_words"]["dev"]
+    with pytest.raises(RunError, match="training.use_dev: true against false now"):
+        read_processed(make())
+
+
 def test_vectors_of_another_dimension_are_refused(make, tmp_path):
     path = tmp_path / "v.txt"
     path.write_text("Rome 1 2\nfell 3 4\n")
