@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Literal, Optional, Union, get_args
+from typing import Any, Dict, Iterable, Iterator, List, Literal, Optional, Union, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -484,14 +484,16 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def difference(one: Dict[str, Any], other: Dict[str, Any], prefix: str = "") -> Optional[str]:
-    """The first key in which two configurations differ, with both values; None if equal."""
+def differences(one: Dict[str, Any], other: Dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys in which two configurations differ, with both values."""
     for key in [*one, *(key for key in other if key not in one)]:
         mine, theirs = one.get(key), other.get(key)
         if isinstance(mine, dict) and isinstance(theirs, dict):
-            found = difference(mine, theirs, f"{prefix}{key}.")
-            if found:
-                return found
+            yield from differences(mine, theirs, f"{prefix}{key}.")
         elif mine != theirs:
-            return f"{prefix}{key}: {json.dumps(mine)} against {json.dumps(theirs)}"
-    return None
+            yield f"{prefix}{key}: {json.dumps(mine)} against {json.dumps(theirs)}"
+
+
+def difference(one: Dict[str, Any], other: Dict[str, Any]) -> Optional[str]:
+    """The first of the :func:`differences`; None if there is none."""
+    return next(differences(one, other), None)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ner_mx.config import Config, experiment_names, load_config
+from ner_mx.config import experiment_names, load_config
 from ner_mx.errors import RunError
 from ner_mx.files import write_json
 from ner_mx.reports.paper import ROWS
-from ner_mx.reports.replication import read_rows, report, write_replication
+from ner_mx.reports.replication import holm, read_rows, report, write_replication
 from ner_mx.training.records import Record, portable, write_record
 
 SCORES = {"conll2003-blstm-cnn": [0.831, 0.842, 0.836, 0.512], "conll2003-blstm": [0.76, 0.77, 0.765],
@@ -22,8 +22,9 @@ def records(tmp_path):
     folder = tmp_path / "runs"
     for name, scores in SCORES.items():
         for seed, f1 in enumerate(scores, start=1):
-            config = Config()
-            config.run.seed = seed
+            config = load_config(None, name if name in experiment_names() else "conll2003-vectors",
+                                 [f"run.seed={seed}", f"run.name={name}-{seed}"])
+            config.training.epochs = 30
             part = {"entity": {"micro": {"f1": f1, "precision": f1 + 0.01, "recall": f1 - 0.01}}}
             write_record(Record(f"{name}-{seed}", portable(config), {
                 "test": part, "dev": part,
@@ -42,13 +43,15 @@ def cells(text, label):
 def test_every_run_is_counted_and_failures_are_shown(records):
     text = report(read_rows(records))
     scores = 100 * np.array(SCORES["conll2003-blstm-cnn"])
-    label, paper, ours, count, failed, successful, difference, parts = cells(text, "BLSTM-CNN")
+    label, paper, _, ours, parts, count, failed, successful, difference = cells(text, "BLSTM-CNN")
     assert paper == "83.38 ± 0.20" and ours == f"{scores.mean():.2f} ± {scores.std(ddof=1):.2f}"
     # Four have figures, one of them with a low score on what it learnt; the fifth diverged.
-    assert (count, failed) == ("4", "2") and successful == f"{scores[:3].mean():.2f}"
+    assert (count, failed) == ("4", "1 + 1") and successful == f"{scores[:3].mean():.2f}"
     assert difference == f"{scores.mean() - 83.38:+.2f}"
     assert parts == f"{scores.mean() + 1:.2f} / {scores.mean() - 1:.2f}"
-    assert cells(text, "`conll2003-own-50`")[1:4] == ["train", "90.50 ± 0.71", "2"]
+    assert cells(text, "`conll2003-own-50`")[1:6] == [
+        "capitals + own-50.txt", "train", "90.50 ± 0.71", "91.50 / 89.50", "2"]
+    assert "- `conll2003-blstm`, our runs against the experiment: training.epochs: 30 against 80\n" in text
     assert "`conll2003-lexicon-senna-bioes`" in text.split("## Not run")[1]
 
 
@@ -62,8 +65,43 @@ def test_tests_of_difference(records):
     sums = [sum(chosen) for chosen in combinations(ranks, 3)]
     middle = np.mean(sums)
     exact = np.mean([abs(value - middle) >= abs(sum(ranks[:3]) - middle) - 1e-9 for value in sums])
-    assert float(row[3]) == pytest.approx(exact, abs=1e-4)
+    assert float(row[4]) == pytest.approx(exact, abs=1e-4)
     assert float(row[1]) == pytest.approx(100 * (np.mean(one) - np.mean(two)), abs=0.01)
+
+
+def test_holm_s_adjustment():
+    """By the definition: p_i is refused at a level where it and all smaller ones are, one after another."""
+    values = [0.04, 0.001, 0.03, 0.013, 0.9]
+    levels = np.linspace(0.0005, 1, 4000)
+
+    def refused(level):
+        ordered = sorted(range(5), key=values.__getitem__)
+        kept = [rank for rank, place in enumerate(ordered) if values[place] > level / (5 - rank)]
+        return set(ordered[:min(kept, default=5)])
+
+    for place, adjusted in enumerate(holm(values)):
+        smallest = min((level for level in levels if place in refused(level)), default=1.0)
+        assert adjusted == pytest.approx(smallest, abs=5e-4)
+    assert holm([0.6, 0.6]) == [1.0, 1.0]
+
+
+def test_runs_of_one_name_that_are_not_one_experiment_are_refused(records):
+    path = records / "conll2003-blstm-2.json"
+    record = json.loads(path.read_text())
+    record["config"]["network"]["lstm_units"] = 10
+    write_json(path, record)
+    with pytest.raises(RunError, match=r"blstm-2.json: expected a run like conll2003-blstm-1, seed apart, "
+                                       r"found another: network.lstm_units: 275 against 10 here"):
+        read_rows(records)
+
+
+def test_genres_of_ontonotes_stand_beside_the_papers(records):
+    source = json.loads((records / "conll2003-blstm-1.json").read_text())
+    source["name"] = "ontonotes-blstm-1"
+    source["metrics"]["test"]["genres"] = {"bc": {"f1": 0.5}, "nw": {"f1": 0.75}}
+    write_json(records / "ontonotes-blstm-1.json", source)
+    text = report(read_rows(records))
+    assert cells(text, "`ontonotes-blstm`") == ["`ontonotes-blstm`", "50.00", "", "", "75.00", "", ""]
 
 
 def test_files_of_the_report(records, tmp_path):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-from ner_mx.config import Config, difference, read_yaml, validate
+from ner_mx.config import Config, difference, differences, read_yaml, validate
 from ner_mx.errors import RunError, repeated
 from ner_mx.files import read_json, write_json
 
@@ -36,6 +36,10 @@ class Record(NamedTuple):
         wanted = portable(config)
         return (difference({**_making(self.config), "seed": self.config["run"]["seed"]},
                            {**_making(wanted), "seed": wanted["run"]["seed"]}) or "")
+
+    def departures(self, config: Config) -> List[str]:
+        """Every key, seed apart, in which the run departs from a configuration."""
+        return list(differences(_making(self.config), _making(portable(config))))
 
 
 def portable(config: Config) -> Dict[str, Any]:
@@ -81,14 +85,33 @@ def read_record(path: Path) -> Record:
     if path.is_file():
         try:
             record = Record(**read_json(path))
-            return record._replace(config=portable(from_portable(record.config, str(path))))
+            record = record._replace(config=portable(from_portable(record.config, str(path))))
         except (TypeError, KeyError):
             raise RunError(f"{path}: expected the record of a run, found other keys") from None
+        return _whole(record, path)
     if not (path / "metrics.json").is_file():
         raise RunError(f"{path}: expected a finished run, found no metrics.json in it")
     config = validate(read_yaml(path / "config.yaml"), str(path / "config.yaml"))
-    return Record(path.name, portable(config), read_json(path / "metrics.json"),
-                  read_json(path / "environment.json"), _history(path / "history.jsonl"))
+    return _whole(Record(path.name, portable(config), read_json(path / "metrics.json"),
+                         read_json(path / "environment.json"), _history(path / "history.jsonl")), path)
+
+
+def _whole(record: Record, path: Path) -> Record:
+    """The record, if it has the figures that every finished run has.
+
+    Raises
+    ------
+    RunError
+    """
+    try:
+        for part in ("dev", "test"):
+            if not isinstance(record.metrics[part]["entity"]["micro"]["f1"], float):
+                raise TypeError
+        record.metrics["train"]["seconds"], record.metrics["data"].items()
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(f"{path}: expected the figures of a finished run, found others; remove it, and run it "
+                       "again") from None
+    return record
 
 
 def _history(path: Path) -> List[List[float]]:
