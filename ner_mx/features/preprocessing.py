@@ -22,7 +22,7 @@ from ner_mx.features.lexicon_files import read_lexicons
 from ner_mx.features.processed import FORMAT, Processed, folder_of, making_of, write_processed
 from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, fitting_dimension, how_found, read_vectors
 from ner_mx.features.words import normal_form
-from ner_mx.files import sha256
+from ner_mx.files import read_json, sha256
 
 
 def preprocess(config: Config) -> Processed:
@@ -137,6 +137,26 @@ def _sources(files: Sequence[Path], config: Config) -> Dict[str, str]:
         for file in [path] if path.is_file() else [path / name for name in lexicon.files.values()]:
             sources[f"{name}/{file.name}"] = sha256(file)
     return sources
+
+
+def is_current(config: Config) -> bool:
+    """Whether the processed corpus of a configuration stands, made by this version from the files of now.
+
+    Files that are no longer there are not asked for: a processed corpus stands without them.
+    """
+    meta = folder_of(config) / "meta.json"
+    if not meta.is_file():
+        return False
+    made = read_json(meta)
+    if not isinstance(made, dict) or made.get("format") != FORMAT:
+        return False
+    root = Path(config.corpus.path)
+    try:
+        files = [root / name if root.is_dir() else root for name in made["sources"]]
+        now = _sources([file for file in files if file.is_file()], config)
+    except FileNotFoundError:
+        return True
+    return all(made["sources"].get(name) == digest for name, digest in now.items())
 
 
 def _share_unknown(rows: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from ner_mx.config import Config, difference, differences, read_yaml, validate
 from ner_mx.errors import RunError, repeated
@@ -139,5 +139,38 @@ def read_records(paths: Sequence[Path]) -> List[Record]:
 
 
 def write_record(record: Record, folder: Path) -> None:
-    """Write a run in small form as ``NAME.json``."""
+    """Write a run in small form as ``NAME.json``, in the place of an earlier failure."""
     write_json(folder / f"{record.name}.json", record._asdict())
+    _failure(folder, record.name).unlink(missing_ok=True)
+
+
+def write_failure(name: str, config: Config, reason: str, folder: Path) -> None:
+    """Note a run whose training diverged, as ``NAME.failed.json``."""
+    write_json(_failure(folder, name), {"reason": reason, "config": portable(config)})
+
+
+def read_failure(name: str, config: Config, folder: Path) -> Optional[str]:
+    """Why the run that a configuration makes diverged; None if it is not noted.
+
+    Raises
+    ------
+    RunError : the note is damaged, or of another configuration.
+    """
+    path = _failure(folder, name)
+    if not path.is_file():
+        return None
+    try:
+        note = read_json(path)
+        reason, made = str(note["reason"]), portable(from_portable(note["config"], str(path)))
+    except (TypeError, KeyError):
+        raise RunError(f"{path}: expected why a run failed and its configuration, found other keys; "
+                       "remove it") from None
+    differs = Record(name, made, {}, {}).differs(config)
+    if differs:
+        raise RunError(f"{path}: expected the run of the plan, found one with another configuration: "
+                       f"{differs} now; give the group a name, or remove the note")
+    return reason
+
+
+def _failure(folder: Path, name: str) -> Path:
+    return folder / f"{name}.failed.json"

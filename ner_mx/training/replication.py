@@ -23,9 +23,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ner_mx.config import Config, Section, load_config, read_yaml
 from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, repeated
+from ner_mx.features.preprocessing import is_current
 from ner_mx.features.processed import folder_of, making_of
-from ner_mx.files import read_json, write_json
-from ner_mx.training.records import read_record, write_record
+from ner_mx.training.records import read_failure, read_record, write_failure, write_record
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) ->
 
 def _settings(chosen: Dict[str, Any]) -> List[str]:
     # JSON is YAML, and says plainly what is a number and what a string.
-    return [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
+    return [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
 
 
 def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
@@ -164,23 +164,23 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
             bar.update()
             log.info("%s: %s%s", outcome.name, outcome.state,
                      f" ({outcome.reason})" if outcome.reason else "")
+            run = next(run for run in left if run.name == outcome.name)
             if outcome.state == "done":
-                run = next(run for run in left if run.name == outcome.name)
                 write_record(read_record(run.folder), records)
             elif outcome.state == "failed":
-                write_json(records / f"{outcome.name}.failed.json", {"reason": outcome.reason})
+                write_failure(run.name, run.config, outcome.reason, records)
     return [outcomes[run.name] for run in runs]
 
 
 def process_corpora(runs: Sequence[Planned]) -> None:
-    """Make the processed corpora that are not there; one at a time, since runs share them.
+    """Make the processed corpora that are not there or not of today; one at a time, since runs share them.
 
     Raises
     ------
     UserError : a corpus, a lexicon or a file of vectors is not as expected.
     """
     for run in {folder_of(run.config): run for run in runs}.values():
-        if not (folder_of(run.config) / "meta.json").is_file():
+        if not is_current(run.config):
             problem = _execute(run, "preprocess", run.folder.with_name(f"{run.name}.log"))
             if problem:
                 raise UserError(f"{run.experiment}: {problem[1]}")
@@ -207,10 +207,8 @@ def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
         if place == run.folder and not kept.is_file():
             write_record(record, records)
         return Outcome(run.name, "done")
-    failure = records / f"{run.name}.failed.json"
-    if failure.is_file():
-        return Outcome(run.name, "failed", read_json(failure)["reason"])
-    return None
+    reason = read_failure(run.name, run.config, records)
+    return None if reason is None else Outcome(run.name, "failed", reason)
 
 
 def run_one(run: Planned) -> Outcome:

@@ -1,6 +1,7 @@
 """Plans of many runs: worked off once, gone on with, counted where training fails."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import time
 import pytest
 
 from ner_mx.errors import ConfigError, RunError
-from ner_mx.training.replication import known_outcome, read_plan, replicate
+from ner_mx.features.preprocessing import is_current
+from ner_mx.features.processed import folder_of
+from ner_mx.training.replication import known_outcome, process_corpora, read_plan, replicate
 
 SMALL = {"corpus.path": "data/sample", "features.pos.use": False, "network.word_dimension": 8,
          "network.character_filters": 4, "network.lstm_units": 8, "training.epochs": 1,
@@ -61,6 +64,35 @@ def test_a_plan_is_worked_off_once(write_plan, tmp_path):
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert replicate(plan) == outcomes
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
+
+    tamed = write_plan({"experiments": ["sample"], "seeds": [1], "name": "wild"})
+    with pytest.raises(RunError, match="wild-1.failed.json: .* with another configuration: "
+                                       "training.optimizer.name: \"sgd\" against \"adam\" now"):
+        replicate(tamed)
+    (tmp_path / "records/wild-1.failed.json").write_text("{}")
+    with pytest.raises(RunError, match="expected why a run failed and its configuration"):
+        replicate(tamed)
+    (tmp_path / "records/wild-1.failed.json").unlink()
+
+
+def test_a_corpus_that_changed_is_processed_again(write_plan, tmp_path, root):
+    shutil.copytree(root / "data/sample", tmp_path / "corpus")
+    settings = {**SMALL, "corpus.path": str(tmp_path / "corpus"),
+                "corpus.processed": str(tmp_path / "processed")}
+    _, (run,) = read_plan(write_plan({"experiments": ["sample"], "seeds": [1]}, set=settings))
+    assert not is_current(run.config)
+    process_corpora([run])
+    meta = folder_of(run.config) / "meta.json"
+    made = meta.stat().st_mtime_ns
+    process_corpora([run])
+    assert is_current(run.config) and meta.stat().st_mtime_ns == made
+    with open(tmp_path / "corpus/train.txt", "a", encoding="utf-8") as file:
+        file.write("\nRome NNP B-LOC\n")
+    assert not is_current(run.config)
+    process_corpora([run])
+    assert is_current(run.config) and meta.stat().st_mtime_ns > made
+    shutil.rmtree(tmp_path / "corpus")
+    assert is_current(run.config)
 
 
 def test_records_alone_say_what_is_done(write_plan, tmp_path):
@@ -144,6 +176,13 @@ def test_a_bad_plan_is_one_line(write_plan, tmp_path, group, problem):
     with pytest.raises(ConfigError, match=problem) as error:
         replicate(write_plan(group))
     assert "\n" not in str(error.value) and not (tmp_path / "runs").exists()
+
+
+def test_a_date_for_a_number_is_one_line(write_plan):
+    path = write_plan({"experiments": ["sample"], "seeds": [1], "set": {"training.epochs": "DAY"}})
+    path.write_text(path.read_text().replace('"DAY"', "2026-01-01"))
+    with pytest.raises(ConfigError, match="plan.yaml: .*training.epochs: should be a valid integer"):
+        replicate(path)
 
 
 def test_a_damaged_run_is_one_line(write_plan, tmp_path):
