@@ -26,9 +26,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from tqdm import tqdm
 
-from ner_mx.config import ConfigError, Section, load_config, read_yaml
-from ner_mx.errors import RunError, TrainingError, UserError
-from ner_mx.files import write_text
+from ner_mx.config import Section, difference, load_config, read_yaml
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
+from ner_mx.files import locked, write_text
 from ner_mx.training.records import read_record
 from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
 
@@ -64,6 +64,12 @@ class Choice(Section):
     among: List[Union[bool, int, float, str]] = Field(min_length=2)
 
 
+class Same(Section):
+    """The value of another key: one setting that stands in two places."""
+
+    same_as: str
+
+
 class Space(Section):
     """What ``ner-mx search`` reads.
 
@@ -83,7 +89,14 @@ class Space(Section):
     again: int = Field(5, ge=0)
     seeds: List[int] = Field([1, 2, 3], min_length=1)
     again_set: Dict[str, Any] = {}
-    space: Dict[str, Union[Range, Choice]] = Field(min_length=1)
+    space: Dict[str, Union[Range, Choice, Same]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Space:
+        for key, values in self.space.items():
+            if isinstance(values, Same) and isinstance(self.space.get(values.same_as), (Same, type(None))):
+                raise ValueError(f"space.{key}.same_as must be a key with a range or a choice of its own")
+        return self
 
 
 class Trial(NamedTuple):
@@ -132,9 +145,7 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
         if key.split(".")[0] in ("run", "corpus", "features"):
             raise ConfigError(f"{path}: space.{key}: expected a key of network, loss, decoding or training; "
                               "every trial reads one processed corpus")
-        ends = values.among if isinstance(values, Choice) else [_number(values, end) for end
-                                                                in (values.low, values.high)]
-        for end in ends:
+        for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
             try:
                 load_config(None, space.experiment, [f"{key}={json.dumps(end)}"])
             except ConfigError as error:
@@ -156,11 +167,17 @@ def search(name: str, changes: Dict[str, Any], workers: Optional[int] = None,
     Raises
     ------
     ConfigError : the space is none.
+    RunError : another process searches here, or the trials so far are of another space.
     UserError : Optuna is missing, or no trial has come to its end.
     """
     optuna = _optuna()
     space = read_space(name, changes)
     folder = Path(space.directory) / Path(name).stem
+    with locked(folder, "wait for it, or set directory in the space"):
+        return _search(optuna, space, folder, trials or space.trials, workers)
+
+
+def _search(optuna, space: Space, folder: Path, wanted: int, workers: Optional[int]) -> Found:
     folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         study_name=folder.name, storage=f"sqlite:///{folder / 'trials.sqlite3'}", load_if_exists=True,
@@ -170,22 +187,23 @@ def search(name: str, changes: Dict[str, Any], workers: Optional[int] = None,
                                            n_startup_trials=space.random),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=min(5, space.random),
                                            n_warmup_steps=space.prune_after))
+    _check_same(study, space, folder)
     _take_up(optuna, study)
-    wanted = trials or space.trials
-    left = wanted - len(study.get_trials(states=_ended(optuna)))
+    left = wanted - len(_tried(optuna, study))
     if left > 0:
         process_corpora([_run(space, folder, -1, {})])
     _try_all(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
-    tried = [_trial(one) for one in study.get_trials(states=_ended(optuna))]
+    tried = [_trial(space, one) for one in _tried(optuna, study)]
     complete = sorted((one for one in tried if one.state == "complete"), key=lambda one: -(one.score or 0.0))
     if not complete:
         raise UserError(f"{folder}: expected a trial that comes to its end, found none in {len(tried)}; "
                         "see the logs beside")
     again = _train_again(space, folder, complete[:space.again], workers)
     best = (next(one for one in complete if one.number == again[0][0]) if again else complete[0]).settings
-    comment = f"# Found by ner-mx search {Path(name).stem} in {len(tried)} trials, judged on dev.\n"
-    write_text(folder / "best.yaml", comment
-               + yaml.safe_dump({"extends": space.experiment, **_nested(best)}, sort_keys=False))
+    comment = f"# Found by ner-mx search {folder.name} in {len(tried)} trials, judged on dev.\n"
+    # What the best were trained in full with belongs to it.
+    write_text(folder / "best.yaml", comment + yaml.safe_dump(
+        {"extends": space.experiment, **_nested({**_placeless(space.again_set), **best})}, sort_keys=False))
     return Found(folder, tried, again, best)
 
 
@@ -202,9 +220,33 @@ def _begun(folder: Path) -> bool:
     return (folder / "trials.sqlite3").exists()
 
 
-def _ended(optuna):
+def _placeless(settings: Dict[str, Any]) -> Dict[str, Any]:
+    """Settings without those that say where things lie."""
+    return {key: value for key, value in settings.items() if key.split(".")[0] not in ("run", "corpus")}
+
+
+def _check_same(study, space: Space, folder: Path) -> None:
+    """Refuse to put trials of one space beside those of another.
+
+    Raises
+    ------
+    RunError
+    """
+    now = {**json.loads(space.model_dump_json(include={"experiment", "seed", "space"})),
+           "set": json.loads(json.dumps(_placeless(space.set)))}
+    before = study.user_attrs.get("space", now)
+    differs = difference(before, now)
+    if differs:
+        raise RunError(f"{folder}: expected the space of the trials that are there, found another: {differs} "
+                       "now; give the space another name, or remove the folder")
+    study.set_user_attr("space", now)
+
+
+def _tried(optuna, study) -> List[Any]:
+    """The trials that came to an end of their own; those that were broken off are none of them."""
     state = optuna.trial.TrialState
-    return (state.COMPLETE, state.PRUNED, state.FAIL)
+    return [one for one in study.get_trials(states=(state.COMPLETE, state.PRUNED, state.FAIL))
+            if one.state != state.FAIL or one.user_attrs.get("ended")]
 
 
 def _take_up(optuna, study) -> None:
@@ -239,7 +281,8 @@ def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int
 def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> bool:
     """Train one trial in a process of its own and tell its end; False if it was broken off."""
     trial = study.ask()
-    settings = {key: _suggested(trial, key, values) for key, values in space.space.items()}
+    settings = _settings(space, {key: _suggested(trial, key, values) for key, values in space.space.items()
+                                 if not isinstance(values, Same)})
     run = _run(space, folder, trial.number, settings)
     shutil.rmtree(run.folder, ignore_errors=True)
     state = optuna.trial.TrialState
@@ -269,6 +312,7 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
     elif process.returncode == 0:
         study.tell(trial, best)
     else:
+        trial.set_user_attr("ended", True)
         study.tell(trial, state=state.FAIL)
         if process.returncode != TrainingError.exit_code:
             log.warning("trial %d ended with exit code %d; see %s", trial.number, process.returncode,
@@ -285,6 +329,12 @@ def _scores(folder: Path) -> List[float]:
         return []
 
 
+def _settings(space: Space, drawn: Dict[str, Any]) -> Dict[str, Any]:
+    """What was drawn, in the space's order, with the keys that follow another."""
+    return {key: drawn[values.same_as if isinstance(values, Same) else key]
+            for key, values in space.space.items() if key in drawn or isinstance(values, Same)}
+
+
 def _suggested(trial, key: str, values: Union[Range, Choice]) -> Any:
     if isinstance(values, Choice):
         return trial.suggest_categorical(key, values.among)
@@ -294,8 +344,11 @@ def _suggested(trial, key: str, values: Union[Range, Choice]) -> Any:
     return trial.suggest_float(key, values.low, values.high, log=values.log)
 
 
-def _number(values: Range, end: float) -> Union[int, float]:
-    return int(end) if values.whole else end
+def _ends(values: Union[Range, Choice]) -> List[Any]:
+    """The values that must make a valid configuration if all between them are to."""
+    if isinstance(values, Choice):
+        return values.among
+    return [int(end) if values.whole else end for end in (values.low, values.high)]
 
 
 def _run(space: Space, folder: Path, number: int, settings: Dict[str, Any]) -> Planned:
@@ -305,11 +358,11 @@ def _run(space: Space, folder: Path, number: int, settings: Dict[str, Any]) -> P
                    space.seed)
 
 
-def _trial(one) -> Trial:
+def _trial(space: Space, one) -> Trial:
     reported = one.intermediate_values
     score = one.value if one.value is not None else max(reported.values(), default=None)
     state = {"FAIL": "failed"}.get(one.state.name, one.state.name.lower())
-    return Trial(one.number, dict(one.params), score, state, len(reported))
+    return Trial(one.number, _settings(space, one.params), score, state, len(reported))
 
 
 def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optional[int]) -> List[Any]:

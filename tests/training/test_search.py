@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from ner_mx.config import load_config, parse_settings
-from ner_mx.errors import ConfigError
+from ner_mx.errors import ConfigError, RunError
+from ner_mx.files import locked
 from ner_mx.reports.search_report import summary, write_search_report
 from ner_mx.training.search import SPACES, read_space, search
 
@@ -54,6 +55,30 @@ def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_p
     assert not [path for path in (found.folder / "trials").iterdir() if path.is_dir()]
 
 
+def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space, settings, tmp_path):
+    import optuna
+
+    whole = {"training.epochs": 2, "training.patience": 1}
+    space = {"network.lstm_units": {"low": 4, "high": 12, "whole": True},
+             "network.window_units": {"same_as": "network.lstm_units"}}
+    path = write_space(trials=2, again=1, again_set=whole, space=space)
+    with locked(tmp_path / "search/small", "later"), pytest.raises(RunError, match="another process is at"):
+        search(path, settings)
+    search(path, settings, trials=1, workers=1)
+    study = optuna.load_study(study_name="small",
+                              storage=f"sqlite:///{tmp_path / 'search/small/trials.sqlite3'}")
+    study.enqueue_trial({"network.lstm_units": 5})
+    study.ask({"network.lstm_units": optuna.distributions.IntDistribution(4, 12)})  # and then it is killed
+    found = search(path, settings, workers=1)
+    assert [(one.number, one.state) for one in found.trials] == [(0, "complete"), (2, "complete")]
+    assert found.trials[1].settings == {"network.lstm_units": 5, "network.window_units": 5}
+    best = yaml.safe_load((found.folder / "best.yaml").read_text())
+    assert best["training"] == {"epochs": 2, "patience": 1, "batch_size": 64} and "corpus" not in best
+    assert best["network"]["window_units"] == best["network"]["lstm_units"]
+    with pytest.raises(RunError, match="another: set.training.epochs: 1 against 3 now; give the space"):
+        search(write_space(set={"training.epochs": 3}, space=space), settings)
+
+
 def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_space, settings, tmp_path):
     import optuna
 
@@ -88,6 +113,7 @@ def test_a_diverging_trial_is_counted(write_space, settings):
     ({"space": {"corpus.path": {"among": ["a", "b"]}}}, "every trial reads one processed corpus"),
     ({"space": {"network.lstm_unit": {"low": 1, "high": 2}}}, "unknown key; did you mean lstm_units?"),
     ({"space": {"network.lstm_units": {"low": 3, "high": 2}}}, "low must be below high"),
+    ({"space": {"network.lstm_units": {"same_as": "network.window"}}}, "a range or a choice of its own"),
     ({"trial": 3}, "small.yaml: trial: Extra inputs"),
     ({"experiment": "sampel"}, "did you mean sample?"),
 ])
@@ -105,7 +131,9 @@ def test_an_unknown_space_names_the_known(settings):
 def test_the_papers_ranges_are_the_default():
     space = read_space("conll2003", {})
     assert {path.stem for path in SPACES.glob("*.yaml")} == {"conll2003"}
-    ranges = {key.split(".")[-1]: (value.low, value.high) for key, value in space.space.items()}
+    ranges = {key.split(".")[-1]: (value.low, value.high) for key, value in space.space.items()
+              if key != "network.dropout.layers"}
+    assert space.space["network.dropout.layers"].same_as == "network.dropout.output"
     assert ranges == {"character_width": (3, 7), "character_filters": (15, 84), "lstm_units": (100, 500),
                       "lstm_layers": (1, 4), "learning_rate": (0.001, 0.0158), "output": (0.25, 0.75)}
 
