@@ -129,6 +129,42 @@ def test_every_row_of_the_paper_has_its_experiment():
     assert {row.experiment for row in ROWS} <= set(experiment_names())
 
 
+BOTH = {"senna": (False, "bioes"), "dbpedia": (True, "bioes")}
+LEXICONS = {"none": {}, "SENNA, exact, YES/NO": {"senna": (False, "yes-no")},
+            "SENNA, exact, BIOES": {"senna": (False, "bioes")}, "both": BOTH,
+            "DBpedia, exact, BIOES": {"dbpedia": (False, "bioes")},
+            "DBpedia, partial, BIOES": {"dbpedia": (True, "bioes")}}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.table}: {row.label}")
+def test_an_experiment_is_what_the_paper_calls_it(row):
+    config = load_config(None, row.experiment)
+    table, _, corpus = row.table.rpartition(", ")
+    parts = row.label.split(" + ")
+    if table in ("Main results", "Features"):
+        network, vectors = parts[0], "senna" if "emb" in parts else None
+        lexicons, dimension = BOTH if "lex" in parts else {}, 50
+    elif table.startswith("Lexicons"):
+        network, vectors, lexicons, dimension = "BLSTM-CNN", None, LEXICONS[row.label], 50
+    else:
+        assert table.startswith(("Word vectors", "Dropout"))
+        network, lexicons = "BLSTM-CNN", BOTH
+        kind, _, size = row.label.rpartition(", ")
+        vectors = {"random": None, "GloVe 6B": f"glove.6B.{size}d.txt", "SENNA": "senna", "": "senna",
+                   "Google": "GoogleNews-vectors-negative300.bin",
+                   "skip-gram of their own": "own-50.txt"}[kind]
+        dimension = int(size) if kind else 50
+    features = config.features
+    assert (features.vectors.path, config.network.word_dimension) == (vectors, dimension)
+    assert {name: (one.partial, one.positions) for name, one in features.lexicons.items()} == lexicons
+    assert features.characters.use == (network == "BLSTM-CNN") and not features.pos.use
+    assert config.network.context == ("window" if network == "FFNN" else "lstm")
+    assert (features.casing.use, features.characters.types) == ("caps" in parts, "char" in parts)
+    rate = {"CoNLL-2003": 0.68, "OntoNotes 5": 0.63}.get(corpus)
+    assert config.network.dropout.output == (float(row.label) if table.startswith("Dropout") else rate)
+    assert config.training.use_dev == (row.experiment.startswith("conll") and not table.startswith("Dropout"))
+
+
 @pytest.mark.parametrize("name", experiment_names())
 def test_every_experiment_is_a_valid_configuration(name):
     config = load_config(None, name)

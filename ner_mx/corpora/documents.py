@@ -36,8 +36,10 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
     if settings.names == AUTO:
         titles = _found(path, len(documents))
         if titles is None:
+            kept = (f", and what corpus.documents.leave_out names ({', '.join(settings.leave_out)}) stays in"
+                    if settings.leave_out else "")
             warnings[f"parts without a list of their documents' names (a file beside {path.name} whose name "
-                     f"begins with {path.stem}); they have no genres"] += 1
+                     f"begins with {path.stem}); they have no genres{kept}"] += 1
             return Reading(reading.sentences, warnings)
     else:
         place = path.with_name(settings.names.replace("{stem}", path.stem).replace("{name}", path.name))

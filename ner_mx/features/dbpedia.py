@@ -11,6 +11,7 @@ import bz2
 import gzip
 import lzma
 import re
+import zlib
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -90,10 +91,13 @@ def clean(label: str) -> str:
 
     Parentheses and what they hold are dropped, then trailing ``. , ; : / \\ ?``.
 
-    >>> clean("Rome (TV series)"), clean("Who?"), clean("O'Neill, Inc.")
-    ('Rome', 'Who', "O'Neill , Inc")
+    >>> clean("Rome (TV series)"), clean("Who?"), clean("O'Neill, Inc."), clean("A (b (c) d)")
+    ('Rome', 'Who', "O'Neill , Inc", 'A')
     """
-    label = re.sub(r"\s*\([^()]*\)", "", label).strip().rstrip(".,;:/\\?").rstrip()
+    inside = 1
+    while inside:  # the innermost first
+        label, inside = re.subn(r"\s*\([^()]*\)", "", label)
+    label = label.strip().rstrip(".,;:/\\?").rstrip()
     return " ".join(token.text for token in tokenize(label))
 
 
@@ -118,7 +122,7 @@ def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
                 elif line.startswith("<") and not line.rstrip().endswith("."):
                     raise CorpusError(path, number, f"expected a triple that ends with a dot, "
                                                     f"found {shown(line)}")
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(path, number or None, f"expected a dump of triples, found: {reason}") from None
 

@@ -15,8 +15,8 @@ from ner_mx.errors import CorpusError, RunError, shown
 from ner_mx.features.lexicon import Lexicon
 from ner_mx.features.words import fold_digits
 
-# The category of which a single token may be matched partially (the paper, section 2.2.2).
-PERSON = "PER"
+# The names of the category of which a single token may be matched partially (the paper, section 2.2.2).
+PERSON = ("PER", "PERS", "PERSON")
 
 
 class Category(NamedTuple):
@@ -39,7 +39,7 @@ def read_lexicons(features: Features) -> List[Category]:
         for category, entries in _entries(name, source).items():
             result.append(Category(name, category, Lexicon.of(
                 (known_form(entry, features) for entry in entries),
-                source.partial, single=category == PERSON)))
+                source.partial, single=category.upper() in PERSON)))
     return result
 
 
@@ -72,8 +72,10 @@ def _csv(text: str, path: Path) -> Dict[str, List[List[str]]]:
         for row in reader:
             if len(row) != len(header):
                 raise CorpusError(path, reader.line_num, f"expected {len(header)} fields, found {len(row)}")
-            if row[entry].strip():
-                result.setdefault(row[category], []).append(row[entry].split())
+            if not row[entry].strip() or not row[category].strip():
+                raise CorpusError(path, reader.line_num, f"expected an entry and its category, found "
+                                                         f"{shown(', '.join(row))}; fill or drop the line")
+            result.setdefault(row[category].strip(), []).append(row[entry].split())
     except csv.Error as error:
         raise CorpusError(path, reader.line_num, f"expected a CSV, found: {error}") from None
     if not result:

@@ -20,7 +20,15 @@ from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import read_lexicons
 from ner_mx.features.processed import FORMAT, Processed, folder_of, making_of, write_processed
-from ner_mx.features.vectors import HOW_FOUND, WordVectors, find, fitting_dimension, how_found, read_vectors
+from ner_mx.features.vectors import (
+    HOW_FOUND,
+    WordVectors,
+    find,
+    fitting_dimension,
+    how_found,
+    read_vectors,
+    senna_files,
+)
 from ner_mx.features.words import normal_form
 from ner_mx.files import read_json, sha256
 
@@ -130,7 +138,7 @@ def _sources(files: Sequence[Path], config: Config) -> Dict[str, str]:
                for path in files}
     if config.features.vectors.path:
         path = Path(config.features.vectors.path)
-        for file in [path / "words.lst", path / "embeddings.txt"] if path.is_dir() else [path]:
+        for file in senna_files(path) if path.is_dir() else [path]:
             sources[file.name] = sha256(file)
     for name, lexicon in config.features.lexicons.items():
         path = Path(lexicon.path)

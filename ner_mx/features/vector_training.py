@@ -8,6 +8,7 @@ same tokens, case and digits) and handed to gensim's word2vec (Mikolov et al.
 from __future__ import annotations
 
 import io
+import zlib
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,8 +80,7 @@ def train_vectors(texts: Sequence[Path], output: Path, features: Features,
     UserError : gensim is missing, or no word is frequent enough.
     """
     gensim = _gensim()
-    if settings.method not in METHODS:
-        raise ConfigError(f"method: expected one of {', '.join(METHODS)}, found {settings.method!r}")
+    _check(settings)
     output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         tokenized = Path(folder) / "text"
@@ -94,6 +94,23 @@ def train_vectors(texts: Sequence[Path], output: Path, features: Features,
         "digits": features.digits, "lower": features.words.lower, "tokens": tokens,
         "words": len(vectors), "sources": {path.name: sha256(path) for path in texts}})
     return Learnt(list(vectors.index_to_key), tokens, vectors.vector_size, _neighbours(vectors))
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what gensim would crash on or take without a word.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if settings.method not in METHODS:
+        raise ConfigError(f"--method: expected one of {', '.join(METHODS)}, found {settings.method!r}")
+    for name in ("dimension", "window", "negative", "min_count", "epochs", "workers"):
+        value = getattr(settings, name)
+        if value < 1:
+            raise ConfigError(f"--{name.replace('_', '-')}: expected 1 or more, found {value}")
+    if not 0 <= settings.seed < 2 ** 32:
+        raise ConfigError(f"--seed: expected a number from 0 to 4294967295, found {settings.seed}")
 
 
 def _gensim():
@@ -177,8 +194,8 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
         raise UserError(f'{path}: {error}; pip install "ner-mx[vectors]"') from None
     except (OSError, EOFError, ValueError) as error:
         raise CorpusError(path, number + 1, f"expected a readable text, found: {error}") from None
-    except Exception as error:  # lzma and zstd have errors of their own
-        if type(error).__name__ not in ("LZMAError", "ZstdError"):
+    except Exception as error:  # zlib, lzma and zstd have errors of their own
+        if type(error) is not zlib.error and type(error).__name__ not in ("LZMAError", "ZstdError"):
             raise
         raise CorpusError(path, number + 1, f"expected a packed text, found damage: {error}") from None
 

@@ -31,7 +31,7 @@ class WordVectors(NamedTuple):
 def read_vectors(settings: Vectors) -> WordVectors:
     """Read vectors in the layout that the path shows.
 
-    A folder is SENNA's: ``words.lst`` and ``embeddings.txt`` line by line.  A
+    A folder is SENNA's, see :func:`senna_files`.  A
     name that ends in ``.bin`` is word2vec's binary.  Anything else is text.
 
     Raises
@@ -62,20 +62,27 @@ def fitting_dimension(config: Config, found: int) -> int:
     return found
 
 
+def senna_files(folder: Path) -> Tuple[Path, Path]:
+    """Where SENNA's words and their numbers lie, line by line: as it is published, or side by side."""
+    words, numbers = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
+    return (words, numbers) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
+
+
 def _read_senna(folder: Path, settings: Vectors) -> WordVectors:
-    """One word a line in ``words.lst``, its numbers on the same line of ``embeddings.txt``."""
-    words = read_lines(folder / "words.lst", settings.encoding, "features.vectors", "words")[:settings.limit]
-    numbers = read_lines(folder / "embeddings.txt", "ascii", "features.vectors", "numbers")[:settings.limit]
+    """One word a line in the first file, its numbers on the same line of the second."""
+    word_file, number_file = senna_files(folder)
+    words = read_lines(word_file, settings.encoding, "features.vectors", "words")[:settings.limit]
+    numbers = read_lines(number_file, "ascii", "features.vectors", "numbers")[:settings.limit]
     if len(words) != len(numbers):
-        raise CorpusError(folder / "embeddings.txt", None, f"expected {len(words)} lines as in words.lst, "
-                                                           f"found {len(numbers)}")
+        raise CorpusError(number_file, None, f"expected {len(words)} lines as in words.lst, "
+                                             f"found {len(numbers)}")
     try:
         matrix = np.array([line.split() for line in numbers], dtype=np.float32)
         if matrix.ndim != 2:
             raise ValueError("lines of different lengths")
     except ValueError as error:
-        raise CorpusError(folder / "embeddings.txt", None, f"expected numbers, as many on every line, "
-                                                           f"found: {error}") from None
+        raise CorpusError(number_file, None, f"expected numbers, as many on every line, "
+                                             f"found: {error}") from None
     return WordVectors(words, matrix, Counter())
 
 

@@ -265,6 +265,13 @@ def test_sennas_pair_of_files(tmp_path):
         read_vectors(Vectors(path=str(tmp_path)))
 
 
+def test_senna_as_it_is_published(tmp_path):
+    for name, text in (("hash/words.lst", "the\nrome\n"), ("embeddings/embeddings.txt", "1 2\n3 4\n")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    assert read_vectors(Vectors(path=str(tmp_path))).matrix.tolist() == [[1, 2], [3, 4]]
+
+
 def test_how_a_word_is_found():
     rows = {"the": 0, "Rome": 1, "0-0": 2, "00": 3}
     assert [find(rows, word) for word in ("Rome", "THE", "12-7", "77", "Paris")] == [1, 0, 2, 3, -1]

@@ -117,10 +117,12 @@ def test_features_of_a_sentence(source):
 
 def test_a_csv_of_entries(tmp_path):
     path = tmp_path / "names.csv"
-    path.write_text('category,entry\nPER,Jo Doe\nORG,"Acme, Inc"\n')
-    features = Features(lexicons={"own": {"path": str(path)}})
-    found = [(one.category, len(one.lexicon.exact)) for one in read_lexicons(features)]
-    assert found == [("PER", 1), ("ORG", 1)]
+    path.write_text('category,entry\nPerson,Jo Doe\nORG,"Acme, Inc"\n')
+    features = Features(lexicons={"own": {"path": str(path), "partial": True}})
+    found = read_lexicons(features)
+    assert [(one.category, len(one.lexicon.exact)) for one in found] == [("Person", 1), ("ORG", 1)]
+    # A single token is enough of a person, and of nobody else.
+    assert [one.lexicon.positions([["jo", "acme,"]]).tolist() for one in found] == [[1, 0], [0, 0]]
 
 
 def test_bad_lexicons_are_one_line(source, tmp_path):
@@ -138,6 +140,9 @@ def test_bad_lexicons_are_one_line(source, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(CorpusError, match="expected the columns entry and category, found 'a, b'"):
+        read(path=str(path))
+    path.write_text("entry,category\nrome,LOC\n,ORG\n")
+    with pytest.raises(CorpusError, match="x.csv:3: expected an entry and its category, found ', ORG'"):
         read(path=str(path))
     with pytest.raises(RunError, match="preprocess again"):
         from_arrays({"0 name": np.array(["a", "b"])})

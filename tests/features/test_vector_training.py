@@ -66,11 +66,16 @@ def test_other_methods(plain, tmp_path, method):
     assert read_vectors(Vectors(path=str(tmp_path / "own.txt"))).words == learnt.words
 
 
+# Of random words, so that packed it is long enough to be damaged in the middle.
+HURT = gzip.compress(np.random.RandomState(1).bytes(9999).hex().encode(), mtime=0)
+
+
 @pytest.mark.parametrize("name, content, problem", [
     ("none.txt", None, "none.txt: expected a file of text, found: No such file"),
     ("empty.txt", b"", "empty.txt: expected text, found none"),
     ("latin.txt", b"one line\n\xff\xfe two\n", "latin.txt:1: expected UTF-8, found byte 0xff"),
     ("cut.gz", gzip.compress(b"word " * 9999, mtime=0)[:-20], "cut.gz:1: expected a readable text, found: "),
+    ("hurt.gz", b"".join((HURT[:200], b"xxxx", HURT[204:])), "hurt.gz:"),
     ("no.gz", b"this is not packed at all", "no.gz:1: expected a readable text, found: "),
     ("no.xz", b"this is not packed at all", "no.xz:1: expected a packed text, found damage: "),
     ("no.zst", b"this is not packed at all", "no.zst:1: expected a packed text, found damage: "),
@@ -89,6 +94,16 @@ def test_bad_text_is_one_line_and_leaves_nothing(tmp_path, name, content, proble
 def test_an_unknown_method_names_the_known(plain, tmp_path):
     with pytest.raises(ConfigError, match="method: expected one of skip-gram, cbow, fasttext, found 'glove'"):
         train_vectors([plain], tmp_path / "own.txt", Features(), SMALL._replace(method="glove"))
+
+
+@pytest.mark.parametrize("name, value", [("dimension", 0), ("dimension", -5), ("window", 0), ("epochs", 0),
+                                         ("negative", 0), ("min_count", 0), ("workers", 0), ("seed", -1)])
+def test_impossible_settings_leave_what_stands(plain, tmp_path, name, value):
+    output = tmp_path / "own.txt"
+    output.write_text("before")
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')}: expected "):
+        train_vectors([plain], output, Features(), SMALL._replace(**{name: value}))
+    assert output.read_text() == "before"
 
 
 def test_long_lines_are_cut_and_not_lost(tmp_path):

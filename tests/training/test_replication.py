@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -158,6 +159,32 @@ def test_ray_works_off_the_same_plan(write_plan, tmp_path):
     assert not ray.is_initialized()
     for seed in (1, 2, 3):
         assert (tmp_path / f"records/sample-{seed}.json").is_file()
+
+
+def test_a_ray_worker_that_dies_costs_its_run_not_the_plan(write_plan, tmp_path):
+    pytest.importorskip("ray")
+    import psutil  # Ray brings it
+    plan = write_plan({"experiments": ["sample"], "seeds": [1], "set": {"training.epochs": 500}},
+                      {"experiments": ["sample"], "seeds": [2]})
+    def kill_the_worker():
+        """The parent of the first training, once that has trained an epoch."""
+        history = tmp_path / "runs/sample-1/history.jsonl"
+        while not (history.is_file() and history.read_text()):
+            time.sleep(0.05)
+        for process in psutil.process_iter(["cmdline"]):
+            line = process.info["cmdline"] or []
+            if "train" in line and str(tmp_path) in " ".join(line):
+                process.parent().kill()  # Ray ends what the worker began
+                return
+
+    killer = threading.Thread(target=kill_the_worker)
+    killer.start()
+    try:
+        outcomes = replicate(plan, workers=1, engine="ray")
+    finally:
+        killer.join(timeout=60)
+    assert states(outcomes) == [("sample-1", "broken off"), ("sample-2", "done")]
+    assert "its worker died" in outcomes[0].reason
 
 
 @pytest.mark.parametrize("group, problem", [
