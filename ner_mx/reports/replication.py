@@ -257,7 +257,7 @@ def _needs(experiment: str) -> str:
     features = settings.get("features", {})
     wanted = ["OntoNotes 5"] if experiment.startswith("ontonotes") else []
     vectors = features.get("vectors", {}).get("path")
-    if vectors:
+    if vectors and not vectors.startswith("own-"):  # those can be made
         wanted.append("SENNA's vectors" if vectors == "senna" else vectors)
     wanted += ["the DBpedia lexicon"] * ("dbpedia" in features.get("lexicons", {}))
     return f"wants {' and '.join(wanted)}, not to be had where these runs were made" if wanted else "not yet"
