@@ -39,7 +39,7 @@ setup(
         "corpora": ["onnxruntime>=1.17", "pyarrow>=14", "zstandard>=0.22"],
         "spacy": ["spacy>=3.7"],
         "report": ["matplotlib>=3.6", "markdown>=3.5"],
-        "vectors": ["gensim>=4.3.3", "smart_open[zst]>=7"],
+        "vectors": ["gensim>=4.3.3", "zstandard>=0.22"],
         "search": ["optuna>=4"],
         "ray": ["ray>=2.9"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "seqeval==1.2.2", "ruff>=0.6",

@@ -196,7 +196,8 @@ def export(run: RunFolder, folder: BundleFolder, precision: str = "float32",
 @app.command()
 def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: ApiKey = None,
           threads: Threads = None, body_bytes: int = 1 << 20, texts: int = 256,
-          queue_characters: int = 1 << 22, batch_characters: int = 1 << 15, seconds: float = 30.0) -> None:
+          queue_characters: int = 1 << 22, batch_characters: int = 1 << 15, seconds: float = 30.0,
+          connections: int = 1000) -> None:
     """Serve a bundle over HTTP, with a page; listens on this machine alone unless told."""
     from pydantic import ValidationError
 
@@ -206,7 +207,7 @@ def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: A
 
     try:
         limits = Limits(body_bytes=body_bytes, texts=texts, queue_characters=queue_characters,
-                        batch_characters=batch_characters, seconds=seconds)
+                        batch_characters=batch_characters, seconds=seconds, connections=connections)
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None

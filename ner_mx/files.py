@@ -23,10 +23,16 @@ from ner_mx.errors import RunError
 PathLike = Union[str, Path]
 
 
+def named(path: PathLike) -> Path:
+    """A path that ends in a name, so that there can be something beside it: not ``.`` or ``..``."""
+    path = Path(path)
+    return path.resolve() if path.name in ("", "..") else path
+
+
 @contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
     """Give a temporary path; rename it to ``path`` when the block ends without an error."""
-    path = Path(path)
+    path = named(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -41,7 +47,7 @@ def replacing(path: PathLike) -> Iterator[Path]:
 @contextmanager
 def replacing_folder(folder: PathLike) -> Iterator[Path]:
     """Give an empty folder beside ``folder``; put it in its place when the block ends well."""
-    folder = Path(folder)
+    folder = named(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     earlier = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -73,7 +79,7 @@ def locked(path: PathLike, remedy: str) -> Iterator[None]:
     ------
     RunError : another process works on it; ``remedy`` says what to do.
     """
-    path = Path(path)
+    path = named(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
         try:

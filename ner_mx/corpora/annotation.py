@@ -51,8 +51,8 @@ def annotated(parts: Parts, settings: Corpus) -> Annotated:
 
 
 def _without_blanks(tags, warnings: Counter):
-    """Tags as columns can hold them: a blank in a type becomes an underscore."""
-    if not any(" " in tag or "\t" in tag for tag in set(tags)):
+    """Tags as columns can hold them: a blank in a type, or a line end, becomes an underscore."""
+    if not any(len(tag.split()) > 1 for tag in set(tags)):
         return tags
     warnings["tags with a blank in their type, which became an underscore"] += sum(
         len(tag.split()) > 1 for tag in tags)

@@ -12,10 +12,10 @@ from ner_mx.corpora.offsets import documents, plain_text, tagged_text, widening
 from ner_mx.corpora.sentence import Reading, Sentence
 from ner_mx.corpora.spans import Span
 from ner_mx.corpora.text import read_lines, read_text
-from ner_mx.errors import CorpusError, shown
+from ner_mx.errors import CorpusError, RunError, shown
 from ner_mx.files import replacing_folder
 
-_ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t.*)?")
+_ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 
 
 def read_brat(path: Path, settings: Corpus) -> Reading:
@@ -26,7 +26,8 @@ def read_brat(path: Path, settings: Corpus) -> Reading:
 
     Raises
     ------
-    CorpusError : no pairs, a text without annotation, a line that is no entity, offsets outside the text.
+    CorpusError : no pairs, a text without annotation, a line that is no entity,
+        offsets outside the text or of other words than the line says.
     """
     result: List[Sentence] = []
     widened: List[str] = []
@@ -38,7 +39,7 @@ def read_brat(path: Path, settings: Corpus) -> Reading:
             raise CorpusError(annotation, None, "expected the annotation of a text, found no file")
         # An offset counts characters: line ends as they are in the file.
         text = read_text(file, settings.encoding) if file.stat().st_size else ""
-        spans = _spans(annotation, settings, len(text), warnings)
+        spans = _spans(annotation, settings, text, warnings)
         for tokens, tags in tagged_text(text, spans, file, None, widened):
             result.append(Sentence(tokens, tags, None, str(path), 0, number))
     if not result:
@@ -47,7 +48,7 @@ def read_brat(path: Path, settings: Corpus) -> Reading:
     return Reading(result, warnings)
 
 
-def _spans(path: Path, settings: Corpus, length: int, warnings: Counter) -> List[Span]:
+def _spans(path: Path, settings: Corpus, text: str, warnings: Counter) -> List[Span]:
     found: List[Span] = []
     lines = read_lines(path, settings.encoding) if path.stat().st_size else []
     for number, line in enumerate(lines, start=1):
@@ -58,9 +59,13 @@ def _spans(path: Path, settings: Corpus, length: int, warnings: Counter) -> List
             raise CorpusError(path, number, f"expected ID, tab, type and offsets, found {shown(line)}")
         offsets = [int(one) for one in re.split("[ ;]", match.group(2))]
         start, end = min(offsets), max(offsets)
-        if not 0 <= start < end <= length:
-            raise CorpusError(path, number, f"expected offsets inside the text of {length} characters, found "
-                                            f"{start} to {end}")
+        if not 0 <= start < end <= len(text):
+            raise CorpusError(path, number, f"expected offsets inside the text of {len(text)} characters, "
+                                            f"found {start} to {end}")
+        if match.group(3) and len(offsets) == 2 and match.group(3).split() != text[start:end].split():
+            raise CorpusError(path, number, (
+                f"expected {shown(match.group(3), 30)} at {start} as the line says, found "
+                f"{shown(text[start:end], 30)}; are the text's line ends those that were annotated?"))
         warnings["entities in several pieces, read as one that covers them"] += ";" in match.group(2)
         found.append(Span(start, end, match.group(1)))
     kept: List[Span] = []
@@ -73,7 +78,16 @@ def _spans(path: Path, settings: Corpus, length: int, warnings: Counter) -> List
 
 
 def write_brat(sentences: Sequence[Sentence], path: Path) -> Counter:
-    """Write a folder with a pair for each document."""
+    """Write a folder with a pair for each document.
+
+    Raises
+    ------
+    RunError : in its place stands something else than such a folder.
+    """
+    if path.exists() and not (path.is_dir() and all(
+            one.is_file() and one.suffix in (".txt", ".ann", ".conf") for one in path.iterdir())):
+        raise RunError(f"{path}: expected nothing, or a folder of .txt and .ann alone, found other files; "
+                       "choose another name")
     with replacing_folder(path) as new:
         for number, document in enumerate(documents(sentences)):
             text, _, spans = plain_text(document)

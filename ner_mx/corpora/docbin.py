@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 from ner_mx.config import Corpus
 from ner_mx.corpora.offsets import documents
@@ -27,6 +27,8 @@ def _spacy() -> Any:
 def read_docbin(path: Path, settings: Corpus) -> Reading:
     """Read a DocBin; a document without sentence borders is one sentence, tokens of blanks are left out.
 
+    Sentences that share an entity are read as one.
+
     Raises
     ------
     CorpusError : the file is missing, damaged or empty.
@@ -41,8 +43,7 @@ def read_docbin(path: Path, settings: Corpus) -> Reading:
         raise CorpusError(path, None, f"expected a DocBin, found: {str(error).splitlines()[0]}") from None
     result: List[Sentence] = []
     for number, doc in enumerate(docs):
-        parts = doc.sents if doc.has_annotation("SENT_START") else [doc[:]]
-        for part in parts:
+        for part in _sentences(doc):
             kept = [token for token in part if not token.is_space]
             place = {token.i: index for index, token in enumerate(kept)}
             spans = []
@@ -57,6 +58,15 @@ def read_docbin(path: Path, settings: Corpus) -> Reading:
     if not result:
         raise CorpusError(path, None, "expected annotated documents, found none")
     return Reading(result, Counter())
+
+
+def _sentences(doc: Any) -> Iterator[Any]:
+    """The sentences of a document; none ends inside an entity."""
+    start = 0
+    for sentence in doc.sents if doc.has_annotation("SENT_START") else [doc[:]]:
+        if not any(entity.start < sentence.end < entity.end for entity in doc.ents):
+            yield doc[start:sentence.end]
+            start = sentence.end
 
 
 def write_docbin(sentences: Sequence[Sentence], path: Path) -> Counter:

@@ -57,7 +57,9 @@ def _sentences(record: Any, text: str) -> Optional[List[List[Token]]]:
         flat = [token for sentence in places for token in sentence]
         ordered = all(one.end <= two.start for one, two in zip(flat, flat[1:]))
         good = ordered and all(0 <= token.start < token.end <= len(text) for token in flat)
-        return places if good and "".join(token.text for token in flat).split() and all(places) else None
+        # Every character but blanks is in a token.
+        covered = "".join("".join(token.text for token in flat).split()) == "".join(text.split())
+        return places if good and covered and flat and all(places) else None
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -89,11 +91,13 @@ def _record(record: Any, path: Path, number: int) -> Tuple[str, List[Span]]:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise CorpusError(path, number, "expected text, found half of a surrogate pair")
     spans: List[Span] = []
+    if any("\ud800" <= character <= "\udfff" for character in json.dumps(labels, ensure_ascii=False)):
+        raise CorpusError(path, number, "expected labels, found half of a surrogate pair")
     for label in labels:
         if isinstance(label, dict):
             label = [label.get("start_offset"), label.get("end_offset"), label.get("label")]
         if (not isinstance(label, list) or len(label) != 3 or not isinstance(label[2], str)
-                or not label[2] or any(type(offset) is not int for offset in label[:2])):
+                or not label[2].strip() or any(type(offset) is not int for offset in label[:2])):
             raise CorpusError(path, number, f"expected [start, end, label], found {shown(json.dumps(label))}")
         start, end, name = label
         if not 0 <= start < end <= len(text):

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from ner_mx.config import Corpus, Split
 from ner_mx.corpora.documents import with_titles
 from ner_mx.corpora.readers import locate, read
-from ner_mx.corpora.sentence import Sentence
+from ner_mx.corpora.sentence import Reading, Sentence
 from ner_mx.errors import CorpusError
 
 Parts = Dict[str, List[Sentence]]
@@ -43,7 +43,7 @@ def read_parts(settings: Corpus) -> Divided:
         path = locate(settings, names)
         if path is None:
             return None
-        reading = with_titles(read(path, settings), path, settings.documents, settings.encoding)
+        reading = read_part(path, settings)
         warnings.update(reading.warnings)
         files.extend(source_files(path))
         return reading.sentences
@@ -62,10 +62,20 @@ def read_parts(settings: Corpus) -> Divided:
     return Divided(parts, files, warnings)
 
 
+def read_part(path: Path, settings: Corpus) -> Reading:
+    """The sentences of one part, with their documents' names where there are any.
+
+    Raises
+    ------
+    CorpusError : the file is not there or not as expected.
+    """
+    return with_titles(read(path, settings), path, settings.documents, settings.encoding)
+
+
 def source_files(path: Path) -> List[Path]:
-    """The files behind one part: a file, the texts of a folder, or a pair of arrays."""
+    """The files behind one part: a file, the texts of a folder and their annotation, or a pair of arrays."""
     if path.is_dir():
-        return sorted(path.glob("*.txt"))
+        return sorted(file for file in path.iterdir() if file.suffix in (".txt", ".ann"))
     if path.is_file():
         return [path]
     return [path.with_name(f"{path.name}.{kind}.npy") for kind in ("texts", "labels")]

@@ -46,7 +46,8 @@ def read_predictions(path: Path) -> Predictions:
     sentences = Predictions([[]], [[]], [[]])
     for number, line in enumerate(read_lines(path, "utf-8"), start=1):
         columns = line.split()
-        if not columns or columns[0] == DOCUMENT_MARKER:
+        # conlleval counts a marker with tags as a token; without, it parts sentences.
+        if not columns or (columns[0] == DOCUMENT_MARKER and len(columns) < 3):
             if sentences.tokens[-1]:
                 for part in sentences:
                     part.append([])

@@ -7,16 +7,14 @@ DBpedia publishes; plain, gzip, bzip2 or xz.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
+import io
 import re
-import zlib
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from ner_mx.corpora.packing import opened
 from ner_mx.corpora.tokenizer import tokenize
 from ner_mx.errors import CorpusError, shown
 from ner_mx.files import replacing
@@ -28,7 +26,6 @@ ROOTS = {"PER": ("Person",), "ORG": ("Organisation",), "LOC": ("Place",),
 _TRIPLE = re.compile(
     r'^<([^>]*)>\s+<([^>]*)>\s+(?:<([^>]*)>|"((?:[^"\\]|\\.)*)"(?:@([\w-]+)|\^\^\S+)?)\s*\.\s*$')
 _TYPE, _LABEL, _SUBCLASS = "#type", "#label", "#subClassOf"
-_OPENERS: Dict[str, Callable] = {".bz2": bz2.open, ".gz": gzip.open, ".xz": lzma.open}
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -110,11 +107,10 @@ def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
     ------
     CorpusError : the file cannot be read, or a line in it is cut.
     """
-    opener = _OPENERS.get(path.suffix, open)
     number = 0
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
+        with opened(path) as (stream, _), io.TextIOWrapper(stream, encoding="utf-8") as text:
+            for number, line in enumerate(text, start=1):
                 match = _TRIPLE.match(line)
                 if match:
                     subject, predicate, iri, literal, language = match.groups()
@@ -122,9 +118,8 @@ def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
                 elif line.startswith("<") and not line.rstrip().endswith("."):
                     raise CorpusError(path, number, f"expected a triple that ends with a dot, "
                                                     f"found {shown(line)}")
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CorpusError(path, number or None, f"expected a dump of triples, found: {reason}") from None
+    except UnicodeDecodeError as error:
+        raise CorpusError(path, number or None, f"expected a dump of triples, found: {error}") from None
 
 
 def _unescaped(literal: str) -> str:

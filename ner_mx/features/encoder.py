@@ -18,6 +18,7 @@ import numpy as np
 from ner_mx.config import Features
 from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
+from ner_mx.corpora.tokenizer import LONGEST
 from ner_mx.errors import CorpusError, RunError
 from ner_mx.features.lexicon_files import Category, known_form
 from ner_mx.features.vocabulary import Vocabulary, rows_of
@@ -197,7 +198,8 @@ class Encoder:
             bounds=_bounds([len(sentence.tokens) for sentence in sentences]))
 
     def _new_form(self, word: str) -> Form:
-        characters = fold_digits(word, self.features.digits)
+        # No more characters than the tokenizer leaves in a token: an endless one must not cost all memory.
+        characters = fold_digits(word, self.features.digits)[:LONGEST]
         return Form(word.encode("utf-8", "surrogatepass"), self.words.row(normal_form(word, self.features)),
                     casing(word), [self.characters.row(character) for character in characters],
                     [character_type(character) for character in characters])

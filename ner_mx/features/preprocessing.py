@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from ner_mx import __version__
-from ner_mx.config import Config
+from ner_mx.config import Config, Corpus
 from ner_mx.corpora.annotation import annotated
 from ner_mx.corpora.documents import genre
 from ner_mx.corpora.schemes import convert
@@ -131,11 +131,15 @@ def _table(vectors: WordVectors, rows: np.ndarray, config: Config) -> Tuple[np.n
     return matrix, known
 
 
+def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, str]:
+    """The SHA-256 of each file of a corpus, under its place below ``corpus.path``."""
+    root = Path(settings.path)
+    return {(str(path.relative_to(root)) if root.is_dir() else path.name): sha256(path) for path in files}
+
+
 def _sources(files: Sequence[Path], config: Config) -> Dict[str, str]:
-    """The SHA-256 of each file that went in, under its place below ``corpus.path``."""
-    root = Path(config.corpus.path)
-    sources = {(str(path.relative_to(root)) if root.is_dir() else path.name): sha256(path)
-               for path in files}
+    """The SHA-256 of each file that went in."""
+    sources = corpus_sources(files, config.corpus)
     if config.features.vectors.path:
         path = Path(config.features.vectors.path)
         for file in senna_files(path) if path.is_dir() else [path]:

@@ -8,17 +8,16 @@ same tokens, case and digits) and handed to gensim's word2vec (Mikolov et al.
 from __future__ import annotations
 
 import io
-import zlib
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, TextIO
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 from tqdm import tqdm
 
 from ner_mx import __version__
 from ner_mx.config import Config, Features
+from ner_mx.corpora.packing import opened
 from ner_mx.corpora.splits import read_parts
 from ner_mx.corpora.tokenizer import tokenize
 from ner_mx.errors import ConfigError, CorpusError, UserError
@@ -175,11 +174,10 @@ def _size(path: Path) -> int:
 
 def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     """The lines of one file; the bar follows the bytes read from disk."""
-    number = 0
+    number = position = 0
     try:
-        with open(path, "rb") as raw, _unpacked(path, raw) as file:
-            position = 0
-            for line in file:
+        with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8", newline="\n") as text:
+            for line in text:
                 number += 1
                 yield line
                 if number % 1000 == 0:
@@ -190,22 +188,6 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise CorpusError(path, number + 1, f"expected UTF-8, found byte {error.object[error.start]:#04x} "
                                             "there or soon after; convert the file") from None
-    except ImportError as error:
-        raise UserError(f'{path}: {error}; pip install "ner-mx[vectors]"') from None
-    except (OSError, EOFError, ValueError) as error:
-        raise CorpusError(path, number + 1, f"expected a readable text, found: {error}") from None
-    except Exception as error:  # zlib, lzma and zstd have errors of their own
-        if type(error) is not zlib.error and type(error).__name__ not in ("LZMAError", "ZstdError"):
-            raise
-        raise CorpusError(path, number + 1, f"expected a packed text, found damage: {error}") from None
-
-
-@contextmanager
-def _unpacked(path: Path, raw) -> Iterator[TextIO]:
-    from smart_open.compression import compression_wrapper
-
-    with compression_wrapper(raw, "rb", filename=str(path)) as binary:
-        yield io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
 
 
 def _neighbours(vectors, words: int = 8, nearest: int = 5) -> Dict[str, List[Any]]:

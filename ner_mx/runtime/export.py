@@ -63,6 +63,9 @@ def export(run: Path, folder: Path, precision: str = "float32", overwrite: bool 
     bundle = bundled(recogniser, read_json(run / "metrics.json"))
     parts = {part: _kept(run, part) for part in ("dev", "test")}
     sentences = [sentence for part in parts.values() for sentence in part]
+    if not sentences:
+        raise RunError(f"{run}: expected the run's predictions, whose sentences the engines are compared on, "
+                       "found none; train again with --overwrite")
     difference = compare(recogniser, Tagger(bundle), sentences)
     if not difference <= TOLERANCE:
         raise RunError(f"{run}: expected onnxruntime's scores to be MXNet's to {TOLERANCE:g}, found a "

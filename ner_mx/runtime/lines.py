@@ -33,16 +33,17 @@ def line_groups(stream: BinaryIO, name: str) -> Iterator[List[str]]:
         else:
             last = b"".join(begun)
             lines = [last] if last else []
-        if lines:
-            yield [_decoded(line, f"{name}:{number + offset}") for offset, line in enumerate(lines)]
-            number += len(lines)
+        good: List[str] = []
+        for line in lines:
+            try:
+                # A byte-order mark is no part of the first line.
+                good.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r"))
+            except UnicodeDecodeError as error:
+                yield from filter(None, [good])  # what stands before it is answered
+                raise UserError(f"{name}:{number}: expected UTF-8, found byte {line[error.start]:#04x}; "
+                                "save it as UTF-8") from None
+            number += 1
+        if good:
+            yield good
         if not chunk:
             return
-
-
-def _decoded(line: bytes, place: str) -> str:
-    try:
-        return line.decode("utf-8").rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place}: expected UTF-8, found byte {line[error.start]:#04x}; "
-                        "save it as UTF-8") from None

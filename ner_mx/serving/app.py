@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.exceptions import HTTPException
 
 from ner_mx import __version__
+from ner_mx.errors import UserError
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.runtime.text import Entity
 from ner_mx.serving.batcher import Batcher
@@ -95,7 +96,14 @@ def create_app(tagger: Tagger, limits: Optional[Limits] = None, api_key: Optiona
     ----------
     limits : what a request and the queue may hold.
     api_key : what clients must send as ``X-API-Key`` or ``Authorization: Bearer``; None asks for none.
+
+    Raises
+    ------
+    UserError : a key that no header can hold.
     """
+    if api_key is not None and not (api_key and api_key.isascii() and api_key.isprintable()):
+        raise UserError("--api-key: expected printable ASCII characters, found "
+                        + ("others" if api_key else "none; is the variable set?"))
     limits = limits or Limits()
     metrics = Metrics(lambda: batcher.characters)
     batcher = Batcher(tagger.predict_batch, limits, metrics.batch)
@@ -114,7 +122,7 @@ def create_app(tagger: Tagger, limits: Optional[Limits] = None, api_key: Optiona
     # What watches a service needs no key, and the page asks for it.
     def check_key(request: Request, given: Optional[str] = Security(header)) -> None:
         given = given or request.headers.get("authorization", "").partition(" ")[2]
-        if api_key and not _same(given, api_key):
+        if api_key is not None and not _same(given, api_key):
             raise Refused(401, "expected the API key in the header X-API-Key")
 
     keyed: Dict[str, Any] = {"dependencies": [Depends(check_key)]}
@@ -151,7 +159,7 @@ def create_app(tagger: Tagger, limits: Optional[Limits] = None, api_key: Optiona
         form = _form(await request.body())
         text, problem, status = form.get("text", ""), "", 200
         entities: Optional[List[Entity]] = None
-        if api_key and not _same(form.get("key", ""), api_key):
+        if api_key is not None and not _same(form.get("key", ""), api_key):
             problem, status = "The API key is missing or wrong.", 401
         else:
             try:
@@ -223,8 +231,8 @@ def create_app(tagger: Tagger, limits: Optional[Limits] = None, api_key: Optiona
         if kind == "application/json":
             return await predict(_parsed(body, "body"))
         if kind in JSON_LINES:
-            lines = [line for line in _decoded(body).split("\n") if line.strip()]
-            asked = [_parsed(line, f"line {number}") for number, line in enumerate(lines, start=1)]
+            asked = [_parsed(line, f"line {number}") for number, line
+                     in enumerate(_decoded(body).split("\n"), start=1) if line.strip()]
             texts = [one.text for one in asked if one.text is not None]
             if len(texts) < len(asked):
                 raise Refused(422, "expected one text a line")

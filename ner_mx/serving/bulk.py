@@ -23,12 +23,13 @@ from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optio
 
 from tqdm import tqdm
 
+from ner_mx.corpora import packing
 from ner_mx.errors import RunError, UserError, repeated
 from ner_mx.files import locked, read_json, replacing, sha256, write_json
 from ner_mx.runtime.bundle import MANIFEST
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving import tables
-from ner_mx.serving.records import FORMS, PACKED, SUFFIXES, Record, form_of, opened, packed
+from ner_mx.serving.records import FORMS, SUFFIXES, Record, form_of
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def left_to_do(bundle: Path, jobs: List[Job], target: Path,
     with locked(target, "wait for it, or choose another target"):
         if overwrite:
             for job in jobs:
-                _remove(job)
+                _begin_anew(job, digest)
         left = [job for job in jobs if not _is_done(job, digest)]
         if len(left) < len(jobs):
             log.info("%d of %d files are tagged already", len(jobs) - len(left), len(jobs))
@@ -165,14 +166,21 @@ def _result_name(path: Path, form: str) -> str:
     """``a.txt.gz`` becomes ``a.txt.jsonl.gz``; what is in the result's format keeps its name."""
     if form != "text":
         return path.name
-    plain, pack = (path.with_suffix(""), path.suffix) if path.suffix in PACKED else (path, "")
+    plain, pack = (path.with_suffix(""), path.suffix) if path.suffix in packing.SUFFIXES else (path, "")
     return plain.name + FORMS[form].suffix + pack
 
 
-def _remove(job: Job) -> None:
-    for path in (job.beside("made.json"), job.target, bad_of(job)):
-        path.unlink(missing_ok=True)
+def _begin_anew(job: Job, digest: str) -> None:
+    """Forget what was made; the old result stands until the new one is whole.
+
+    What an earlier call with the same aim left half done is gone on with.
+    """
+    if job.beside("made.json").is_file():
+        earlier = read_json(job.beside("made.json"))
+        if earlier == made(job, digest):
+            return
     shutil.rmtree(job.beside("parts"), ignore_errors=True)
+    write_json(job.beside("made.json"), made(job, digest))
 
 
 def bad_of(job: Job) -> Path:
@@ -182,8 +190,8 @@ def bad_of(job: Job) -> Path:
 def made(job: Job, digest: str) -> Dict[str, Any]:
     """What a result is made of."""
     status = job.source.stat()
-    return {"bundle": digest, "form": job.form, "source": {"size": status.st_size,
-                                                           "mtime_ns": status.st_mtime_ns}}
+    return {"bundle": digest, "form": job.form, "chunk": [CHARACTERS, ROWS],
+            "source": {"size": status.st_size, "mtime_ns": status.st_mtime_ns}}
 
 
 def _is_done(job: Job, digest: str) -> bool:
@@ -203,6 +211,7 @@ def _is_done(job: Job, digest: str) -> bool:
     earlier = read_json(job.beside("made.json"))
     wanted = made(job, digest)
     for key, what in (("bundle", "with another bundle"), ("form", "as another format"),
+                      ("chunk", "by a version that cuts otherwise"),
                       ("source", "of a source that has changed since")):
         if earlier.get(key) != wanted[key]:
             raise RunError(f"{job.target}: what is there was made {what}; choose another target, or give "
@@ -212,7 +221,8 @@ def _is_done(job: Job, digest: str) -> bool:
 
 def _tag_file(job: Job, digest: str, workers: Workers, bar: Any) -> Iterator[Tagged]:
     """Tag what is left of a file, chunk by chunk, and join the parts."""
-    write_json(job.beside("made.json"), made(job, digest))
+    making = made(job, digest)
+    write_json(job.beside("made.json"), making)
     parts = job.beside("parts")
     parts.mkdir(parents=True, exist_ok=True)
     known = 0
@@ -228,14 +238,29 @@ def _tag_file(job: Job, digest: str, workers: Workers, bar: Any) -> Iterator[Tag
         yield tagged
     numbers = [f"{number:08d}" for number in range(count)]
     bad = [parts / f"{number}.bad" for number in numbers]
+    check_unchanged(job, digest, making)
     if any(path.stat().st_size for path in bad):
         _joined(bad, bad_of(job))
+    else:
+        bad_of(job).unlink(missing_ok=True)
     if job.form == "parquet":
         tables.join(job.source, [parts / number for number in numbers], job.target)
     else:
         _joined([parts / number for number in numbers], job.target)
-    write_json(job.beside("made.json"), {**made(job, digest), "done": True})
+    write_json(job.beside("made.json"), {**making, "done": True})
     shutil.rmtree(parts)
+
+
+def check_unchanged(job: Job, digest: str, making: Dict[str, Any]) -> None:
+    """Refuse a result of which nobody can say what it was made of.
+
+    Raises
+    ------
+    RunError : the source was written to while it was read.
+    """
+    if made(job, digest) != making:
+        raise RunError(f"{job.source}: changed while it was being tagged; give the same command with "
+                       "--overwrite")
 
 
 def _joined(parts: Iterable[Path], path: Path) -> None:
@@ -254,8 +279,8 @@ def _chunks(job: Job, bar: Any) -> Iterator[Chunk]:
             first += table.num_rows
         bar.update(job.source.stat().st_size)
         return
-    pack = job.target.suffix if job.target.suffix in PACKED else ""
-    with opened(job.source) as (stream, raw):
+    pack = job.target.suffix if job.target.suffix in packing.SUFFIXES else ""
+    with packing.opened(job.source) as (stream, raw):
         records: List[Record] = []
         size = 0
         for record in FORMS[job.form].read(stream):
@@ -298,14 +323,13 @@ def tagged_chunk(tagger: Tagger, chunk: Chunk) -> Tagged:
             chunk.table, [[] if record.problem else next(waiting) for record in chunk.records]))
     else:
         write = FORMS[chunk.form].write
-        content = packed(b"".join(map(write, good, found)), chunk.pack)
+        content = packing.packed(b"".join(map(write, good, found)), chunk.pack)
     return Tagged(content, "".join(bad).encode("utf-8", "surrogatepass"), len(chunk.records), len(bad), words)
 
 
 def bad_line(number: int, record: Record) -> str:
     """What the file of bad records says of one: its number in the source, from 0, and the reason."""
-    content = record.content[:1000] if isinstance(record.content, str) else record.content
-    return json.dumps({"record": number, "reason": record.problem, "content": content},
+    return json.dumps({"record": number, "reason": record.problem, "content": record.content},
                       ensure_ascii=False) + "\n"
 
 

@@ -10,7 +10,17 @@ from ner_mx.errors import UserError
 from ner_mx.files import replacing, write_json, write_text
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving import tables
-from ner_mx.serving.bulk import ROWS, Job, Totals, bad_line, bad_of, left_to_do, made, plan
+from ner_mx.serving.bulk import (
+    ROWS,
+    Job,
+    Totals,
+    bad_line,
+    bad_of,
+    check_unchanged,
+    left_to_do,
+    made,
+    plan,
+)
 
 
 class RowTagger:
@@ -71,7 +81,8 @@ def _tag_file(ray: Any, job: Job, bundle: Path, digest: str, workers: int) -> An
     """Records, problems and words of a file."""
     pyarrow = tables.arrow()
     schema = tables.schema_of(job.source)
-    write_json(job.beside("made.json"), made(job, digest))
+    making = made(job, digest)
+    write_json(job.beside("made.json"), making)
     rows = ray.data.read_parquet(str(job.source.resolve())).map_batches(
         RowTagger, fn_constructor_args=(str(bundle.resolve()),), batch_format="pyarrow", batch_size=ROWS,
         concurrency=workers, num_cpus=1)
@@ -84,7 +95,10 @@ def _tag_file(ray: Any, job: Job, bundle: Path, digest: str, workers: int) -> An
             records += len(read)
             words += sum(len((record.text or "").split()) for record in read)
             writer.write_table(table.select(schema.names).cast(schema))
+        check_unchanged(job, digest, making)
     if bad:
         write_text(bad_of(job), "".join(bad))
-    write_json(job.beside("made.json"), {**made(job, digest), "done": True})
+    else:
+        bad_of(job).unlink(missing_ok=True)
+    write_json(job.beside("made.json"), {**making, "done": True})
     return records, len(bad), words

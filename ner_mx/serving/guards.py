@@ -59,6 +59,8 @@ class Guards:
                 return messages.pop(0) if messages else await receive()
 
             await self._app(scope, replay, guarded_send)
+        except _Gone:
+            status = 499  # nobody is there to be answered; what proxies call a closed request
         except asyncio.TimeoutError:
             await answer(guarded_send, 408, {"error": "the body did not arrive in time", "limit": "seconds",
                                              "value": self._limits.seconds})
@@ -77,12 +79,18 @@ class Guards:
             taken = 0
             while taken <= limit:
                 messages.append(await receive())
+                if messages[-1]["type"] == "http.disconnect":
+                    raise _Gone
                 taken += len(messages[-1].get("body", b""))
                 if not messages[-1].get("more_body"):
                     break
         if taken > limit:
             raise Refused(413, "the body is too large; send less at a time", "body_bytes", limit)
         return messages
+
+
+class _Gone(Exception):
+    """The client left before its body was there."""
 
 
 async def answer(send: Any, status: int, body: Any) -> None:

@@ -16,7 +16,8 @@ class Limits(Section):
     texts : of one request.
     queue_characters : that wait at any time; beyond it, clients are asked to come again.
     batch_characters : that are computed together; 1 turns batching off.
-    seconds : from a request's arrival to its answer.
+    seconds : for a body to arrive, and again for its answer.
+    connections : at a time; beyond it, 503.
     """
 
     body_bytes: int = Field(1 << 20, ge=1)
@@ -24,6 +25,7 @@ class Limits(Section):
     queue_characters: int = Field(1 << 22, ge=1)
     batch_characters: int = Field(1 << 15, ge=1)
     seconds: float = Field(30.0, gt=0)
+    connections: int = Field(1000, ge=1)
 
 
 class Refused(Exception):

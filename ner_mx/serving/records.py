@@ -6,18 +6,14 @@ is written.  One that cannot be read has a reason instead of a text.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import json
-import lzma
-from contextlib import contextmanager
+import math
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from ner_mx.corpora.conll import DOCUMENT_MARKER
+from ner_mx.corpora import packing
+from ner_mx.corpora.conll import DOCUMENT_MARKER, SEPARATORS
 from ner_mx.corpora.spans import Span
-from ner_mx.errors import CorpusError, UserError
 from ner_mx.runtime.text import Entity
 
 # What a JSON object or a table calls its text and its entities.
@@ -41,7 +37,13 @@ class Record(NamedTuple):
     @property
     def size(self) -> int:
         """Characters, for dividing records into chunks."""
-        return 1 + (len(self.text) if self.text is not None else sum(map(len, self.tokens)))
+        if self.text is not None:
+            return 1 + len(self.text)
+        return 1 + (len(self.content) if isinstance(self.content, str) else sum(map(len, self.content or ())))
+
+
+# So much of what cannot be read is kept, to be looked at.
+KEPT = 1000
 
 
 class Form(NamedTuple):
@@ -60,38 +62,53 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n")
 
 
-def _decoded(line: bytes) -> Record:
+def decoded(line: bytes) -> Record:
+    """A text, or why it is none."""
     try:
         text = line.decode("utf-8")
         return Record(text, text)
     except UnicodeDecodeError as error:
-        return Record(line.decode("utf-8", "replace"), problem=(
+        return Record(line[:4 * KEPT].decode("utf-8", "replace")[:KEPT], problem=(
             f"expected UTF-8, found byte {line[error.start]:#04x} at {error.start}"))
 
 
 def _read_text(stream: BinaryIO) -> Iterator[Record]:
-    return map(_decoded, _lines(stream))
+    return map(decoded, _lines(stream))
 
 
 def _read_jsonl(stream: BinaryIO) -> Iterator[Record]:
     for line in _lines(stream):
-        record = _decoded(line)
+        record = decoded(line)
         if record.problem:
             yield record
             continue
+        problem, cut = "", record._replace(content=record.content[:KEPT], text=None)
         try:
-            value = json.loads(record.content)
+            value = json.loads(record.content, parse_float=_finite, parse_constant=_finite)
             text = value[TEXT]
             text.encode("utf-8")
-            yield Record(value, text)
+            if ENTITIES in value:
+                problem = f'expected no "{ENTITIES}" yet, found some; rename them'
         except (ValueError, RecursionError) as error:
-            yield record._replace(text=None, problem=f"expected JSON of whole characters, found: {error}")
+            problem = f"expected JSON of whole characters, found: {error}"
         except (TypeError, KeyError, AttributeError):
-            yield record._replace(text=None, problem=f'expected an object with a string under "{TEXT}"')
+            problem = f'expected an object with a string under "{TEXT}"'
+        yield cut._replace(problem=problem) if problem else Record(value, text)
+
+
+def _finite(number: str) -> float:
+    """A number that JSON can be written with again."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number}, which is no number of JSON")
+    return value
 
 
 def _json_line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+    try:
+        return json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold as an escape alone
+        return json.dumps(value).encode("ascii") + b"\n"
 
 
 def entities_of(entities: Sequence[Entity]) -> List[Dict[str, Any]]:
@@ -111,10 +128,10 @@ def _read_conll(stream: BinaryIO) -> Iterator[Record]:
     lines: List[str] = []
     problem = ""
     for line in _lines(stream):
-        decoded = _decoded(line)
-        problem = problem or decoded.problem
-        if decoded.content.strip():
-            lines.append(decoded.content)
+        one = decoded(line)
+        problem = problem or one.problem
+        if one.content and not one.content.isspace():
+            lines.append(one.content)
         elif lines:
             yield _sentence(lines, problem)
             lines, problem = [], ""
@@ -123,13 +140,16 @@ def _read_conll(stream: BinaryIO) -> Iterator[Record]:
 
 
 def _sentence(lines: List[str], problem: str) -> Record:
+    tokens = [token for token in map(_first_column, lines) if token != DOCUMENT_MARKER]
+    if not problem and not all(tokens):
+        problem = "expected a word in the first column, found none"
     if problem:
-        return Record(lines, problem=problem)
-    return Record(lines, tokens=[line.split()[0] for line in lines if not _is_marker(line)])
+        return Record([line[:KEPT] for line in lines[:KEPT]], problem=problem)
+    return Record(lines, tokens=tokens)
 
 
-def _is_marker(line: str) -> bool:
-    return line.split()[0] == DOCUMENT_MARKER
+def _first_column(line: str) -> str:
+    return SEPARATORS["tab" if "\t" in line else "whitespace"](line)[0]
 
 
 def _write_conll(record: Record, spans: Sequence[Span]) -> bytes:
@@ -139,8 +159,9 @@ def _write_conll(record: Record, spans: Sequence[Span]) -> bytes:
     waiting = iter(tags)
     lines = []
     for line in record.content:
-        gap = "\t" if "\t" in line else " "
-        lines.append(f"{line.rstrip()}{gap}{'O' if _is_marker(line) else next(waiting)}\n")
+        tag = "O" if _first_column(line) == DOCUMENT_MARKER else next(waiting)
+        # A column may be empty where tabs part them.
+        lines.append(f"{line}\t{tag}\n" if "\t" in line else f"{line.rstrip(' ')} {tag}\n")
     return "".join([*lines, "\n"]).encode("utf-8")
 
 
@@ -150,62 +171,11 @@ FORMS: Dict[str, Form] = {
     "conll": Form(_read_conll, _write_conll, ".conll"),
 }
 SUFFIXES = {".txt": "text", ".text": "text", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-            ".conll": "conll", ".conllu": "conll", ".iob": "conll", ".iob2": "conll", ".tsv": "conll",
+            ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".tsv": "conll",
             ".parquet": "parquet"}
-PACKED = (".gz", ".zst", ".bz2", ".xz")
 
 
 def form_of(path: Path, form: Optional[str]) -> Optional[str]:
     """The format of a file by its suffix, where it is not given; None where the suffix is no help."""
-    plain = path.with_suffix("") if path.suffix in PACKED else path
+    plain = path.with_suffix("") if path.suffix in packing.SUFFIXES else path
     return form or SUFFIXES.get(plain.suffix.lower())
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """A file to read, unpacked where its suffix says so, and the file itself, whose place is progress.
-
-    Raises
-    ------
-    CorpusError : it cannot be read, or is damaged.
-    """
-    try:
-        with open(path, "rb") as raw, _unpacked(path, raw) as stream:
-            yield io.BufferedReader(stream, 1 << 20) if path.suffix in PACKED else stream, raw
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise CorpusError(path, None, f"expected a readable file, found: {error}") from None
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":
-            raise
-        raise CorpusError(path, None, f"expected a packed file, found damage: {error}") from None
-
-
-def _unpacked(path: Path, raw: BinaryIO) -> Any:
-    if path.suffix == ".zst":
-        return _zstandard().ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix, _as_it_is)(raw)
-
-
-@contextmanager
-def _as_it_is(raw: BinaryIO) -> Iterator[BinaryIO]:
-    yield raw
-
-
-def packed(content: bytes, suffix: str) -> bytes:
-    """Content as one member of a packed file; members follow one another.
-
-    The same content gives the same bytes: no time stands in them.
-    """
-    if suffix == ".zst":
-        return _zstandard().ZstdCompressor(level=3).compress(content)
-    pack = {".gz": lambda content: gzip.compress(content, 6, mtime=0), ".bz2": bz2.compress,
-            ".xz": lzma.compress}.get(suffix)
-    return pack(content) if pack else content
-
-
-def _zstandard() -> Any:
-    try:
-        import zstandard
-    except ImportError:
-        raise UserError('a .zst file needs zstandard: pip install "ner-mx[corpora]"') from None
-    return zstandard

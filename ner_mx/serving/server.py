@@ -31,7 +31,8 @@ def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Opt
     limits = limits or Limits()
     listening = _bound(host, port)
     config = uvicorn.Config(create_app(tagger, limits, api_key), log_level="warning", server_header=False,
-                            timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30)
+                            timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30,
+                            limit_concurrency=limits.connections)
     shown = f"[{host}]" if ":" in host else host
     log.info("serving on http://%s:%d", shown, listening.getsockname()[1])
     # uvicorn raises the signal again once all is answered.

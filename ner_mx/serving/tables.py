@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Iterator, List, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 
 from ner_mx.errors import CorpusError, UserError
 from ner_mx.files import replacing
 from ner_mx.runtime.text import Entity
-from ner_mx.serving.records import ENTITIES, TEXT, Record, entities_of
+from ner_mx.serving.records import ENTITIES, TEXT, Record, decoded, entities_of
 
 
 def arrow() -> Any:
@@ -52,8 +52,14 @@ def check_columns(path: Path, schema: Any) -> None:
 
 def records_of(table: Any) -> List[Record]:
     """A record for each row."""
-    return [Record(None, text) if text is not None else Record(None, problem="expected a text, found null")
-            for text in table.column(TEXT).to_pylist()]
+    # A string of Parquet may be any bytes.
+    return [_record(value) for value in table.column(TEXT).cast(arrow().large_binary()).to_pylist()]
+
+
+def _record(value: Optional[bytes]) -> Record:
+    if value is None:
+        return Record(None, problem="expected a text, found null")
+    return decoded(value)._replace(content=None)
 
 
 def entity_type() -> Any:
@@ -100,4 +106,6 @@ def join(source: Path, parts: Sequence[Path], path: Path) -> None:
     schema = schema_of(source)
     with replacing(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
         for part in parts:
-            writer.write_table(pyarrow.parquet.read_table(part).cast(schema))
+            # Not read_table: it makes columns of folders called key=value.
+            with pyarrow.parquet.ParquetFile(part) as file:
+                writer.write_table(file.read().cast(schema))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from ner_mx.compat import choose_device
+from ner_mx.config import Corpus
 from ner_mx.corpora.annotation import annotated
-from ner_mx.corpora.readers import read
 from ner_mx.corpora.schemes import convert
-from ner_mx.corpora.splits import read_parts
+from ner_mx.corpora.splits import read_part, read_parts
 from ner_mx.decoding.recogniser import Recogniser
+from ner_mx.errors import RunError
 from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import from_arrays
+from ner_mx.features.preprocessing import corpus_sources
 from ner_mx.files import read_arrays, read_json
 from ner_mx.training.model import Model
 from ner_mx.training.run import read_run_config
@@ -28,7 +30,7 @@ def load_recogniser(folder: Path, device: Optional[str] = None) -> Recogniser:
 
     Raises
     ------
-    RunError : the folder is no run, is not finished, or is damaged.
+    RunError : the folder is no run, has no network yet, or is damaged.
     """
     config = read_run_config(folder)
     context = choose_device(device or config.run.device)
@@ -50,6 +52,20 @@ def _loaded(model: Model, folder: Path) -> Model:
     return model
 
 
+def _check_same(folder: Path, files: List[Path], settings: Corpus) -> None:
+    """Refuse to score a run on other files than it was made from, under their names.
+
+    Raises
+    ------
+    RunError
+    """
+    made = read_json(folder / "environment.json").get("data", {})
+    for name, digest in corpus_sources(files, settings).items():
+        if made.get(name, digest) != digest:
+            raise RunError(f"{Path(settings.path) / name}: expected the file that {folder} was made from, "
+                           "found another; name the file to score the run on it")
+
+
 def evaluate_run(folder: Path, file: Optional[Path] = None,
                  device: Optional[str] = None) -> Dict[str, Evaluation]:
     """Score a run on its test set, or on another file of its corpus' format.
@@ -66,9 +82,14 @@ def evaluate_run(folder: Path, file: Optional[Path] = None,
     recogniser = load_recogniser(folder, device)
     settings = recogniser.config.corpus
     name = file.name if file else "test"
-    sentences = read(file, settings).sentences if file else read_parts(settings).parts["test"]
+    if file:
+        sentences, warnings = read_part(file, settings)
+    else:
+        divided = read_parts(settings)
+        _check_same(folder, divided.files, settings)
+        sentences, warnings = divided.parts["test"], divided.warnings
     found = annotated({name: sentences}, settings)
-    for what, count in found.warnings.items():
+    for what, count in (warnings + found.warnings).items():
         log.warning("warning: %d %s", count, what)
     sentences = found.parts[name]
     gold = [convert(sentence.tags or ("O",) * len(sentence.tokens), "IOB2") for sentence in sentences]

@@ -72,7 +72,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     Parameters
     ----------
     resume : a run folder to go on with after its last complete epoch.
-    overwrite : replace a run of this name; the old one goes when the new one stands.
+    overwrite : replace a run of this name, as soon as all is well with the configuration and the corpus.
 
     Raises
     ------

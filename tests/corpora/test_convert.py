@@ -10,7 +10,7 @@ from ner_mx.corpora.readers import read
 from ner_mx.corpora.schemes import convert as convert_tags
 from ner_mx.corpora.spans import spans_of
 from ner_mx.corpora.writers import convert
-from ner_mx.errors import CorpusError
+from ner_mx.errors import CorpusError, RunError
 
 NAMES = {"conll": "c.conll", "gmb": "c.csv", "doccano": "c.jsonl", "spacy": "c.spacy", "npy": "c.npy"}
 # What keeps tokens as they are; brat's text is tokenised anew.
@@ -100,9 +100,35 @@ def test_standoff_of_others(tmp_path):
         (folder / "a.ann").write_text(content)
         with pytest.raises(CorpusError, match=problem):
             read(folder, Corpus(reader="brat"))
+    (folder / "a.ann").write_text("T1\tPER 1 9\tAda Bert\n")
+    with pytest.raises(CorpusError, match="a.ann:1: expected 'Ada Bert' at 1 .* found 'da Bert '"):
+        read(folder, Corpus(reader="brat"))
     (folder / "a.ann").unlink()
     with pytest.raises(CorpusError, match="a.ann: expected the annotation of a text, found no file"):
         read(folder, Corpus(reader="brat"))
+
+
+def test_a_folder_of_something_else_is_not_replaced(source, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="c: expected nothing, or a folder of .txt and .ann alone"):
+        convert(source[0], tmp_path / "c", Corpus(), overwrite=True)
+    assert (tmp_path / "c/thesis.tex").read_text() == "years of work"
+    (tmp_path / "c/thesis.tex").unlink()
+    convert(source[0], tmp_path / "c", Corpus(), overwrite=True)
+    convert(source[0], tmp_path / "c", Corpus(), overwrite=True)
+
+
+def test_a_docbin_s_entity_over_the_end_of_a_sentence_is_not_lost(tmp_path):
+    spacy = pytest.importorskip("spacy")
+    doc = spacy.tokens.Doc(spacy.blank("en").vocab, words=["Acme", "!", "Inc", "left", ".", "Ada", "came"],
+                           sent_starts=[True, False, True, False, False, True, False])
+    doc.ents = [spacy.tokens.Span(doc, 0, 3, label="ORG"), spacy.tokens.Span(doc, 5, 6, label="PER")]
+    (tmp_path / "a.spacy").write_bytes(spacy.tokens.DocBin(
+        attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"], docs=[doc]).to_bytes())
+    found = read(tmp_path / "a.spacy", Corpus(reader="spacy")).sentences
+    assert [sentence.tokens for sentence in found] == [("Acme", "!", "Inc", "left", "."), ("Ada", "came")]
+    assert entities(found) == [[("Acme!Inc", "ORG")], [("Ada", "PER")]]
 
 
 def test_a_docbin_that_is_none_is_one_line(tmp_path):
@@ -113,10 +139,18 @@ def test_a_docbin_that_is_none_is_one_line(tmp_path):
 
 
 def test_tokens_that_an_edit_made_wrong_are_found_anew(tmp_path):
-    record = {"text": "Ada left.", "label": [[0, 3, "PER"]], "sentences": [[[0, 30]]]}
-    (tmp_path / "c.jsonl").write_text(json.dumps(record))
-    found = read(tmp_path / "c.jsonl", Corpus(reader="doccano")).sentences
-    assert [sentence.tokens for sentence in found] == [("Ada", "left", ".")]
+    for places in ([0, 30], [0, 3], [4, 9]):  # outside the text, or not over all of it
+        record = {"text": "Ada left.", "label": [[0, 3, "PER"]], "sentences": [[places]]}
+        (tmp_path / "c.jsonl").write_text(json.dumps(record))
+        found = read(tmp_path / "c.jsonl", Corpus(reader="doccano")).sentences
+        assert [sentence.tokens for sentence in found] == [("Ada", "left", ".")]
+    for label, problem in (("A\ud800", "found half of a surrogate"), ("\n", "expected .start, end, label")):
+        (tmp_path / "c.jsonl").write_text(json.dumps({**record, "label": [[0, 3, label]]}))
+        with pytest.raises(CorpusError, match=problem):
+            read(tmp_path / "c.jsonl", Corpus(reader="doccano"))
+    (tmp_path / "c.jsonl").write_text(json.dumps({**record, "label": [[0, 3, "A\nB"]]}))
+    convert(tmp_path / "c.jsonl", tmp_path / "c.conll", Corpus())
+    assert "Ada _ B-A_B\n" in (tmp_path / "c.conll").read_text()
 
 
 def test_the_command(source, tmp_path, run_command):

@@ -250,8 +250,10 @@ def test_any_bytes_are_a_corpus_or_a_corpus_error(tmp_path, reader, data):
     path.write_bytes(data)
     for part in ("texts", "labels"):
         (tmp_path / f"f.txt.{part}.npy").write_bytes(data)
+    (tmp_path / "f.ann").write_bytes(data if data.startswith(b"T") else b"T1\tA 0 1\n")
     try:
-        sentences = read(tmp_path if reader == "un" else path, corpus(path, reader=reader)).sentences
+        place = tmp_path if reader in ("un", "brat") else path
+        sentences = read(place, corpus(path, reader=reader)).sentences
     except CorpusError as error:
         assert "\n" not in str(error)
     else:

@@ -93,6 +93,13 @@ def test_odd_tokens_survive_the_file(tmp_path):
     assert found.tokens == [["New_York", "-DOCSTART-_", "_"], ["#"]] and found.gold == found.predicted == tags
 
 
+def test_a_marker_with_tags_counts_as_conlleval_counts_it(tmp_path):
+    path = tmp_path / "p"
+    path.write_text("-DOCSTART- -X- O O\n\nRome NNP B-LOC B-LOC\n-DOCSTART- O\nfell VBD O O\n")
+    found = score_file(path)
+    assert found.tokens == 3 and found.micro.correct == 1
+
+
 def test_a_hundred_thousand_tokens_in_under_a_second():
     gold, predicted = corpora(1, sentences=17_000)
     start = time.perf_counter()

@@ -68,10 +68,10 @@ def test_bad_dumps_are_one_line_and_leave_earlier_lists(dumps, tmp_path):
         build_lexicon(labels, labels, tmp_path / "out", ontology)
     with pytest.raises(CorpusError, match="take the dump of labels"):
         build_lexicon(types, types, tmp_path / "out", ontology)
-    with pytest.raises(CorpusError, match="expected a dump of triples"):
+    with pytest.raises(CorpusError, match="expected a readable file|expected a dump of triples"):
         build_lexicon(tmp_path / "none.nt", labels, tmp_path / "out")
     types.write_bytes(types.read_bytes()[:-10])
-    with pytest.raises(CorpusError, match="expected a dump of triples"):
+    with pytest.raises(CorpusError, match="expected a readable file|expected a dump of triples"):
         build_lexicon(types, labels, tmp_path / "out", ontology)
     cut = tmp_path / "cut.nt"
     cut.write_text(f"<{RESOURCE}A> <{TYPE}> <{ONTOLOGY}Pers")

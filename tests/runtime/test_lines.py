@@ -30,8 +30,16 @@ def test_every_line_whatever_arrives_together(texts, ends, size):
 
 
 def test_a_line_that_is_no_text_is_named():
+    found = []
     with pytest.raises(UserError, match="x:3: expected UTF-8, found byte 0xe9"):
-        list(line_groups(io.BufferedReader(io.BytesIO(b"a\nb\ncaf\xe9\n")), "x"))
+        for group in line_groups(io.BufferedReader(io.BytesIO(b"a\nb\ncaf\xe9\nc\n")), "x"):
+            found += group
+    assert found == ["a", "b"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text():
+    stream = io.BufferedReader(io.BytesIO("\ufeffone\n\ufefftwo\n".encode()))
+    assert [line for group in line_groups(stream, "x") for line in group] == ["one", "\ufefftwo"]
 
 
 def test_who_waits_for_an_answer_gets_it(tmp_path, root):

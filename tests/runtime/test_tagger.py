@@ -130,6 +130,8 @@ def test_odd_tokens(tagger):
     with pytest.raises(ValueError, match="sentence 1: expected tokens of at least one character"):
         tagger.tag_batch([["Ada"], ["Bert", ""]])
     tagger.tag(["\ud800", "a b", "\n", "x" * 5000])
+    # A million characters would be gigabytes of convolution; their first thousand tell enough.
+    tagger.tag(["x" * 1_000_000, "left", "y" * 1_000_000])
 
 
 def test_importing_and_loading_take_neither_mxnet_nor_the_libraries_of_training(folder, root):

@@ -83,6 +83,107 @@ def test_columns_keep_what_they_hold(bundle, tagger, tmp_path):
     assert sum(row[2].startswith("B-") for row in rows) == spans > 100
 
 
+def test_columns_as_a_corpus_reads_them(bundle, tmp_path):
+    """Words may hold blanks where tabs part columns, and no-break spaces anywhere; a column may be empty."""
+    rows = ["New York\tNNP\tx", "10\u00a0000\tCD\t", "left\t\t", "", "10\u00a0000 CD", "men NNS "]
+    (tmp_path / "in.tsv").write_text("\n".join(rows) + "\n\n\tNNP\n", encoding="utf-8")
+    done = bulk.tag(bundle, tmp_path / "in.tsv", tmp_path / "out.tsv")
+    assert (done.records, done.problems, done.words) == (3, 1, 5)
+    lines = (tmp_path / "out.tsv").read_text(encoding="utf-8").split("\n")
+    assert [line.split("\t")[:-1] for line in lines[:3]] == [row.split("\t") for row in rows[:3]]
+    assert [line.rpartition(" ")[0] for line in lines[4:6]] == ["10\u00a0000 CD", "men NNS"]
+    assert "in the first column" in (tmp_path / "out.tsv.bad.jsonl").read_text()
+    (tmp_path / "a.conllu").write_text("# a comment\n1\tAda\n")
+    with pytest.raises(UserError, match="expected a suffix among"):
+        bulk.tag(bundle, tmp_path / "a.conllu", tmp_path / "never.conll")
+
+
+def test_a_folder_called_like_a_column_is_no_column(bundle, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "in/year=2020").mkdir(parents=True)
+    texts = pyarrow.array([b"Ada", b"a\xff\xfe", b"Bert"], pyarrow.binary())
+    # A file of Parquet may call any bytes a string.
+    broken = pyarrow.Array.from_buffers(pyarrow.string(), 3, texts.buffers())
+    pyarrow.parquet.write_table(pyarrow.table({"text": broken}), tmp_path / "in/year=2020/a.parquet")
+    done = bulk.tag(bundle, tmp_path / "in", tmp_path / "out")
+    assert (done.records, done.problems) == (3, 1)
+    with pyarrow.parquet.ParquetFile(tmp_path / "out/year=2020/a.parquet") as file:
+        assert file.schema_arrow.names == ["text", "entities"] and file.metadata.num_rows == 3
+    bad = json.loads((tmp_path / "out/year=2020/a.parquet.bad.jsonl").read_text())
+    assert bad["record"] == 1 and "expected UTF-8, found byte 0xff" in bad["reason"]
+
+
+def test_what_is_written_is_json_and_takes_nothing_away(bundle, tmp_path):
+    lines = ['{"text": "Ada", "meta": "cut \\ud83d"}', '{"text": "Ada", "v": 1e999}',
+             '{"text": "Ada", "v": NaN}', '{"text": "Ada", "entities": ["gold"]}',
+             '{"text": "Ada", "v": 1e3}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    done = bulk.tag(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert (done.records, done.problems) == (5, 3)
+    first, last = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert first["meta"] == "cut \ud83d" and last["v"] == 1000.0
+    bad = [json.loads(line)["reason"] for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
+    assert "1e999" in bad[0] and "NaN" in bad[1] and 'expected no "entities" yet' in bad[2]
+
+
+def test_bad_records_fill_no_memory(tmp_path):
+    (tmp_path / "in.txt").write_bytes((b"caf\xe9 " * 200 + b"\n") * 100)
+    job = bulk.Job(tmp_path / "in.txt", tmp_path / "out", "text")
+    with bulk._bar([job]) as bar:
+        chunks = list(bulk._chunks(job, bar))
+    # A line is kept to its thousandth character, and counted.
+    assert all(len(record.content) == 1000 for chunk in chunks for record in chunk.records)
+    assert len(chunks) == 34
+
+
+def test_overwriting_keeps_the_old_result_until_the_new_one_stands(bundle, tmp_path, monkeypatch):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("\n".join(TEXTS), encoding="utf-8")
+    bulk.tag(bundle, source, target)
+    old = target.read_bytes()
+    source.write_text("\n".join(TEXTS[::-1]), encoding="utf-8")
+    tagged, calls = bulk.tagged_chunk, []
+
+    def broken_off(tagger, chunk):
+        calls.append(chunk.first)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return tagged(tagger, chunk)
+
+    monkeypatch.setattr(bulk, "tagged_chunk", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.tag(bundle, source, target, overwrite=True)
+    assert target.read_bytes() == old
+    # The same command goes on: the two chunks that are there are not computed again.
+    done = bulk.tag(bundle, source, target, overwrite=True)
+    assert calls[3] == calls[2] and done.records < 400
+    bulk.tag(bundle, source, tmp_path / "fresh.jsonl")
+    assert target.read_bytes() == (tmp_path / "fresh.jsonl").read_bytes() != old
+    assert bulk.tag(bundle, source, target).files == 0
+
+
+def test_a_source_that_changes_meanwhile_is_not_called_done(bundle, tmp_path, monkeypatch):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("\n".join(TEXTS), encoding="utf-8")
+    tagged = bulk.tagged_chunk
+
+    def meanwhile(tagger, chunk):
+        with open(source, "a", encoding="utf-8") as file:
+            file.write("\nAda")
+        return tagged(tagger, chunk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "tagged_chunk", meanwhile)
+        with pytest.raises(RunError, match="in.txt: changed while it was being tagged"):
+            bulk.tag(bundle, source, target)
+    assert not target.exists()
+    with pytest.raises(RunError, match="of a source that has changed since"):
+        bulk.tag(bundle, source, target)
+    bulk.tag(bundle, source, target, overwrite=True)
+    assert json.loads(target.read_text("utf-8").splitlines()[-1])["text"] == "Ada"
+
+
 def test_tables_keep_their_columns(bundle, tagger, tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     pytest.importorskip("pyarrow.parquet")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,20 @@ def test_what_is_printed_is_what_the_predictions_score(finished, run_command):
     assert found["entity"] == metrics["test"]["entity"]
     file = run_command("-m", "ner_mx", "evaluate", folder, "data/sample/test.txt")
     assert scored.stdout.strip() in file.stdout
+
+
+def test_a_corpus_that_changed_is_not_scored_under_its_old_name(finished, run_command, root, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    shutil.copytree(root / "data/sample", tmp_path / "corpus")
+    config = (tmp_path / "run/config.yaml")
+    config.write_text(re.sub(r"(?m)^(  path: ).*data/sample$", rf"\1{tmp_path}/corpus", config.read_text()))
+    assert run_command("-m", "ner_mx", "evaluate", tmp_path / "run").returncode == 0
+    test = tmp_path / "corpus/test.txt"
+    test.write_text(test.read_text() + "\nRome NNP B-LOC\n")
+    done = run_command("-m", "ner_mx", "evaluate", tmp_path / "run")
+    assert done.returncode == 2 and "test.txt: expected the file that" in done.stderr
+    done = run_command("-m", "ner_mx", "evaluate", tmp_path / "run", test)
+    assert done.returncode == 0 and "with 878 phrases" in done.stdout
 
 
 def test_predictions_are_word_gold_predicted(finished, root):
