@@ -12,14 +12,11 @@ import json
 import logging
 import shutil
 import time
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from tqdm import tqdm
 
@@ -30,13 +27,12 @@ from ner_mx.runtime.bundle import MANIFEST
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving import tables
 from ner_mx.serving.records import FORMS, SUFFIXES, Record, form_of
+from ner_mx.serving.workers import Workers
 
 log = logging.getLogger(__name__)
 
 # A chunk ends behind so many characters, or rows of a table.
 CHARACTERS, ROWS = 1 << 18, 1024
-# A chunk whose worker dies so often is what kills it.
-TRIES = 3
 
 
 class Job(NamedTuple):
@@ -59,6 +55,9 @@ class Chunk(NamedTuple):
     first: int
     records: List[Record]
     table: Any = None
+
+    def __str__(self) -> str:
+        return f"records {self.first} to {self.first + len(self.records) - 1}"
 
 
 class Tagged(NamedTuple):
@@ -101,7 +100,8 @@ def tag(bundle: Path, source: Path, target: Path, form: Optional[str] = None, pr
     """
     with left_to_do(bundle, plan(source, target, form), target, overwrite) as (jobs, digest):
         started, counts = time.perf_counter(), [0, 0, 0]
-        with Workers(bundle, processes) as workers, _bar(jobs) as bar:
+        begin = Begin(bundle, None if processes == 1 else 1)
+        with Workers(begin, processes) as workers, _bar(jobs) as bar:
             for job in jobs:
                 for tagged in _tag_file(job, digest, workers, bar):
                     for number, count in enumerate((tagged.records, tagged.problems, tagged.words)):
@@ -333,84 +333,11 @@ def bad_line(number: int, record: Record) -> str:
                       ensure_ascii=False) + "\n"
 
 
-_tagger: Optional[Tagger] = None
+class Begin(NamedTuple):
+    """What a worker does first: load the tagger, to tag chunks with."""
 
+    bundle: Path
+    threads: Optional[int]
 
-def _begin(bundle: Path) -> None:
-    """What a worker does first."""
-    global _tagger
-    _tagger = Tagger.load(bundle, threads=1)
-
-
-def _work(chunk: Chunk) -> Tagged:
-    assert _tagger is not None  # _begin ran
-    return tagged_chunk(_tagger, chunk)
-
-
-class Workers:
-    """Processes that tag chunks; results come in the chunks' order, and few chunks are ahead of them.
-
-    A worker that dies (for want of memory, or killed) costs its chunk a second
-    try, in new processes.
-    """
-
-    def __init__(self, bundle: Path, processes: int):
-        self._bundle, self._processes = bundle, processes
-        self._tagger = Tagger.load(bundle) if processes == 1 else None
-        self._pool: Optional[ProcessPoolExecutor] = None
-
-    def __enter__(self) -> Workers:
-        self._start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-
-    def _start(self) -> None:
-        if self._tagger is None:
-            self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _begin, (self._bundle,))
-
-    def map(self, chunks: Iterable[Chunk]) -> Iterator[Tagged]:
-        """The results of chunks, in order.
-
-        Raises
-        ------
-        RunError : a chunk's workers died again and again.
-        """
-        if self._tagger is not None:
-            for chunk in chunks:
-                yield tagged_chunk(self._tagger, chunk)
-            return
-        waiting: Deque[Tuple[Chunk, Future]] = deque()
-        for chunk in chunks:
-            waiting.append((chunk, self._submit(chunk)))
-            if len(waiting) > 2 * self._processes:
-                yield self._first(waiting)
-        while waiting:
-            yield self._first(waiting)
-
-    def _submit(self, chunk: Chunk) -> Future:
-        assert self._pool is not None
-        try:
-            return self._pool.submit(_work, chunk)
-        except BrokenProcessPool as error:
-            broken: Future = Future()
-            broken.set_exception(error)
-            return broken
-
-    def _first(self, waiting: Deque[Tuple[Chunk, Future]]) -> Tagged:
-        for _ in range(TRIES):
-            try:
-                result = waiting[0][1].result()
-                waiting.popleft()
-                return result
-            except BrokenProcessPool:
-                log.warning("warning: a worker died; its chunks are tagged again")
-                self._start()
-                chunks = [chunk for chunk, _ in waiting]
-                waiting.clear()
-                waiting.extend((chunk, self._submit(chunk)) for chunk in chunks)
-        chunk = waiting[0][0]
-        raise RunError(f"records {chunk.first} to {chunk.first + len(chunk.records) - 1}: their workers died "
-                       f"{TRIES} times; is there memory enough? The same command goes on from there")
+    def __call__(self) -> Callable[[Chunk], Tagged]:
+        return partial(tagged_chunk, Tagger.load(self.bundle, threads=self.threads))
