@@ -345,7 +345,7 @@ def test_an_exploding_loss_stops_with_the_step_and_the_remedy(work, run_command)
 ])))
 def test_what_the_configuration_can_say_trains(work, run_command, number, settings):
     extra = [f"run.name=variant-{number}", *PLAIN, "training.epochs=2", *settings]
-    if any("features" in setting for setting in settings):
+    if any("features" in setting or "use_dev" in setting for setting in settings):
         extra.append(f"corpus.name=variant-{number}")
         assert run_command("preprocess.py", *arguments(work, *extra)).returncode == 0
     done = run_command("train.py", *arguments(work, *extra))
