@@ -93,17 +93,18 @@ class Workers:
         waiting = enumerate(chunks)
         done: Dict[int, Any] = {}
         following, left = 0, True
-        while left or self._busy:
+        while left or self._busy or done:
             while left and len(self._busy) < self._processes and len(done) <= self._processes:
                 number, chunk = next(waiting, (-1, None))
                 left = number >= 0
                 if left:
                     self._give(number, chunk, 1)
-            for pipe in wait(list(self._busy)) if self._busy else ():
-                self._take(self._busy.pop(pipe), done)
+            # Whoever takes these may be a while, in which nobody is idle.
             while following in done:
                 yield done.pop(following)
                 following += 1
+            for pipe in wait(list(self._busy)) if self._busy else ():
+                self._take(self._busy.pop(pipe), done)
 
     def _take(self, given: _Given, done: Dict[int, Any]) -> None:
         """Put a worker's answer where it belongs; if it has died, give another its chunk."""
