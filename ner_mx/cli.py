@@ -131,7 +131,7 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
 def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False,
              device: Device = None) -> None:
     """Tag an annotated file with a run's network and score it."""
-    from ner_mx.training.run import read_run_config
+    from ner_mx.training.records import read_run_config  # brings no MXNet yet
 
     _set_threads(read_run_config(run))
     from ner_mx.training.predictor import evaluate_run
@@ -165,7 +165,7 @@ def predict(model: Model, text: Text = None, file: TextFile = None, form: Output
             raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
         tag_batch = Tagger.load(model).tag_batch
     else:
-        from ner_mx.training.run import read_run_config
+        from ner_mx.training.records import read_run_config
 
         _set_threads(read_run_config(model))
         from ner_mx.training.predictor import load_recogniser

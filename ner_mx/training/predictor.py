@@ -19,7 +19,7 @@ from ner_mx.features.lexicon_files import from_arrays
 from ner_mx.features.preprocessing import corpus_sources
 from ner_mx.files import read_arrays, read_json
 from ner_mx.training.model import Model
-from ner_mx.training.run import read_run_config
+from ner_mx.training.records import read_run_config
 from ner_mx.training.task import pos_settings, predicted_tags
 
 log = logging.getLogger(__name__)

@@ -75,6 +75,19 @@ def _making(config: Dict[str, Any]) -> Dict[str, Any]:
     return {**config, "run": {}, "corpus": corpus, "network": network}
 
 
+def read_run_config(folder: Path) -> Config:
+    """The configuration that a run was made with.
+
+    Raises
+    ------
+    RunError : the folder is no run.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise RunError(f"{folder}: expected a run folder, found no config.yaml in it")
+    return validate(read_yaml(path), str(path))
+
+
 def read_record(path: Path) -> Record:
     """Read a finished run folder, or a record that :func:`write_record` wrote.
 
@@ -91,8 +104,7 @@ def read_record(path: Path) -> Record:
         return _whole(record, path)
     if not (path / "metrics.json").is_file():
         raise RunError(f"{path}: expected a finished run, found no metrics.json in it")
-    config = validate(read_yaml(path / "config.yaml"), str(path / "config.yaml"))
-    return _whole(Record(path.name, portable(config), read_json(path / "metrics.json"),
+    return _whole(Record(path.name, portable(read_run_config(path)), read_json(path / "metrics.json"),
                          read_json(path / "environment.json"), _history(path / "history.jsonl")), path)
 
 

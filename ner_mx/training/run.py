@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ner_mx.compat import choose_device, seed_everything
-from ner_mx.config import Config, difference, read_yaml, validate
+from ner_mx.config import Config, difference
 from ner_mx.errors import RunError
 from ner_mx.evaluation.calibration import Judge, calibration
 from ner_mx.evaluation.files import Predictions, write_predictions
@@ -29,6 +29,7 @@ from ner_mx.training.environment import environment
 from ner_mx.training.loop import epochs
 from ner_mx.training.model import Model
 from ner_mx.training.optimizers import build_trainer
+from ner_mx.training.records import read_run_config
 from ner_mx.training.task import Task, entity_task, pos_task, predicted_tags
 
 log = logging.getLogger(__name__)
@@ -51,19 +52,6 @@ class Result(NamedTuple):
 def run_folder(config: Config) -> Path:
     """Where a configuration's run lies."""
     return Path(config.run.directory) / config.run.name
-
-
-def read_run_config(folder: Path) -> Config:
-    """The configuration that a run was made with.
-
-    Raises
-    ------
-    RunError : the folder is no run.
-    """
-    path = folder / "config.yaml"
-    if not path.is_file():
-        raise RunError(f"{folder}: expected a run folder, found no config.yaml in it")
-    return validate(read_yaml(path), str(path))
 
 
 def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False) -> Result:

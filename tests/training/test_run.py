@@ -83,6 +83,17 @@ def test_what_is_printed_is_what_the_predictions_score(finished, run_command):
     assert scored.stdout.strip() in file.stdout
 
 
+def test_a_run_of_one_thread_is_used_as_any_other(finished, run_command, tmp_path):
+    """As those that plans make; the number of threads is set before MXNet is there."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace("  threads: null", "  threads: 1"))
+    assert "  threads: 1" in config.read_text()
+    for arguments in (["evaluate", tmp_path / "run"], ["predict", tmp_path / "run", "Ada left."]):
+        done = run_command("-m", "ner_mx", *arguments)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_corpus_that_changed_is_not_scored_under_its_old_name(finished, run_command, root, tmp_path):
     shutil.copytree(finished[0], tmp_path / "run")
     shutil.copytree(root / "data/sample", tmp_path / "corpus")
@@ -365,7 +376,7 @@ def test_parameters_of_another_network_are_refused(finished):
     from ner_mx.features.encoder import Encoder
     from ner_mx.files import read_json
     from ner_mx.training.model import Model
-    from ner_mx.training.run import read_run_config
+    from ner_mx.training.records import read_run_config
     config = read_run_config(finished[0])
     encoder = Encoder.from_json(config.features, read_json(finished[0] / "vocab.json"))
     config.network.lstm_units = 17
@@ -383,7 +394,7 @@ def test_a_crash_at_any_moment_of_a_checkpoint_leaves_a_whole_one(finished, tmp_
     from ner_mx.training.checkpoints import State, load_state, save_state
     from ner_mx.training.model import Model
     from ner_mx.training.optimizers import build_trainer
-    from ner_mx.training.run import read_run_config
+    from ner_mx.training.records import read_run_config
     config = read_run_config(finished[0])
     encoder = Encoder.from_json(config.features, json.loads((finished[0] / "vocab.json").read_text()))
 
