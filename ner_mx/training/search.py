@@ -20,83 +20,22 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Union
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
 from tqdm import tqdm
 
-from ner_mx.config import Section, difference, load_config, read_yaml
-from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
+from ner_mx.config import difference
+from ner_mx.errors import RunError, TrainingError, UserError
 from ner_mx.files import locked, write_text
 from ner_mx.training.records import read_record
 from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
+from ner_mx.training.space import Space, draw, read_space, settings_of
 
 log = logging.getLogger(__name__)
 
-SPACES = Path(__file__).parent.parent / "spaces"
-
 # How often a trial's history is looked at, in seconds.
 GLANCE = 0.5
-
-
-class Range(Section):
-    """Numbers from ``low`` to ``high``, both included."""
-
-    low: float
-    high: float
-    whole: bool = False
-    step: Optional[int] = Field(None, ge=1)
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Range:
-        if not self.low < self.high:
-            raise ValueError("low must be below high")
-        if self.log and (self.low <= 0 or self.step):
-            raise ValueError("log needs a low above 0 and no step")
-        return self
-
-
-class Choice(Section):
-    """One of several values."""
-
-    among: List[Union[bool, int, float, str]] = Field(min_length=2)
-
-
-class Same(Section):
-    """The value of another key: one setting that stands in two places."""
-
-    same_as: str
-
-
-class Space(Section):
-    """What ``ner-mx search`` reads.
-
-    trials : how many, pruned ones counted.  random : the first so many drawn blindly.
-    prune_after : epochs that every trial is given before it may be pruned.
-    set : settings of every trial.  again : the best so many are trained again,
-        with ``seeds`` and ``again_set`` instead of ``set``.
-    """
-
-    experiment: str
-    directory: str = "runs/search"
-    trials: int = Field(60, ge=1)
-    random: int = Field(20, ge=1)
-    prune_after: int = Field(2, ge=1)
-    seed: int = Field(1, ge=0)
-    set: Dict[str, Any] = {}
-    again: int = Field(5, ge=0)
-    seeds: List[int] = Field([1, 2, 3], min_length=1)
-    again_set: Dict[str, Any] = {}
-    space: Dict[str, Union[Range, Choice, Same]] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _known(self) -> Space:
-        for key, values in self.space.items():
-            if isinstance(values, Same) and isinstance(self.space.get(values.same_as), (Same, type(None))):
-                raise ValueError(f"space.{key}.same_as must be a key with a range or a choice of its own")
-        return self
 
 
 class Trial(NamedTuple):
@@ -121,36 +60,6 @@ class Found(NamedTuple):
     trials: List[Trial]
     again: List[Any]
     best: Dict[str, Any]
-
-
-def read_space(name: str, changes: Dict[str, Any]) -> Space:
-    """Read a space, by name or as a YAML file, with settings laid over it.
-
-    Raises
-    ------
-    ConfigError : there is none, a key is unknown, or a range makes no valid configuration.
-    """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else SPACES / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(space.stem for space in SPACES.glob("*.yaml")))
-        raise ConfigError(f"space {name!r}: expected one of {known} or a YAML file")
-    try:
-        space = Space.model_validate(read_yaml(path))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-    space.set.update(changes)
-    space.again_set.update(changes)
-    for key, values in space.space.items():
-        if key.split(".")[0] in ("run", "corpus", "features"):
-            raise ConfigError(f"{path}: space.{key}: expected a key of network, loss, decoding or training; "
-                              "every trial reads one processed corpus")
-        for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
-            try:
-                load_config(None, space.experiment, [f"{key}={json.dumps(end)}"])
-            except ConfigError as error:
-                raise ConfigError(f"{path}: space: {error}") from None
-    return space
 
 
 def search(name: str, changes: Dict[str, Any], workers: Optional[int] = None,
@@ -281,8 +190,7 @@ def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int
 def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> bool:
     """Train one trial in a process of its own and tell its end; False if it was broken off."""
     trial = study.ask()
-    settings = _settings(space, {key: _suggested(trial, key, values) for key, values in space.space.items()
-                                 if not isinstance(values, Same)})
+    settings = draw(space, trial)
     run = _run(space, folder, trial.number, settings)
     shutil.rmtree(run.folder, ignore_errors=True)
     state = optuna.trial.TrialState
@@ -329,28 +237,6 @@ def _scores(folder: Path) -> List[float]:
         return []
 
 
-def _settings(space: Space, drawn: Dict[str, Any]) -> Dict[str, Any]:
-    """What was drawn, in the space's order, with the keys that follow another."""
-    return {key: drawn[values.same_as if isinstance(values, Same) else key]
-            for key, values in space.space.items() if key in drawn or isinstance(values, Same)}
-
-
-def _suggested(trial, key: str, values: Union[Range, Choice]) -> Any:
-    if isinstance(values, Choice):
-        return trial.suggest_categorical(key, values.among)
-    if values.whole:
-        return trial.suggest_int(key, int(values.low), int(values.high), step=values.step or 1,
-                                 log=values.log)
-    return trial.suggest_float(key, values.low, values.high, log=values.log)
-
-
-def _ends(values: Union[Range, Choice]) -> List[Any]:
-    """The values that must make a valid configuration if all between them are to."""
-    if isinstance(values, Choice):
-        return values.among
-    return [int(end) if values.whole else end for end in (values.low, values.high)]
-
-
 def _run(space: Space, folder: Path, number: int, settings: Dict[str, Any]) -> Planned:
     group = Group(experiments=[space.experiment], seeds=[space.seed], name=f"trial-{number}",
                   set={**space.set, **settings})
@@ -362,7 +248,7 @@ def _trial(space: Space, one) -> Trial:
     reported = one.intermediate_values
     score = one.value if one.value is not None else max(reported.values(), default=None)
     state = {"FAIL": "failed"}.get(one.state.name, one.state.name.lower())
-    return Trial(one.number, _settings(space, one.params), score, state, len(reported))
+    return Trial(one.number, settings_of(space, one.params), score, state, len(reported))
 
 
 def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optional[int]) -> List[Any]:

@@ -9,7 +9,8 @@ from ner_mx.config import load_config, parse_settings
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import locked
 from ner_mx.reports.search_report import summary, write_search_report
-from ner_mx.training.search import SPACES, read_space, search
+from ner_mx.training.search import search
+from ner_mx.training.space import SPACES, read_space
 
 pytest.importorskip("optuna")
 

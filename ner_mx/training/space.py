@@ -1,0 +1,131 @@
+"""What a search draws from: ranges and choices of settings, read from YAML."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+from pydantic import Field, ValidationError, model_validator
+
+from ner_mx.config import Section, load_config, read_yaml
+from ner_mx.errors import ConfigError
+
+SPACES = Path(__file__).parent.parent / "spaces"
+
+
+class Range(Section):
+    """Numbers from ``low`` to ``high``, both included."""
+
+    low: float
+    high: float
+    whole: bool = False
+    step: Optional[int] = Field(None, ge=1)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low < self.high:
+            raise ValueError("low must be below high")
+        if self.log and (self.low <= 0 or self.step):
+            raise ValueError("log needs a low above 0 and no step")
+        return self
+
+
+class Choice(Section):
+    """One of several values."""
+
+    among: List[Union[bool, int, float, str]] = Field(min_length=2)
+
+
+class Same(Section):
+    """The value of another key: one setting that stands in two places."""
+
+    same_as: str
+
+
+class Space(Section):
+    """What ``ner-mx search`` reads.
+
+    trials : how many, pruned ones counted.  random : the first so many drawn blindly.
+    prune_after : epochs that every trial is given before it may be pruned.
+    set : settings of every trial.  again : the best so many are trained again,
+        with ``seeds`` and ``again_set`` instead of ``set``.
+    """
+
+    experiment: str
+    directory: str = "runs/search"
+    trials: int = Field(60, ge=1)
+    random: int = Field(20, ge=1)
+    prune_after: int = Field(2, ge=1)
+    seed: int = Field(1, ge=0)
+    set: Dict[str, Any] = {}
+    again: int = Field(5, ge=0)
+    seeds: List[int] = Field([1, 2, 3], min_length=1)
+    again_set: Dict[str, Any] = {}
+    space: Dict[str, Union[Range, Choice, Same]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Space:
+        for key, values in self.space.items():
+            if isinstance(values, Same) and isinstance(self.space.get(values.same_as), (Same, type(None))):
+                raise ValueError(f"space.{key}.same_as must be a key with a range or a choice of its own")
+        return self
+
+
+def read_space(name: str, changes: Dict[str, Any]) -> Space:
+    """Read a space, by name or as a YAML file, with settings laid over it.
+
+    Raises
+    ------
+    ConfigError : there is none, a key is unknown, or a range makes no valid configuration.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SPACES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(space.stem for space in SPACES.glob("*.yaml")))
+        raise ConfigError(f"space {name!r}: expected one of {known} or a YAML file")
+    try:
+        space = Space.model_validate(read_yaml(path))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+    space.set.update(changes)
+    space.again_set.update(changes)
+    for key, values in space.space.items():
+        if key.split(".")[0] in ("run", "corpus", "features"):
+            raise ConfigError(f"{path}: space.{key}: expected a key of network, loss, decoding or training; "
+                              "every trial reads one processed corpus")
+        for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
+            try:
+                load_config(None, space.experiment, [f"{key}={json.dumps(end)}"])
+            except ConfigError as error:
+                raise ConfigError(f"{path}: space: {error}") from None
+    return space
+
+
+def draw(space: Space, trial) -> Dict[str, Any]:
+    """The settings that an Optuna trial proposes, in the space's order."""
+    return settings_of(space, {key: _drawn(trial, key, values) for key, values in space.space.items()
+                               if not isinstance(values, Same)})
+
+
+def settings_of(space: Space, drawn: Dict[str, Any]) -> Dict[str, Any]:
+    """What was drawn, with the keys that follow another."""
+    return {key: drawn[values.same_as if isinstance(values, Same) else key]
+            for key, values in space.space.items() if key in drawn or isinstance(values, Same)}
+
+
+def _drawn(trial, key: str, values: Union[Range, Choice]) -> Any:
+    if isinstance(values, Choice):
+        return trial.suggest_categorical(key, values.among)
+    if values.whole:
+        return trial.suggest_int(key, int(values.low), int(values.high), step=values.step or 1,
+                                 log=values.log)
+    return trial.suggest_float(key, values.low, values.high, log=values.log)
+
+
+def _ends(values: Union[Range, Choice]) -> List[Any]:
+    """The values that must make a valid configuration if all between them are to."""
+    if isinstance(values, Choice):
+        return values.among
+    return [int(end) if values.whole else end for end in (values.low, values.high)]
