@@ -8,9 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
-from ner_mx.config import ConfigError, differences, load_config, read_experiment
+from ner_mx.config import differences, load_config, read_experiment
 from ner_mx.corpora.text import read_text
-from ner_mx.errors import RunError
+from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import write_text
 from ner_mx.reports import plots
 from ner_mx.reports.paper import CHOICES, CORPORA, FAILED_BELOW, GENRES, ROWS, PaperRow
