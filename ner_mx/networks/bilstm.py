@@ -18,12 +18,14 @@ class BiLSTM(mx.gluon.HybridBlock):
     each sentence reversed within its own length (by a gather: the operator
     ``SequenceReverse`` takes ten times as long).
 
-    Each stack holds one packed parameter, which the operator takes as it is;
-    the layer of gluon would concatenate its parameters on every call.
+    Each layer of a direction holds one packed parameter, which the operator
+    takes as it is; the layer of gluon would concatenate its parameters on every
+    call.  The operator is called for each layer: several at once would be no
+    faster, and on the CPU it ignores its dropout between them without a word.
 
     Parameters
     ----------
-    settings : ``lstm_units`` a direction, ``lstm_layers``, and
+    settings : ``lstm_units`` a direction, ``lstm_layers``, ``dropout.layers``, and
         ``lstm_directions``: ``separate`` stacks meet only at the output (Chiu &
         Nichols 2016, figure 1), ``joined`` ones after every layer.
     inputs : the size of an input vector.
@@ -31,39 +33,40 @@ class BiLSTM(mx.gluon.HybridBlock):
 
     def __init__(self, settings: Network, inputs: int, **kwargs):
         super().__init__(**kwargs)
-        self._units, self._dropout = settings.lstm_units, settings.dropout.layers
-        joined = settings.lstm_directions == "joined"
-        # A stack is (inputs, layers); joined directions are stacks of one layer each.
-        self._stacks = ([(inputs if layer == 0 else 2 * self._units, 1)
-                         for layer in range(settings.lstm_layers)]
-                        if joined else [(inputs, settings.lstm_layers)])
+        self._units, self._layers = settings.lstm_units, settings.lstm_layers
+        self._joined = settings.lstm_directions == "joined"
+        self._dropout = settings.dropout.layers
+        between = 2 * self._units if self._joined else self._units
         with self.name_scope():
-            for number, (size, layers) in enumerate(self._stacks):
+            for layer in range(self._layers):
+                size = between if layer else inputs
                 for direction in ("forward", "backward"):
-                    name = f"{direction}{number}"
+                    name = f"{direction}{layer}"
                     setattr(self, name, self.params.get(
-                        name, shape=(packed_size(size, self._units, layers),),
-                        init=PackedLSTM(size, self._units, layers, settings.lstm_initial,
-                                        settings.lstm_forget_bias)))
+                        name, shape=(packed_size(size, self._units),),
+                        init=PackedLSTM(self._units, settings.lstm_initial, settings.lstm_forget_bias)))
 
     def hybrid_forward(self, F, vectors, reverse, **parameters):
         """(T, N, inputs), (T, N) rows of the flattened tokens -> forward and backward, (T, N, units)."""
-        ahead = behind = None
-        for number, (_, layers) in enumerate(self._stacks):
-            if number:
-                vectors = side_by_side(F, ahead, behind)
-                if self._dropout:
-                    vectors = F.Dropout(vectors, p=self._dropout)
-            ahead = self._read(F, vectors, parameters[f"forward{number}"], layers)
-            behind = self._read(F, _turned(F, vectors, reverse), parameters[f"backward{number}"], layers)
-            behind = _turned(F, behind, reverse)
-        return ahead, behind
+        # What goes backward stays turned from the first layer to the last.
+        ahead, behind = vectors, _turned(F, vectors, reverse)
+        for layer in range(self._layers):
+            if layer and self._joined:
+                ahead = self._dropped(F, side_by_side(F, ahead, _turned(F, behind, reverse)))
+                behind = _turned(F, ahead, reverse)
+            elif layer:
+                ahead, behind = self._dropped(F, ahead), self._dropped(F, behind)
+            ahead = self._read(F, ahead, parameters[f"forward{layer}"])
+            behind = self._read(F, behind, parameters[f"backward{layer}"])
+        return ahead, _turned(F, behind, reverse)
 
-    def _read(self, F, vectors, parameter, layers: int):
-        """One stack over (T, N, C), from a state of zeros."""
-        state = F.broadcast_like(F.zeros((layers, 1, self._units)), vectors, lhs_axes=(1,), rhs_axes=(1,))
-        return F.RNN(vectors, parameter, state, state, state_size=self._units, num_layers=layers,
-                     mode="lstm", p=self._dropout if layers > 1 else 0.0)
+    def _dropped(self, F, vectors):
+        return F.Dropout(vectors, p=self._dropout) if self._dropout else vectors
+
+    def _read(self, F, vectors, parameter):
+        """One layer over (T, N, C), from a state of zeros."""
+        state = F.broadcast_like(F.zeros((1, 1, self._units)), vectors, lhs_axes=(1,), rhs_axes=(1,))
+        return F.RNN(vectors, parameter, state, state, state_size=self._units, num_layers=1, mode="lstm")
 
 
 def _turned(F, vectors, reverse):
@@ -91,26 +94,25 @@ class PackedLSTM(mx.init.Initializer):
     choice; ``uniform`` is +-1/sqrt(units) throughout, as Torch does it.
     """
 
-    def __init__(self, inputs: int, units: int, layers: int, how: str, forget_bias: float):
-        super().__init__(inputs=inputs, units=units, layers=layers, how=how, forget_bias=forget_bias)
-        self._shape = (inputs, units, layers)
-        self._how, self._forget_bias = how, forget_bias
+    def __init__(self, units: int, how: str, forget_bias: float):
+        super().__init__(units=units, how=how, forget_bias=forget_bias)
+        self._units, self._how, self._forget_bias = units, how, forget_bias
 
     def _init_weight(self, _, array):
-        inputs, units, layers = self._shape
+        units = self._units
         values = np.zeros(array.shape, np.float32)
-        for into, recurrent, bias, recurrent_bias in unpacked(values, inputs, units, layers):
-            if self._how == "uniform":
-                bound = units ** -0.5
-                for part in (into, recurrent, bias, recurrent_bias):
-                    part[:] = np.random.uniform(-bound, bound, part.shape)
-            else:
-                for gate in range(4):
-                    rows = slice(gate * units, (gate + 1) * units)
-                    into[rows] = _glorot(into[rows].shape)
-                    recurrent[rows] = (_orthogonal(units) if self._how == "orthogonal"
-                                       else _glorot((units, units)))
-            bias[units:2 * units] += self._forget_bias
+        into, recurrent, bias, recurrent_bias = unpacked(values, units)
+        if self._how == "uniform":
+            bound = units ** -0.5
+            for part in (into, recurrent, bias, recurrent_bias):
+                part[:] = np.random.uniform(-bound, bound, part.shape)
+        else:
+            for gate in range(4):
+                rows = slice(gate * units, (gate + 1) * units)
+                into[rows] = _glorot(into[rows].shape)
+                recurrent[rows] = (_orthogonal(units) if self._how == "orthogonal"
+                                   else _glorot((units, units)))
+        bias[units:2 * units] += self._forget_bias
         array[:] = values
 
 

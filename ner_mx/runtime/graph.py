@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ner_mx.config import Network
-from ner_mx.networks.packing import inputs_of, unpacked
+from ner_mx.networks.packing import unpacked
 
 # Read by every onnxruntime since 1.12; nothing here needs a later one.
 OPSET, IR_VERSION = 13, 8
@@ -157,28 +157,23 @@ def _bilstm(graph: Graph, settings: Network, parameters: Dict[str, np.ndarray],
             vectors: str) -> Tuple[str, str]:
     """Forward and backward outputs, (T, N, units) each."""
     units = settings.lstm_units
-    joined = settings.lstm_directions == "joined"
-    layers = 1 if joined else settings.lstm_layers
     ahead = behind = vectors
-    for number in range(settings.lstm_layers if joined else 1):
-        if number:
+    for layer in range(settings.lstm_layers):
+        if layer and settings.lstm_directions == "joined":
             ahead = behind = graph.add("Concat", ahead, behind, axis=2)
-        forward, backward = ([_gates_of_onnx(layer, units) for layer in unpacked(
-            packed, inputs_of(packed.size, units, layers), units, layers)]
-            for packed in (parameters[f"bilstm.{name}{number}"] for name in ("forward", "backward")))
-        if layers == 1:
-            ahead, behind = _lstm(graph, ahead, [forward[0], backward[0]], "bidirectional")
+        forward, backward = (_gates_of_onnx(unpacked(parameters[f"bilstm.{name}{layer}"], units))
+                             for name in ("forward", "backward"))
+        if ahead == behind:
+            ahead, behind = _lstm(graph, ahead, [forward, backward], "bidirectional")
         else:
-            # Each direction's stack meets the other's at the output alone.
-            for layer in forward:
-                ahead, = _lstm(graph, ahead, [layer], "forward")
-            for layer in backward:
-                behind, = _lstm(graph, behind, [layer], "reverse")
+            ahead, = _lstm(graph, ahead, [forward], "forward")
+            behind, = _lstm(graph, behind, [backward], "reverse")
     return ahead, behind
 
 
-def _gates_of_onnx(layer: Sequence[np.ndarray], units: int) -> List[np.ndarray]:
+def _gates_of_onnx(layer: Sequence[np.ndarray]) -> List[np.ndarray]:
     """Weights with the gates input, forget, cell, output as ONNX has them: input, output, forget, cell."""
+    units = layer[1].shape[1]
     order = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in (0, 3, 1, 2)])
     return [values[order] for values in layer]
 

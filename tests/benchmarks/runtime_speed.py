@@ -59,7 +59,7 @@ def torch_engine(run, bundle):
     from ner_mx.compat import mx
     from ner_mx.decoding.decoder import Decoder
     from ner_mx.decoding.recogniser import Recogniser
-    from ner_mx.networks.packing import inputs_of, unpacked
+    from ner_mx.networks.packing import unpacked
     from ner_mx.runtime.bundle import read_bundle
 
     torch.set_num_threads(THREADS)
@@ -79,11 +79,11 @@ def torch_engine(run, bundle):
             self.convolution.bias.data = torch.tensor(parameters["characters.bias"])
             packed = [parameters[f"bilstm.{name}0"] for name in ("forward", "backward")]
             units = settings.lstm_units
-            inputs = inputs_of(packed[0].size, units, 1)
-            self.lstm = torch.nn.LSTM(inputs, units, bidirectional=True)
+            into = unpacked(packed[0], units)[0]
+            self.lstm = torch.nn.LSTM(into.shape[1], units, bidirectional=True)
             for suffix, one in zip(("", "_reverse"), packed):
                 for name, values in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"),
-                                        unpacked(one, inputs, units, 1)[0]):
+                                        unpacked(one, units)):
                     getattr(self.lstm, f"{name}_l0{suffix}").data = torch.tensor(values)
             self.outputs = [(torch.tensor(parameters[f"{name}_output.weight"]),
                              torch.tensor(parameters[f"{name}_output.bias"])

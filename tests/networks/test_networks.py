@@ -100,8 +100,8 @@ def test_bilstm_equals_cells_step_by_step(layers):
     reverse = np.array([[(length - 1 - t if t < length else t) * 3 + n
                          for n, length in enumerate(lengths)] for t in range(steps)], np.int32)
     ahead, behind = block(mx.nd.array(vectors), mx.nd.array(reverse, dtype="int32"))
-    parameters = [unpacked(getattr(block, f"{direction}0").data().asnumpy(), 4, 6, layers)
-                  for direction in ("forward", "backward")]
+    parameters = [[unpacked(getattr(block, f"{direction}{layer}").data().asnumpy(), 6)
+                   for layer in range(layers)] for direction in ("forward", "backward")]
     for row, length in enumerate(lengths):
         sentence = vectors[:length, row]
         np.testing.assert_allclose(ahead.asnumpy()[:length, row],
@@ -188,6 +188,20 @@ def test_dropout_acts_in_training_alone():
     np.testing.assert_array_equal(scores(block, batch), scores(block, batch))
     with mx.autograd.train_mode():
         assert not np.allclose(scores(block, batch), scores(block, batch))
+
+
+@pytest.mark.parametrize("directions", ["separate", "joined"])
+def test_dropout_between_layers_drops_numbers(directions):
+    # The operator's own dropout does nothing on the CPU; here half of what the second layer reads is gone.
+    settings = small(lstm_layers=2, lstm_directions=directions,
+                     dropout=Dropout(input=0.0, layers=0.5, output=0.0))
+    encoder, block = network(settings)
+    batch = collate(encoder.encode(sentences()), np.arange(len(TEXTS)))
+    plain = scores(block, batch)
+    np.testing.assert_array_equal(scores(block, batch), plain)
+    with mx.autograd.train_mode():
+        first, second = scores(block, batch), scores(block, batch)
+    assert not np.allclose(first, plain, atol=1e-3) and not np.allclose(first, second, atol=1e-3)
 
 
 def test_gradients_reach_every_parameter():
