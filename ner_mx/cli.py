@@ -112,14 +112,14 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
                 _resumed_config(resume, config, experiment, settings or ()))
     _set_threads(resolved)
     from ner_mx.reports.run_report import write_report
-    from ner_mx.training.run import run_folder
+    from ner_mx.training.interrupts import Stopped
     from ner_mx.training.run import train as run
 
     try:
         result = run(resolved, resume, overwrite)
-    except KeyboardInterrupt:
-        folder = resume or run_folder(resolved)
-        typer.echo(f"stopped; go on with: python train.py --resume {folder}", err=True)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"stopped; go on with: python train.py --resume {interrupt.folder}" if isinstance(
+            interrupt, Stopped) else "stopped before training; nothing was written", err=True)
         raise typer.Exit(130) from None
     write_report(result.folder)
     for name, table in result.tables.items():

@@ -175,8 +175,10 @@ def choose_device(wanted: str):
 
     Raises
     ------
-    DeviceError : a GPU is asked for that cannot be used.
+    DeviceError : a GPU is asked for that cannot be used, or something that is no device.
     """
+    if not re.fullmatch(r"auto|cpu|gpu(\(\d+\))?", wanted):
+        raise DeviceError(f"device: expected auto, cpu, gpu or gpu(N), found {wanted}")
     built_for_gpu = mx.runtime.Features().is_enabled("CUDA")
     if wanted == "auto":
         if not built_for_gpu:

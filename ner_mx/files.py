@@ -58,15 +58,15 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
         # A folder cannot be renamed onto a full one, so the earlier one steps aside.
         if folder.exists():
             os.replace(folder, earlier)
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            if earlier.exists() and not folder.exists():
-                os.replace(earlier, folder)
-            raise
+        os.replace(temporary, folder)
+    except BaseException:  # Ctrl-C may strike between the two
+        if earlier.exists() and not folder.exists():
+            os.replace(earlier, folder)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(earlier, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(earlier, ignore_errors=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import yaml
 
 from ner_mx.config import Config, difference, experiment_names, load_config, parse_yaml, read_experiment
 from ner_mx.errors import ConfigError
+from ner_mx.features.processed import making_of
 
 
 def keys(values, prefix=""):
@@ -25,6 +26,33 @@ def test_config_yaml_is_the_schema_with_every_key(root):
 @pytest.mark.parametrize("name", experiment_names())
 def test_every_experiment_is_valid(name, root):
     load_config(root / "config.yaml", name)
+
+
+def test_experiments_of_one_corpus_name_share_one_processed_corpus():
+    made = {}
+    for name in experiment_names():
+        config = load_config(None, name)
+        making = (making_of(config), config.corpus.path)
+        assert made.setdefault(config.corpus.name, making) == making, name
+
+
+def test_a_lexicon_that_an_experiment_brings_can_be_taken_out():
+    def names(*settings):
+        return list(load_config(None, "conll2003-blstm-cnn-emb-lex", settings).features.lexicons)
+    assert names() == ["senna", "dbpedia"]
+    assert names("features.lexicons={}") == []
+    assert names("features.lexicons.dbpedia=null") == ["senna"]
+    assert names("features.lexicons={}", "features.lexicons.own={path: x}") == ["own"]
+
+
+def test_keys_that_do_not_go_together_name_the_layer_that_brought_them_together(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("training: {optimizer: {name: adam, momentum: 0.9}}")
+    with pytest.raises(ConfigError, match=f"^{path}: training.optimizer.momentum belongs to sgd"):
+        load_config(path, None, ["run.seed=2"])
+    path.write_text("training: {optimizer: {name: sgd, momentum: 0.9}}")
+    with pytest.raises(ConfigError, match="^--set training.optimizer.name=adam: "):
+        load_config(path, None, ["run.seed=2", "training.optimizer.name=adam", "run.name=x"])
 
 
 def test_the_experiments_of_the_mission_are_there():

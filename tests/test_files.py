@@ -1,5 +1,8 @@
 """Files that are wholly there or not at all."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from ner_mx.errors import RunError
@@ -17,6 +20,25 @@ def test_the_folder_that_one_stands_in_can_be_named(tmp_path, monkeypatch):
     with replacing_folder("..") as new:
         write_text(new / "a", "b")
     assert (tmp_path / "here/a").read_text() == "b"
+
+
+def test_an_interrupt_between_two_renames_leaves_the_earlier_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "a"
+    with replacing_folder(folder) as new:
+        write_text(new / "x", "before")
+    rename, calls = os.replace, []
+
+    def interrupted(source, target):
+        if Path(source).is_dir():
+            calls.append(target)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(folder) as new:
+        write_text(new / "x", "after")
+    assert (folder / "x").read_text() == "before" and list(tmp_path.iterdir()) == [folder]
 
 
 def test_an_error_leaves_what_stood_and_nothing_beside_it(tmp_path):

@@ -11,7 +11,7 @@ from ner_mx.errors import RunError
 from ner_mx.files import write_json
 from ner_mx.reports.paper import ROWS
 from ner_mx.reports.replication import holm, read_rows, report, write_replication
-from ner_mx.training.records import Record, portable, write_record
+from ner_mx.training.records import Record, portable, read_record, write_record
 
 SCORES = {"conll2003-blstm-cnn": [0.831, 0.842, 0.836, 0.512], "conll2003-blstm": [0.76, 0.77, 0.765],
           "conll2003-own-50": [0.9, 0.91]}
@@ -53,6 +53,14 @@ def test_every_run_is_counted_and_failures_are_shown(records):
         "capitals + own-50.txt", "train", "90.50 ± 0.71", "91.50 / 89.50", "2"]
     assert "- `conll2003-blstm`, our runs against the experiment: training.epochs: 30 against 80\n" in text
     assert "`conll2003-lexicon-senna-bioes`" in text.split("## Not run")[1]
+
+
+def test_rows_made_by_two_states_of_the_code_are_named(records):
+    assert "the code changed" not in report(read_rows(records))
+    for seed, code in ((1, "a"), (2, "b")):
+        record = read_record(records / f"conll2003-blstm-{seed}.json")
+        write_record(record._replace(environment={"code": code}), records)
+    assert "the code changed between runs: `conll2003-blstm` (3).\n" in report(read_rows(records))
 
 
 def test_tests_of_difference(records):

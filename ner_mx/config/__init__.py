@@ -1,7 +1,14 @@
 """The typed configuration: its schema, the YAML it is read from, the layers it is built in."""
 
 from ner_mx.config.differences import difference, differences
-from ner_mx.config.layers import EXPERIMENTS, experiment_names, load_config, parse_settings, read_experiment
+from ner_mx.config.layers import (
+    EXPERIMENTS,
+    as_arguments,
+    experiment_names,
+    load_config,
+    parse_settings,
+    read_experiment,
+)
 from ner_mx.config.schema import (
     Columns,
     Config,
@@ -12,6 +19,7 @@ from ner_mx.config.schema import (
     Features,
     LexiconSource,
     Loss,
+    Names,
     Network,
     Optimizer,
     Schedule,
@@ -26,7 +34,7 @@ from ner_mx.config.yaml_files import parse_yaml, read_yaml
 
 __all__ = [
     "Columns", "Config", "Corpus", "Decoding", "Documents", "Dropout", "EXPERIMENTS", "Features",
-    "LexiconSource", "Loss", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
-    "Vectors", "Weights", "difference", "differences", "experiment_names", "load_config",
+    "LexiconSource", "Loss", "Names", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
+    "Vectors", "Weights", "as_arguments", "difference", "differences", "experiment_names", "load_config",
     "parse_settings", "parse_yaml", "read_experiment", "read_yaml", "validate",
 ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Union
 
@@ -14,19 +15,26 @@ from ner_mx.config.yaml_files import parse_yaml, read_yaml
 from ner_mx.errors import ConfigError, shown
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+USERS_NAMES = ("lexicons", "files")
 
 
 def _merged(base: Dict[str, Any], over: Dict[str, Any]) -> Dict[str, Any]:
     """``base`` with the keys of ``over`` laid on it, section by section.
 
-    A table that is a value (loss.weights) is replaced, not merged.
+    A table that is a value (loss.weights) is replaced, not merged.  Of tables
+    whose names are the user's (features.lexicons) ``{}`` leaves nothing, and a
+    name that is set to null is taken out.
     """
     result = dict(base)
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict) and key != "weights":
+        if key in USERS_NAMES and value == {}:
+            result[key] = {}
+        elif isinstance(value, dict) and isinstance(result.get(key), dict) and key != "weights":
             result[key] = _merged(result[key], value)
         else:
             result[key] = value
+        if key in USERS_NAMES and isinstance(result[key], dict):
+            result[key] = {name: entry for name, entry in result[key].items() if entry is not None}
     return result
 
 
@@ -98,6 +106,12 @@ def parse_settings(arguments: Iterable[str]) -> Dict[str, Any]:
     return result
 
 
+def as_arguments(settings: Dict[str, Any]) -> List[str]:
+    """Values by dotted key as ``section.key=value`` arguments."""
+    # JSON is YAML, and says plainly what is a number and what a string.
+    return [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
+
+
 def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[str] = None,
                 settings: Iterable[str] = ()) -> Config:
     """Build the configuration of a command.
@@ -122,8 +136,18 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
         layers.append((f"experiment {experiment}", read_experiment(experiment)))
     layers += [(f"--set {argument}", _setting(argument)) for argument in settings]
     values: Dict[str, Any] = {}
+    culprit: Optional[str] = None
     for source, layer in layers:
         values = _merged(values, layer)
         # Settings that only make sense together may come one by one.
         check(values, source, together=False)
-    return validate(values, layers[-1][0] if layers else "the configuration")
+        culprit = None if _fits(values) else culprit or source
+    return validate(values, culprit or "the configuration")
+
+
+def _fits(values: Dict[str, Any]) -> bool:
+    try:
+        check(values, "")
+    except ConfigError:
+        return False
+    return True

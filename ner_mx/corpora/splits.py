@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ner_mx.config import Corpus, Split
+from ner_mx.config import Corpus, Names, Split
 from ner_mx.corpora.documents import with_titles
 from ner_mx.corpora.readers import locate, read
 from ner_mx.corpora.sentence import Reading, Sentence
@@ -37,7 +37,6 @@ def read_parts(settings: Corpus) -> Divided:
     CorpusError : a file is not there or not as expected, or a part would be empty.
     """
     warnings: Counter = Counter()
-    files: List[Path] = []
 
     def part(names) -> Optional[List[Sentence]]:
         path = locate(settings, names)
@@ -45,7 +44,6 @@ def read_parts(settings: Corpus) -> Divided:
             return None
         reading = read_part(path, settings)
         warnings.update(reading.warnings)
-        files.extend(source_files(path))
         return reading.sentences
 
     train = part(settings.train)
@@ -59,7 +57,24 @@ def read_parts(settings: Corpus) -> Divided:
         if not sentences:
             raise CorpusError(settings.path, None, f"expected sentences in every part, found none "
                                                    f"in {name}; see corpus.split")
-    return Divided(parts, files, warnings)
+    return Divided(parts, corpus_files(settings), warnings)
+
+
+def corpus_files(settings: Corpus) -> List[Path]:
+    """The files that a corpus is read from.
+
+    Raises
+    ------
+    CorpusError : one is not there.
+    """
+    places = [locate(settings, names) for names in _named_parts(settings)]
+    return [file for place in places if place for file in source_files(place)]
+
+
+def _named_parts(settings: Corpus) -> List[Names]:
+    """What names the parts that are read: only the training file where that is divided."""
+    whole = settings.split.method == "files" and Path(settings.path).is_dir()
+    return [settings.train, settings.dev, settings.test] if whole else [settings.train]
 
 
 def read_part(path: Path, settings: Corpus) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -14,7 +15,7 @@ from ner_mx.corpora.annotation import annotated
 from ner_mx.corpora.documents import genre
 from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
-from ner_mx.corpora.splits import all_sentences, duplicates, read_parts
+from ner_mx.corpora.splits import all_sentences, corpus_files, duplicates, read_parts
 from ner_mx.corpora.statistics import counts
 from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoder import Encoder
@@ -75,7 +76,7 @@ def preprocess(config: Config) -> Processed:
         "version": __version__,
         "making": making_of(config),
         "path": str(Path(config.corpus.path).resolve()),
-        "sources": _sources(divided.files, config),
+        "sources": {name: sha256(path) for name, path in _sources(divided.files, config).items()},
         "scheme": scheme.scheme,
         "counts": part_counts,
         "duplicates": duplicates(parts),
@@ -131,44 +132,61 @@ def _table(vectors: WordVectors, rows: np.ndarray, config: Config) -> Tuple[np.n
     return matrix, known
 
 
-def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, str]:
-    """The SHA-256 of each file of a corpus, under its place below ``corpus.path``."""
+def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, Path]:
+    """The files of a corpus, each under its place below ``corpus.path``.
+
+    A part that is named by an absolute path, and lies elsewhere, is under its name.
+    """
     root = Path(settings.path)
-    return {(str(path.relative_to(root)) if root.is_dir() else path.name): sha256(path) for path in files}
+    return {str(path.relative_to(root)) if root.is_dir() and root in path.parents else path.name: path
+            for path in files}
 
 
-def _sources(files: Sequence[Path], config: Config) -> Dict[str, str]:
-    """The SHA-256 of each file that went in."""
+def _sources(files: Sequence[Path], config: Config) -> Dict[str, Path]:
+    """The files that go in."""
     sources = corpus_sources(files, config.corpus)
     if config.features.vectors.path:
         path = Path(config.features.vectors.path)
-        for file in senna_files(path) if path.is_dir() else [path]:
-            sources[file.name] = sha256(file)
+        sources.update({file.name: file for file in (senna_files(path) if path.is_dir() else [path])})
     for name, lexicon in config.features.lexicons.items():
         path = Path(lexicon.path)
         for file in [path] if path.is_file() else [path / name for name in lexicon.files.values()]:
-            sources[f"{name}/{file.name}"] = sha256(file)
+            sources[f"{name}/{file.name}"] = file
     return sources
 
 
-def is_current(config: Config) -> bool:
-    """Whether the processed corpus of a configuration stands, made by this version from the files of now.
+def changed_source(made: Dict[str, str], config: Config) -> Optional[str]:
+    """The first file that is another now than when a processed corpus or a run was made; None if none is.
 
     Files that are no longer there are not asked for: a processed corpus stands without them.
+
+    Parameters
+    ----------
+    made : the SHA-256 of each file that went in.
     """
+    try:
+        files = corpus_files(config.corpus)
+    except CorpusError:
+        files = []
+    for name, path in _sources(files, config).items():
+        if path.is_file() and made.get(name) != _sha256(path, path.stat().st_mtime_ns):
+            return name
+    return None
+
+
+@cache
+def _sha256(path: Path, changed: int) -> str:
+    return sha256(path)
+
+
+def is_current(config: Config) -> bool:
+    """Whether the processed corpus of a configuration stands, in today's format and from the files of now."""
     meta = folder_of(config) / "meta.json"
     if not meta.is_file():
         return False
     made = read_json(meta)
-    if not isinstance(made, dict) or made.get("format") != FORMAT:
-        return False
-    root = Path(config.corpus.path)
-    try:
-        files = [root / name if root.is_dir() else root for name in made["sources"]]
-        now = _sources([file for file in files if file.is_file()], config)
-    except FileNotFoundError:
-        return True
-    return all(made["sources"].get(name) == digest for name, digest in now.items())
+    return (isinstance(made, dict) and made.get("format") == FORMAT
+            and changed_source(made["sources"], config) is None)
 
 
 def _share_unknown(rows: np.ndarray) -> float:

@@ -95,6 +95,11 @@ def _read_binary(path: Path, settings: Vectors) -> WordVectors:
                 raise CorpusError(path, 1, "expected word2vec's binary header of two numbers, found none")
             count, dimension = int(head[0]), int(head[1])
             count = min(count, settings.limit or count)
+            # A word has a byte and a blank at the least.
+            most = (path.stat().st_size - file.tell()) // (4 * dimension + 2)
+            if not dimension or not 0 < count <= most:
+                raise CorpusError(path, 1, f"expected words with their numbers, found {count} of {dimension} "
+                                           f"numbers in {path.stat().st_size} bytes; fetch it again")
             words: List[str] = []
             matrix = np.empty((count, dimension), np.float32)
             for row in range(count):

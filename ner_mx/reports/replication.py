@@ -119,6 +119,7 @@ def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "") 
         lines += _beside(name, [row for row in ROWS if row.table == name], rows)
     lines += _genres(rows)
     lines += _others(rows)
+    lines += _states_of_the_code(rows)
     lines += _tests(rows)
     lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
     lines += [notes.strip(), ""] if notes else []
@@ -190,6 +191,14 @@ def _others(rows: Dict[str, Row]) -> List[str]:
     return ["## Rows of ours", "",
             *table(("", "reads, beside words and characters", "learns", "F1", "P / R", "n", "failed",
                     "dev F1", "minutes"), cells, text=3)]
+
+
+def _states_of_the_code(rows: Dict[str, Row]) -> List[str]:
+    """The rows whose runs were not all made by the same code; older records do not say."""
+    states = {row.name: len({record.environment.get("code") for record in row.records})
+              for row in rows.values()}
+    mixed = [f"`{name}` ({count})" for name, count in states.items() if count > 1]
+    return [f"Of these rows, the code changed between runs: {', '.join(mixed)}.", ""] if mixed else []
 
 
 def _reads(config: Dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -9,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict
 
+import ner_mx
 from ner_mx import __version__
 
+STAGES = ("corpora", "features", "networks", "decoding", "evaluation", "training")
 PACKAGES = ("mxnet", "mxnet-cu112", "gluonnlp", "numpy", "pandas", "scikit-learn", "pydantic")
 
 
@@ -24,6 +27,7 @@ def environment(device: Any) -> Dict[str, Any]:
             continue
     return {
         "ner_mx": __version__,
+        "code": code(),
         "python": platform.python_version(),
         "packages": versions,
         "platform": f"{platform.system()} {platform.machine()}",
@@ -32,6 +36,15 @@ def environment(device: Any) -> Dict[str, Any]:
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "device": str(device),
     }
+
+
+def code() -> str:
+    """Sixteen digits of the SHA-256 over what decides a run's result beside its configuration and data."""
+    root = Path(ner_mx.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for stage in STAGES for path in (root / stage).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _processor() -> str:

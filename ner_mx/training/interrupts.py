@@ -10,9 +10,18 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Iterator
 
 _asked = threading.Event()
+
+
+class Stopped(KeyboardInterrupt):
+    """An interrupt after which training can go on from the folder."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
 
 
 @contextmanager

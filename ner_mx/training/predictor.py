@@ -17,7 +17,7 @@ from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import from_arrays
 from ner_mx.features.preprocessing import corpus_sources
-from ner_mx.files import read_arrays, read_json
+from ner_mx.files import read_arrays, read_json, sha256
 from ner_mx.training.model import Model
 from ner_mx.training.records import read_run_config
 from ner_mx.training.task import pos_settings, predicted_tags
@@ -60,8 +60,8 @@ def _check_same(folder: Path, files: List[Path], settings: Corpus) -> None:
     RunError
     """
     made = read_json(folder / "environment.json").get("data", {})
-    for name, digest in corpus_sources(files, settings).items():
-        if made.get(name, digest) != digest:
+    for name, path in corpus_sources(files, settings).items():
+        if name in made and made[name] != sha256(path):
             raise RunError(f"{Path(settings.path) / name}: expected the file that {folder} was made from, "
                            "found another; name the file to score the run on it")
 

@@ -21,9 +21,9 @@ from pydantic import Field, ValidationError
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ner_mx.config import Config, Section, load_config, read_yaml
+from ner_mx.config import Config, Section, as_arguments, load_config, read_yaml
 from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, repeated
-from ner_mx.features.preprocessing import is_current
+from ner_mx.features.preprocessing import changed_source, is_current
 from ner_mx.features.processed import folder_of, making_of
 from ner_mx.training.records import read_failure, read_record, write_failure, write_record
 
@@ -119,19 +119,14 @@ def planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) ->
     chosen = {**plan.set, **group.set, "run.directory": plan.directory, "run.seed": seed,
               "run.name": f"{group.name or experiment}-{seed}", "run.threads": 1}
     try:
-        config = load_config(None, experiment, _settings(chosen))
+        config = load_config(None, experiment, as_arguments(chosen))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     # What makes the features is in the name, so that groups which change them have folders of their own.
     making = json.dumps([making_of(config), config.corpus.path], sort_keys=True)
     chosen["corpus.name"] = f"{config.corpus.name}-{hashlib.sha256(making.encode()).hexdigest()[:8]}"
-    settings = _settings(chosen)
+    settings = as_arguments(chosen)
     return Planned(experiment, settings, load_config(None, experiment, settings))
-
-
-def _settings(chosen: Dict[str, Any]) -> List[str]:
-    # JSON is YAML, and says plainly what is a number and what a string.
-    return [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
 
 
 def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
@@ -191,7 +186,7 @@ def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
 
     Raises
     ------
-    RunError : there is a run or record of the name, made with another configuration.
+    RunError : there is a run or record of the name, made with another configuration or of other files.
     """
     kept = records / f"{run.name}.json"
     for place in (run.folder, kept):
@@ -204,6 +199,10 @@ def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
         if differs:
             raise RunError(f"{place}: expected the run of the plan, found one with another configuration: "
                            f"{differs} now; give the group a name, or remove the old one")
+        changed = changed_source(record.metrics["data"], run.config)
+        if changed:
+            raise RunError(f"{place}: expected a run on the {changed} that is there now, found one on "
+                           "another; give the group a name, or remove the old one")
         if place == run.folder and not kept.is_file():
             write_record(record, records)
         return Outcome(run.name, "done")

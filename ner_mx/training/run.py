@@ -66,6 +66,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     ------
     RunError : no processed corpus, a run that is there already, or none to resume.
     TrainingError : the loss is no number or explodes.
+    Stopped : interrupted, in a state to go on from.
     """
     folder = resume or run_folder(config)
     processed = read_processed(config)
@@ -86,10 +87,13 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
                  "row-sparse" if config.training.optimizer.sparse_words else "dense",
                  config.training.batches, config.training.batch_size)
         parts = dict(processed.parts)
-        if config.features.pos.use:
-            parts.update(_with_predicted_pos(folder / "pos", processed, config, device))
-        model, state = fit(folder, task, processed, device)
-        return _finish(folder, config, processed, model, state, parts)
+        try:
+            if config.features.pos.use:
+                parts.update(_with_predicted_pos(folder / "pos", processed, config, device))
+            model, state = fit(folder, task, processed, device)
+            return _finish(folder, config, processed, model, state, parts)
+        except KeyboardInterrupt:
+            raise interrupts.Stopped(folder) from None
 
 
 def build_model(task: Task, processed: Processed, device: Any) -> Model:

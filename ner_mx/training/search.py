@@ -26,7 +26,7 @@ import yaml
 from tqdm import tqdm
 
 from ner_mx.config import difference
-from ner_mx.errors import RunError, TrainingError, UserError
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
 from ner_mx.files import locked, write_text
 from ner_mx.training.records import read_record
 from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # How often a trial's history is looked at, in seconds.
 GLANCE = 0.5
+# How often a trial is begun before what ends it from outside counts as its own failure.
+TRIES = 2
 
 
 class Trial(NamedTuple):
@@ -162,7 +164,7 @@ def _take_up(optuna, study) -> None:
     """Put the trials that an earlier process left running back into the queue."""
     for one in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         if one.params:
-            study.enqueue_trial(one.params)
+            study.enqueue_trial(one.params, user_attrs=one.user_attrs)
         study.tell(one.number, state=optuna.trial.TrialState.FAIL)
 
 
@@ -190,8 +192,12 @@ def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int
 def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> bool:
     """Train one trial in a process of its own and tell its end; False if it was broken off."""
     trial = study.ask()
-    settings = draw(space, trial)
-    run = _run(space, folder, trial.number, settings)
+    try:
+        run = _run(space, folder, trial.number, draw(space, trial))
+    except ConfigError as error:  # values that do not go together
+        log.warning("trial %d: %s", trial.number, error)
+        _fail(optuna, study, trial)
+        return True
     shutil.rmtree(run.folder, ignore_errors=True)
     state = optuna.trial.TrialState
     best, seen, pruned = 0.0, 0, False
@@ -219,13 +225,25 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
         study.tell(trial, state=state.PRUNED)
     elif process.returncode == 0:
         study.tell(trial, best)
+    elif process.returncode == TrainingError.exit_code:
+        _fail(optuna, study, trial)
     else:
-        trial.set_user_attr("ended", True)
-        study.tell(trial, state=state.FAIL)
-        if process.returncode != TrainingError.exit_code:
-            log.warning("trial %d ended with exit code %d; see %s", trial.number, process.returncode,
-                        log_file)
+        # A full disk, a killed process: no fault of the settings, unless it happens to them again.
+        tries = trial.user_attrs.get("tries", 0) + 1
+        trial.set_user_attr("tries", tries)
+        if tries < TRIES:
+            raise RunError(f"trial {trial.number} ended with exit code {process.returncode}; see {log_file}, "
+                           "and search again to go on")
+        log.warning("trial %d ended with exit code %d again; see %s", trial.number, process.returncode,
+                    log_file)
+        _fail(optuna, study, trial)
     return True
+
+
+def _fail(optuna, study, trial) -> None:
+    """Count a trial as failed."""
+    trial.set_user_attr("ended", True)
+    study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
 def _scores(folder: Path) -> List[float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 from pydantic import Field, ValidationError, model_validator
 
-from ner_mx.config import Section, load_config, read_yaml
+from ner_mx.config import Section, as_arguments, load_config, read_yaml
 from ner_mx.errors import ConfigError
 
 SPACES = Path(__file__).parent.parent / "spaces"
@@ -91,13 +90,21 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
         raise ConfigError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
     space.set.update(changes)
     space.again_set.update(changes)
+    for settings in (space.set, space.again_set):
+        try:
+            config = load_config(None, space.experiment, as_arguments(settings))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        if config.training.use_dev:
+            raise ConfigError(f"{path}: expected dev to judge by, found it among what is learnt; set "
+                              "training.use_dev: false under set and again_set")
     for key, values in space.space.items():
         if key.split(".")[0] in ("run", "corpus", "features"):
             raise ConfigError(f"{path}: space.{key}: expected a key of network, loss, decoding or training; "
                               "every trial reads one processed corpus")
         for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
             try:
-                load_config(None, space.experiment, [f"{key}={json.dumps(end)}"])
+                load_config(None, space.experiment, as_arguments({**space.set, key: end}))
             except ConfigError as error:
                 raise ConfigError(f"{path}: space: {error}") from None
     return space

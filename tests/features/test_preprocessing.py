@@ -7,7 +7,7 @@ import pytest
 
 from ner_mx.config import validate
 from ner_mx.errors import ConfigError, RunError
-from ner_mx.features.preprocessing import preprocess, summary
+from ner_mx.features.preprocessing import changed_source, is_current, preprocess, summary
 from ner_mx.features.processed import read_processed
 
 ROWS = {"train": "Rome NNP B-LOC\nfell VBD O\n\nA DT O\nEU NNP I-ORG\n\nRome NNP B-LOC\nfell VBD O\n\n" * 10,
@@ -94,6 +94,21 @@ def test_a_folder_of_another_configuration_is_refused_by_key(make):
 def test_training_need_not_be_told_the_path_again(make, tmp_path):
     preprocess(make())
     assert read_processed(make(corpus={"path": "elsewhere"})).meta["path"] == str(tmp_path)
+
+
+def test_a_part_may_lie_elsewhere(make, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    for name in ("train.txt", "dev.txt"):
+        (tmp_path / name).rename(tmp_path / "corpus" / name)
+    path = tmp_path / "mine.txt"
+    path.write_text("Oslo NNP B-LOC\n")
+    config = make(corpus={"path": str(tmp_path / "corpus"), "test": str(path)})
+    made = preprocess(config)
+    assert made.gold["test"] == [["B-LOC"]]
+    assert set(made.meta["sources"]) == {"train.txt", "dev.txt", "mine.txt"}
+    assert is_current(config)
+    path.write_text("Rome NNP B-LOC\n")
+    assert not is_current(config) and changed_source(made.meta["sources"], config) == "mine.txt"
 
 
 def test_no_folder_and_damaged_folders(make, tmp_path):

@@ -96,6 +96,18 @@ def test_a_corpus_that_changed_is_processed_again(write_plan, tmp_path, root):
     assert is_current(run.config)
 
 
+def test_a_run_on_what_a_file_was_before_is_not_passed_off_as_done(write_plan, tmp_path, root):
+    shutil.copytree(root / "data/sample", tmp_path / "corpus")
+    settings = {**SMALL, "corpus.path": str(tmp_path / "corpus"),
+                "corpus.processed": str(tmp_path / "processed")}
+    plan = write_plan({"experiments": ["sample"], "seeds": [1]}, set=settings)
+    assert states(replicate(plan)) == states(replicate(plan)) == [("sample-1", "done")]
+    with open(tmp_path / "corpus/train.txt", "a", encoding="utf-8") as file:
+        file.write("\nRome NNP B-LOC\n")
+    with pytest.raises(RunError, match="expected a run on the train.txt that is there now, found one"):
+        replicate(plan)
+
+
 def test_records_alone_say_what_is_done(write_plan, tmp_path):
     plan = write_plan({"experiments": ["sample"], "seeds": [1]})
     replicate(plan)

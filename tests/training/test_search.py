@@ -1,6 +1,9 @@
 """A search: pruned, failed, gone on with, and never told of the test set."""
 
 import json
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -98,6 +101,41 @@ def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_s
     assert found.best == {key: 0.02}
 
 
+def test_values_that_do_not_go_together_cost_their_trial_not_the_search(write_space, settings):
+    path = write_space(trials=4, again=0, random=4, set={"training.epochs": 1}, space={
+        "loss.name": {"among": ["cross-entropy", "sentence"]},
+        "decoding.method": {"among": ["viterbi", "argmax"]}})
+    found = search(path, settings, workers=1)
+    wrong = [one for one in found.trials if set(one.settings.values()) == {"sentence", "argmax"}]
+    assert wrong and {one.state for one in wrong} == {"failed"}
+    assert {one.state for one in found.trials if one not in wrong} == {"complete"}
+
+
+def test_what_ends_a_trial_from_outside_stops_the_search_once(write_space, settings, monkeypatch):
+    import ner_mx.training.search as module
+
+    path = write_space(trials=2, again=0)
+    search(path, settings, workers=1, trials=1)
+    started = subprocess.Popen
+
+    def killed(arguments, **options):
+        return started([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.subprocess, "Popen", killed)
+        with pytest.raises(RunError, match="trial 1 ended with exit code -9; see .*trial-1-1.log, and"):
+            search(path, settings, workers=1)
+    found = search(path, settings, workers=1)  # the machine has room again
+    assert [one.state for one in found.trials] == ["complete"] * 2
+    with monkeypatch.context() as patch:
+        patch.setattr(module.subprocess, "Popen", killed)
+        for trials in (3, 3):
+            with suppress(RunError):
+                found = search(path, settings, workers=1, trials=trials)
+    # The same settings came to the same end twice: that is theirs.
+    assert [one.state for one in found.trials] == ["complete", "complete", "failed"]
+
+
 def test_a_diverging_trial_is_counted(write_space, settings):
     path = write_space(trials=2, again=0, space={
         "training.optimizer.clip": {"among": [1e9, 2e9]}, "network.lstm_units": {"low": 4, "high": 8}})
@@ -115,6 +153,8 @@ def test_a_diverging_trial_is_counted(write_space, settings):
     ({"space": {"network.lstm_unit": {"low": 1, "high": 2}}}, "unknown key; did you mean lstm_units?"),
     ({"space": {"network.lstm_units": {"low": 3, "high": 2}}}, "low must be below high"),
     ({"space": {"network.lstm_units": {"same_as": "network.window"}}}, "a range or a choice of its own"),
+    ({"again_set": {"training.use_dev": True}}, "expected dev to judge by, found it among what is learnt"),
+    ({"experiment": "conll2003-blstm-cnn"}, "expected dev to judge by, found it among what is learnt"),
     ({"trial": 3}, "small.yaml: trial: Extra inputs"),
     ({"experiment": "sampel"}, "did you mean sample?"),
 ])
