@@ -8,9 +8,9 @@ import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Callable, List, NoReturn, Optional, Sequence
+from typing import Any, Callable, Iterator, List, NoReturn, Optional, Sequence
 
 import typer
 from typing_extensions import Annotated
@@ -67,7 +67,7 @@ TypesDump = Annotated[Path, typer.Argument(help="DBpedia's dump of instance type
 LabelsDump = Annotated[Path, typer.Argument(help="DBpedia's dump of labels.")]
 LexiconFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write the lists to.")]
 OntologyDump = Annotated[Optional[Path], typer.Option(
-    help="DBpedia's ontology, for the descendants of types; not needed with transitive types.")]
+    help="DBpedia's ontology (.nt), for the types below Person, Organisation, Place and Work.")]
 SpaceName = Annotated[str, typer.Argument(help="A space that comes with the package, or a YAML file.")]
 Trials = Annotated[Optional[int], typer.Option(min=1, help="How many trials, if not the space's number.")]
 RecordsFolder = Annotated[Path, typer.Option(help="The folder of the runs in small form.")]
@@ -75,6 +75,8 @@ ReportFile = Annotated[Path, typer.Option("--output", "-o", help="The report to 
 PlanFile = Annotated[Path, typer.Argument(help="The plan, YAML; see README.")]
 RunsAtATime = Annotated[Optional[int], typer.Option(
     min=1, help="Runs at a time, a thread each; the cores of this machine if not given.")]
+PlansRecords = Annotated[Optional[Path], typer.Option(
+    "--records", help="Another folder for the runs in small form than the plan's.")]
 Address = Annotated[Optional[str], typer.Option(
     help="Of a Ray cluster, with --engine ray; one on this machine is started if not given.")]
 Texts = Annotated[List[Path], typer.Argument(
@@ -225,11 +227,8 @@ def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None,
     elif engine == "local":
         from ner_mx.serving.bulk import tag as run
 
-        try:
+        with _going_on():
             done = run(bundle, source, target, form, processes, overwrite)
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on", err=True)
-            raise typer.Exit(130) from None
     else:
         raise UserError(f"--engine: expected local or ray, found {engine!r}")
     rate = done.words / max(done.seconds, 1e-9)
@@ -301,15 +300,16 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
 
 @app.command()
 def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: str = "local",
-              address: Address = None) -> None:
+              address: Address = None, records: PlansRecords = None) -> None:
     """Work off a plan of experiments and seeds; what is done is never repeated."""
     from ner_mx.training.replication import replicate as run
 
-    outcomes = run(plan, workers, engine, address)
+    with _going_on():
+        outcomes = run(plan, workers, engine, address, records)
     for outcome in outcomes:
         typer.echo(f"{outcome.name:<44}{outcome.state}" + (f"  {outcome.reason}" if outcome.reason else ""))
     if any(outcome.state == "broken off" for outcome in outcomes):
-        typer.echo("some runs were broken off; the same command goes on with them", err=True)
+        typer.echo("what was broken off goes on with the same command", err=True)
         raise typer.Exit(1)
 
 
@@ -321,7 +321,8 @@ def search(space: SpaceName, settings: Settings = None, workers: RunsAtATime = N
     from ner_mx.reports.search_report import summary, write_search_report
     from ner_mx.training.search import search as run
 
-    found = run(space, parse_settings(settings or ()), workers, trials)
+    with _going_on():
+        found = run(space, parse_settings(settings or ()), workers, trials)
     typer.echo(summary(found))
     typer.echo(f"\nwritten to {write_search_report(found, found.folder)} and {found.folder / 'best.yaml'}")
 
@@ -346,14 +347,29 @@ def build(types: TypesDump, labels: LabelsDump, output: LexiconFolder, ontology:
     """Make lists of names from DBpedia's published dumps."""
     from ner_mx.features.dbpedia import build_lexicon
 
-    for category, count in build_lexicon(types, labels, output, ontology, language).items():
+    built = build_lexicon(types, labels, output, ontology, language)
+    for category, count in built.names.items():
         typer.echo(f"{category:<5}{count:>10,} names")
+    for dump, count in built.passed_over.items():
+        typer.echo(f"passed over {count:,} lines of {dump} that are no triples of names", err=True)
+    if ontology is None:
+        typer.echo("without --ontology, whoever is only called an Athlete is not found as a person", err=True)
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on", err=True)
+        raise typer.Exit(130) from None
 
 
 def _print_evaluation(evaluation: Any, as_json: bool, name: str = "") -> None:

@@ -7,6 +7,7 @@ defect of this package and keeps its traceback.
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from pathlib import Path
 from typing import Any, Hashable, Iterable, Optional, Union
@@ -58,6 +59,12 @@ class TrainingError(UserError):
 def repeated(items: Iterable[Hashable]) -> Optional[Any]:
     """The first item that stands twice, for a message that names it; None where all differ."""
     return next((item for item, count in Counter(items).items() if count > 1), None)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant, as the end of a message; "" where none is like it."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Union
 
 from ner_mx.config.schema import Config
-from ner_mx.config.validation import check, nearest, validate
+from ner_mx.config.validation import check, validate
 from ner_mx.config.yaml_files import parse_yaml, read_yaml
-from ner_mx.errors import ConfigError, shown
+from ner_mx.errors import ConfigError, nearest, shown
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 USERS_NAMES = ("lexicons", "files")
@@ -140,14 +140,14 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     for source, layer in layers:
         values = _merged(values, layer)
         # Settings that only make sense together may come one by one.
-        check(values, source, together=False)
+        check(Config, values, source, together=False)
         culprit = None if _fits(values) else culprit or source
     return validate(values, culprit or "the configuration")
 
 
 def _fits(values: Dict[str, Any]) -> bool:
     try:
-        check(values, "")
+        check(Config, values, "")
     except ConfigError:
         return False
     return True

@@ -6,10 +6,15 @@ keeps the two equal.
 
 from __future__ import annotations
 
-from typing import Dict, List, Literal, Optional, Union
+from typing import Any, Dict, List, Literal, Optional, Union
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from ner_mx.errors import nearest
+
+UNKNOWN_KEY = "unknown_key"
 
 
 class Section(BaseModel):
@@ -17,6 +22,16 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_default=True,
                               allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_key(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                known = f"; the keys here are {', '.join(cls.model_fields)}"
+                hint = nearest(str(key), cls.model_fields) or known
+                raise PydanticCustomError(UNKNOWN_KEY, "{key}: unknown key{hint}", {"key": key, "hint": hint})
+        return values
 
 
 Names = Optional[Union[str, List[str]]]

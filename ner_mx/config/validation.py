@@ -1,31 +1,42 @@
-"""Values against the schema: the first problem in one sentence, with the nearest valid key."""
+"""Values against a schema: the first problem in one sentence, with the nearest valid key."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, Dict, Iterable, List, get_args
+from typing import Any, Dict, List, Type, TypeVar
 
 from pydantic import ValidationError
 
-from ner_mx.config.schema import Config
+from ner_mx.config.schema import UNKNOWN_KEY, Config, Section
 from ner_mx.errors import ConfigError, shown
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 def validate(values: Dict[str, Any], source: str) -> Config:
     """Check ``values`` against the schema; the first problem is the error, under ``source``."""
-    check(values, source)
-    return Config.model_validate(values)
+    return validated(Config, values, source)
 
 
-def check(values: Dict[str, Any], source: str, together: bool = True) -> None:
-    """Raise the first problem; ``together`` asks whether the keys fit each other, too."""
+def validated(schema: Type[AnySection], values: Dict[str, Any], source: str) -> AnySection:
+    """The same for any schema."""
+    check(schema, values, source)
+    return schema.model_validate(values)
+
+
+def check(schema: Type[Section], values: Dict[str, Any], source: str, together: bool = True) -> None:
+    """Raise the first problem; ``together`` asks whether the keys fit each other, too.
+
+    Raises
+    ------
+    ConfigError
+    """
     try:
-        Config.model_validate(values)
+        schema.model_validate(values)
     except ValidationError as error:
         problems = [problem for problem in error.errors() if together or not (
             problem["type"] == "value_error" and problem["loc"][-1:] != ("weights",))]
         # A key spelt wrong comes first: the one that misses is often the one that was meant.
-        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+        problems.sort(key=lambda problem: problem["type"] != UNKNOWN_KEY)
         if problems:
             raise ConfigError(f"{source}: {_explained(problems[0], values)}") from None
     except RecursionError:
@@ -38,30 +49,15 @@ def _explained(problem: Dict[str, Any], values: Dict[str, Any]) -> str:
     keys: List[str] = []
     node: Any = values
     for part in problem["loc"]:
-        if not isinstance(node, dict) or part not in node:
-            break
-        keys.append(str(part))
-        node = node[part]
+        if isinstance(node, dict) and part in node or isinstance(node, list) and isinstance(part, int):
+            keys.append(str(part))
+            node = node[part]
+    if problem["type"] == "missing":
+        return f"{'.'.join([*keys, str(problem['loc'][-1])])}: expected a value, found none"
+    if problem["type"] == UNKNOWN_KEY:
+        return ".".join([*keys, problem["msg"]])
     where = ".".join(keys) or "the whole"
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(keys[:-1])
-        return f"{where}: unknown key" + (
-            nearest(keys[-1], known) or f"; the keys here are {', '.join(known)}")
     message = problem["msg"].replace("Value error, ", "").replace("Input should", "should")
     if isinstance(node, dict) and problem["type"] == "value_error":
         return f"{where}: {message}" if keys else message
     return f"{where}: {message}, found {shown(repr(node))}"
-
-
-def _known_keys(parents: List[str]) -> List[str]:
-    section: Any = Config
-    for part in parents:
-        # A table of sections (features.lexicons) has names of the user's own between.
-        section = (section.model_fields[part].annotation if hasattr(section, "model_fields") else
-                   get_args(section)[1])
-    return list(section.model_fields)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""

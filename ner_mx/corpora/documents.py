@@ -7,7 +7,7 @@ second file lists their names, such as ``bc/cnn/00/cnn_0000``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 from ner_mx.config import Documents
 from ner_mx.corpora.sentence import Reading
@@ -21,33 +21,34 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
     """Give the sentences of one part the names of their documents.
 
     Where ``settings.names`` is ``auto``, the list is looked for: a file beside
-    the part's whose name begins like its own, with as many names as there are
-    documents.  None found is a warning, since everything but genres works.
+    the part's whose name begins like its own and whose lines are names.  None
+    found is a warning, since everything but genres works.
 
     Raises
     ------
-    CorpusError : the list that is named is not there, or has more or fewer
-        names than there are documents.
+    CorpusError : the list that is named is not there, or the list has more or
+        fewer names than there are documents.
     """
     if settings.names is None:
         return reading
-    documents = list(dict.fromkeys(sentence.document for sentence in reading.sentences))
     warnings = reading.warnings.copy()
+    numbers = list(dict.fromkeys(sentence.document for sentence in reading.sentences))
     if settings.names == AUTO:
-        titles = _found(path, len(documents))
-        if titles is None:
+        lists = _lists_beside(path, encoding)
+        if not lists:
             kept = (f", and what corpus.documents.leave_out names ({', '.join(settings.leave_out)}) stays in"
                     if settings.leave_out else "")
             warnings[f"parts without a list of their documents' names (a file beside {path.name} whose name "
                      f"begins with {path.stem}); they have no genres{kept}"] += 1
             return Reading(reading.sentences, warnings)
+        place = next((place for place in lists if _titles(numbers, _names(place, encoding))), lists[0])
     else:
         place = path.with_name(settings.names.replace("{stem}", path.stem).replace("{name}", path.name))
-        titles = _names(place, encoding)
-        if len(titles) != len(documents):
-            raise CorpusError(place, None, f"expected the names of {len(documents)} documents as in "
-                                           f"{path.name}, found {len(titles)}")
-    title = dict(zip(documents, titles))
+    names = _names(place, encoding)
+    title = _titles(numbers, names)
+    if title is None:
+        raise CorpusError(place, None, f"expected the names of {len(numbers)} documents as in {path.name}, "
+                                       f"found {len(names)}; mend the list, or set corpus.documents.names")
     sentences = [sentence._replace(title=title[sentence.document]) for sentence in reading.sentences]
     kept = [sentence for sentence in sentences if not sentence.title.startswith(tuple(settings.leave_out))]
     if len(kept) < len(sentences):
@@ -65,18 +66,32 @@ def genre(title: str) -> str:
     return title.partition("/")[0]
 
 
-def _names(path: Path, encoding: str) -> List[str]:
-    return [line.strip() for line in read_lines(path, encoding) if line.strip()]
+def _titles(numbers: List[int], names: List[str]) -> Optional[Dict[int, str]]:
+    """The name of each document by its number; None if there are more or fewer names than documents.
 
-
-def _found(path: Path, count: int) -> Optional[List[str]]:
-    """The names in the first file beside ``path`` that can only be its list."""
-    for place in sorted(path.parent.iterdir()):
-        if place.name.startswith(path.stem) and place != path and place.is_file():
-            try:
-                names = _names(place, "utf-8")
-            except CorpusError:
-                continue
-            if len(names) == count and not any(len(name.split()) > 1 for name in names):
-                return names
+    A document without a sentence, which has a number and nothing else, may have a name, too.
+    """
+    for counted in (numbers, range(min(numbers), max(numbers) + 1)):
+        if len(names) == len(counted):
+            return dict(zip(counted, names))
     return None
+
+
+def _names(path: Path, encoding: str) -> List[str]:
+    return [line.strip() for line in read_lines(path, encoding, "corpus", "names") if line.strip()]
+
+
+def _lists_beside(path: Path, encoding: str) -> List[Path]:
+    """The files that may be the list of a part: ``STEM.documents``, or else all of names with a genre."""
+    conventional = path.with_name(f"{path.stem}.documents")
+    if conventional.is_file():
+        return [conventional]
+    return [place for place in sorted(path.parent.iterdir())
+            if place.name.startswith(path.stem) and place != path and _is_list(place, encoding)]
+
+
+def _is_list(place: Path, encoding: str) -> bool:
+    try:
+        return all("/" in name and len(name.split()) == 1 for name in _names(place, encoding))
+    except CorpusError:
+        return False

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ner_mx.corpora.packing import opened
 from ner_mx.corpora.tokenizer import tokenize
@@ -30,30 +30,35 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
 
 
+class Built(NamedTuple):
+    """names : by category.  passed_over : lines of each dump that are no triples."""
+
+    names: Dict[str, int]
+    passed_over: Dict[str, int]
+
+
 def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Path] = None,
-                  language: str = "en") -> Dict[str, int]:
+                  language: str = "en") -> Built:
     """Write ``ner.per.lst`` and its kin, a name a line, UTF-8, tokens parted by blanks.
 
     Parameters
     ----------
-    types : the dump of instance types; with ``ontology`` the direct ones are
-        enough, without it the transitive ones are needed.
+    types : the dump of instance types, the specific ones (an instance's own types).
     labels : the dump of labels.
+    ontology : gives the types below Person, Organisation, Place and Work;
+        without it, only instances of these themselves are found.
     language : of the labels to take; labels without a language are taken, too.
-
-    Returns
-    -------
-    Names by category.
 
     Raises
     ------
     CorpusError : a dump is missing, damaged, or holds nothing of its kind.
     """
-    wanted = _types_of(ontology)
+    passed_over: Counter = Counter()
+    wanted = _types_of(ontology, passed_over)
     categories = list(ROOTS)
     # A resource may be of several categories; they are bits of one small number.
     resources: Dict[str, int] = {}
-    for subject, predicate, value, _ in triples(types):
+    for subject, predicate, value, _ in triples(types, passed_over):
         if predicate.endswith(_TYPE):
             bit = wanted.get(value.rpartition("/")[2])
             if bit is not None:
@@ -66,7 +71,7 @@ def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Pa
     with ExitStack() as stack:
         files = [stack.enter_context(open(stack.enter_context(replacing(
             folder / f"ner.{name.lower()}.lst")), "w", encoding="utf-8")) for name in categories]
-        for subject, predicate, value, spoken in triples(labels):
+        for subject, predicate, value, spoken in triples(labels, passed_over):
             bits = resources.get(subject, 0) if predicate.endswith(_LABEL) else 0
             if not bits or spoken not in (None, language):
                 continue
@@ -80,7 +85,7 @@ def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Pa
         if not counts:
             raise CorpusError(labels, None, f"expected labels in {language!r} of the instances in "
                                             f"{types.name}, found none; take the dump of labels")
-    return {category: counts[category] for category in categories}
+    return Built({category: counts[category] for category in categories}, dict(passed_over))
 
 
 def clean(label: str) -> str:
@@ -98,10 +103,11 @@ def clean(label: str) -> str:
     return " ".join(token.text for token in tokenize(label))
 
 
-def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
+def triples(path: Path, passed_over: Counter) -> Iterator[Tuple[str, str, str, Optional[str]]]:
     """Subject, predicate, object (an IRI or a literal), and the language of a literal.
 
-    Lines that are no triple (comments, prefixes, blank ones) are passed over.
+    Comments, prefixes and blank lines are passed over; so are other lines that
+    are no such triple, which are counted.
 
     Raises
     ------
@@ -118,6 +124,8 @@ def triples(path: Path) -> Iterator[Tuple[str, str, str, Optional[str]]]:
                 elif line.startswith("<") and not line.rstrip().endswith("."):
                     raise CorpusError(path, number, f"expected a triple that ends with a dot, "
                                                     f"found {shown(line)}")
+                elif not line.startswith(("#", "@")) and not line.isspace():
+                    passed_over[path.name] += 1
     except UnicodeDecodeError as error:
         raise CorpusError(path, number or None, f"expected a dump of triples, found: {error}") from None
 
@@ -129,12 +137,15 @@ def _unescaped(literal: str) -> str:
                        else _CONTROL.get(match[3], match[3]), literal)
 
 
-def _types_of(ontology: Optional[Path]) -> Dict[str, int]:
+def _types_of(ontology: Optional[Path], passed_over: Counter) -> Dict[str, int]:
     """The name of each type that counts, with the bit of its category."""
     children: Dict[str, List[str]] = {}
-    for subject, predicate, value, _ in triples(ontology) if ontology else ():
+    for subject, predicate, value, _ in triples(ontology, passed_over) if ontology else ():
         if predicate.endswith(_SUBCLASS):
             children.setdefault(value.rpartition("/")[2], []).append(subject.rpartition("/")[2])
+    if ontology and not children:
+        raise CorpusError(ontology, None, "expected types and what they are subclasses of, found none; "
+                                          "take DBpedia's ontology as triples (.nt)")
     result: Dict[str, int] = {}
     for number, roots in enumerate(ROOTS.values()):
         for name in _descendants(roots, children):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from ner_mx.config import Config, Vectors
+from ner_mx.corpora.packing import SUFFIXES, opened
 from ner_mx.corpora.text import read_lines
 from ner_mx.errors import ConfigError, CorpusError, shown
 from ner_mx.features.words import fold_digits
@@ -31,8 +34,9 @@ class WordVectors(NamedTuple):
 def read_vectors(settings: Vectors) -> WordVectors:
     """Read vectors in the layout that the path shows.
 
-    A folder is SENNA's, see :func:`senna_files`.  A
-    name that ends in ``.bin`` is word2vec's binary.  Anything else is text.
+    A folder is SENNA's, see :func:`senna_files`.  A name that ends in ``.bin``
+    is word2vec's binary.  Anything else is text.  Either may be packed
+    (.gz, .bz2, .xz, .zst).
 
     Raises
     ------
@@ -40,9 +44,12 @@ def read_vectors(settings: Vectors) -> WordVectors:
         is cut short, or has no usable line.
     """
     path = Path(str(settings.path))
+    if not path.exists():
+        raise CorpusError(path, None, "expected a file or folder of vectors, found none; "
+                                      "set features.vectors.path")
     if path.is_dir():
         return _read_senna(path, settings)
-    if path.suffix == ".bin":
+    if (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix == ".bin":
         return _read_binary(path, settings)
     return _read_text(path, settings)
 
@@ -76,33 +83,32 @@ def _read_senna(folder: Path, settings: Vectors) -> WordVectors:
     if len(words) != len(numbers):
         raise CorpusError(number_file, None, f"expected {len(words)} lines as in words.lst, "
                                              f"found {len(numbers)}")
+    rows = [line.split() for line in numbers]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise CorpusError(number_file, number, f"expected {len(rows[0])} numbers as on line 1, "
+                                                   f"found {len(row)}")
     try:
-        matrix = np.array([line.split() for line in numbers], dtype=np.float32)
-        if matrix.ndim != 2:
-            raise ValueError("lines of different lengths")
+        matrix = np.array(rows, dtype=np.float32)
     except ValueError as error:
-        raise CorpusError(number_file, None, f"expected numbers, as many on every line, "
-                                             f"found: {error}") from None
+        raise CorpusError(number_file, None, f"expected numbers, found: {error}") from None
     return WordVectors(words, matrix, Counter())
 
 
 def _read_binary(path: Path, settings: Vectors) -> WordVectors:
     """word2vec's binary: a line with both sizes, then each word, a blank and its float32 numbers."""
-    try:
-        with open(path, "rb") as file:
-            head = file.readline(100).split()
-            if len(head) != 2 or not all(part.isdigit() for part in head):
-                raise CorpusError(path, 1, "expected word2vec's binary header of two numbers, found none")
-            count, dimension = int(head[0]), int(head[1])
-            count = min(count, settings.limit or count)
-            # A word has a byte and a blank at the least.
-            most = (path.stat().st_size - file.tell()) // (4 * dimension + 2)
-            if not dimension or not 0 < count <= most:
-                raise CorpusError(path, 1, f"expected words with their numbers, found {count} of {dimension} "
-                                           f"numbers in {path.stat().st_size} bytes; fetch it again")
-            words: List[str] = []
-            matrix = np.empty((count, dimension), np.float32)
-            for row in range(count):
+    with opened(path) as (file, raw):
+        head = file.readline(100).split()
+        if len(head) != 2 or not all(part.isdigit() for part in head):
+            raise CorpusError(path, 1, "expected word2vec's binary header of two numbers, found none")
+        count, dimension = int(head[0]), int(head[1])
+        wanted = min(count, settings.limit or count)
+        if not wanted or not dimension:
+            raise CorpusError(path, 1, f"expected words with numbers, found {count} of {dimension} numbers")
+        words: List[str] = []
+        try:
+            matrix = np.empty((wanted, dimension), np.float32)
+            for row in range(wanted):
                 word = b"".join(iter(lambda: file.read(1).replace(b" ", b""), b"")).lstrip(b"\n")
                 data = file.read(4 * dimension)
                 if len(data) < 4 * dimension:
@@ -110,20 +116,16 @@ def _read_binary(path: Path, settings: Vectors) -> WordVectors:
                                                   f"{row}; fetch it again")
                 words.append(word.decode(settings.encoding))
                 matrix[row] = np.frombuffer(data, "<f4")
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    except (UnicodeError, LookupError) as error:
-        raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
-                                      "set features.vectors.encoding") from None
-    except MemoryError:
-        raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
-                                   "set features.vectors.limit") from None
+        except (UnicodeError, LookupError) as error:
+            raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
+                                          "set features.vectors.encoding") from None
+        except (MemoryError, ValueError):
+            raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
+                                       "set features.vectors.limit") from None
+        if wanted == count and file.read(2).strip(b"\n"):
+            raise CorpusError(path, None, f"expected the end after {count} words of {dimension} numbers, "
+                                          "found more; a file of text must not be named .bin")
     return WordVectors(words, matrix, Counter())
-
-
-def _unreadable(path: Path, error: OSError) -> CorpusError:
-    return CorpusError(path, None, f"expected a readable file of vectors, found: {error.strerror}; "
-                                   "set features.vectors.path")
 
 
 def _read_text(path: Path, settings: Vectors) -> WordVectors:
@@ -138,48 +140,61 @@ def _read_text(path: Path, settings: Vectors) -> WordVectors:
     words: List[str] = []
     blocks: List[np.ndarray] = []
     seen = set()
-    dimension = 0
-    for block in _blocks(path, settings):
-        if not dimension:
-            dimension = _dimension(path, block)
-        rows, values = _parsed(block, dimension, warnings)
-        keep = []
-        for index, word in enumerate(rows):
-            if word in seen:
-                warnings["words that stood before"] += 1
-            else:
-                seen.add(word)
-                keep.append(index)
-                words.append(word)
-        blocks.append(values[keep])
+    lines = 0
+    with _lines(path, settings) as (header, stream):
+        dimension = 0
+        for block in iter(lambda: list(islice(stream, CHUNK)), []):
+            if not dimension:
+                dimension = _dimension(path, block)
+                if header and header[1] != dimension:
+                    raise CorpusError(path, 1, f"expected {dimension} numbers a word announced, as they "
+                                               f"follow, found {header[1]}; fetch the file again")
+            lines += len(block)
+            rows, values = _parsed(block, dimension, warnings)
+            keep = []
+            for index, word in enumerate(rows):
+                if word in seen:
+                    warnings["words that stood before"] += 1
+                else:
+                    seen.add(word)
+                    keep.append(index)
+                    words.append(word)
+            blocks.append(values[keep])
     if not words:
         raise CorpusError(path, None, "expected lines of a word and its numbers, found none")
+    if header and not settings.limit and lines < header[0]:
+        warnings["words that the first line announces and the file has not"] = header[0] - lines
     return WordVectors(words, np.concatenate(blocks), warnings)
 
 
-def _blocks(path: Path, settings: Vectors) -> Iterator[List[str]]:
-    """The lines of the file, ``CHUNK`` at a time, without a word2vec header."""
+@contextmanager
+def _lines(path: Path, settings: Vectors) -> Iterator[Tuple[Optional[Tuple[int, int]], Iterator[str]]]:
+    """word2vec's header (words, dimension) where there is one, and the lines behind it that are not blank."""
     number = 0
+
+    def lines(first: List[str], file: Iterable[str]) -> Iterator[str]:
+        nonlocal number
+        # Some files part the word from its numbers with a tab.
+        for line in islice(chain(first, file), settings.limit):
+            number += 1
+            line = line.rstrip("\r\n\t ").replace("\t", " ")
+            if line:
+                yield line
+
     try:
         # newline="\n": tokens may hold U+0085 and its kin, and one may be a carriage return.
-        with open(path, encoding=settings.encoding, newline="\n") as file:
+        with opened(path) as (stream, _), \
+                io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n") as file:
             first = file.readline().lstrip("\ufeff")
             head = first.split()
-            header = len(head) == 2 and all(part.isdigit() for part in head)
-            lines = islice(file if header else chain([first], file), settings.limit)
-            while True:
-                # Some files part the word from its numbers with a tab.
-                block = [line.rstrip("\r\n\t ").replace("\t", " ") for line in islice(lines, CHUNK)]
-                if not any(block):
-                    return
-                number += len(block)
-                yield block
-    except OSError as error:
-        raise _unreadable(path, error) from None
+            if len(head) == 2 and all(part.isdigit() for part in head):
+                yield (int(head[0]), int(head[1])), lines([], file)
+            else:
+                yield None, lines([first], file)
     except LookupError:
         raise CorpusError(path, None, f"expected a known encoding in features.vectors.encoding, "
                                       f"found {settings.encoding!r}") from None
-    except ValueError as error:  # a byte that is not of the encoding, a NUL in the path
+    except UnicodeError as error:
         raise CorpusError(path, None, f"expected {settings.encoding} after line {number}, found: {error}; "
                                       "set features.vectors.encoding") from None
 
@@ -188,8 +203,8 @@ def _dimension(path: Path, block: List[str]) -> int:
     """The commonest count of numbers among the first lines."""
     counts = Counter(line.count(" ") for line in block[:1000] if " " in line)
     if not counts:
-        raise CorpusError(path, 1, f"expected a word and its numbers, parted by blanks, found "
-                                   f"{shown(block[0] if block else '')}")
+        raise CorpusError(path, 1, "expected a word and its numbers, parted by blanks, "
+                                   f"found {shown(block[0])}")
     return counts.most_common(1)[0][0]
 
 

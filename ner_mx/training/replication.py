@@ -17,15 +17,23 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ner_mx.config import Config, Section, as_arguments, load_config, read_yaml
+from ner_mx.config import Config, Section, as_arguments, load_config, read_yaml, validated
 from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, repeated
 from ner_mx.features.preprocessing import changed_source, is_current
 from ner_mx.features.processed import folder_of, making_of
-from ner_mx.training.records import read_failure, read_record, write_failure, write_record
+from ner_mx.training.records import (
+    Record,
+    portable,
+    read_failure,
+    read_record,
+    read_run_config,
+    write_failure,
+    write_record,
+)
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +95,7 @@ def read_plan(path: Path) -> Tuple[Plan, List[Planned]]:
     ------
     ConfigError : an unknown key, experiment or setting, or two runs of one name.
     """
-    values = read_yaml(path)
-    try:
-        plan = Plan.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{path}: {place}: {problem['msg']}") from None
+    plan = validated(Plan, read_yaml(path), str(path))
     runs: List[Planned] = []
     for group in plan.runs:
         if group.name and len(group.experiments) > 1:
@@ -114,10 +116,15 @@ def planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) ->
 
     Raises
     ------
-    ConfigError : an unknown experiment or setting.
+    ConfigError : an unknown experiment or setting, or one that the plan itself gives.
     """
-    chosen = {**plan.set, **group.set, "run.directory": plan.directory, "run.seed": seed,
-              "run.name": f"{group.name or experiment}-{seed}", "run.threads": 1}
+    own = {"run.directory": plan.directory, "run.seed": seed,
+           "run.name": f"{group.name or experiment}-{seed}", "run.threads": 1}
+    chosen = {**plan.set, **group.set, **own}
+    for key in (*own, "corpus.name"):
+        if key in plan.set or key in group.set:
+            raise ConfigError(f"{path}: set: {key}: expected no key that a plan gives itself; see directory, "
+                              "seeds and name")
     try:
         config = load_config(None, experiment, as_arguments(chosen))
     except ConfigError as error:
@@ -130,7 +137,7 @@ def planned(path: Path, plan: Plan, group: Group, experiment: str, seed: int) ->
 
 
 def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
-              address: Optional[str] = None) -> List[Outcome]:
+              address: Optional[str] = None, records: Optional[Path] = None) -> List[Outcome]:
     """Work off a plan; what each run came to, in the plan's order.
 
     Parameters
@@ -138,6 +145,7 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     workers : runs at a time, a thread each; the cores of this machine if not given.
     engine : ``local``, or ``ray``: the cluster at ``address``, whose machines
         share the folders.
+    records : another folder for the runs in small form than the plan's.
 
     Raises
     ------
@@ -147,11 +155,14 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     if engine not in ENGINES:
         raise ConfigError(f"engine: expected one of {', '.join(ENGINES)}, found {engine!r}")
     plan, runs = read_plan(path)
-    records = Path(plan.records)
+    records = records or Path(plan.records)
     outcomes = {run.name: outcome for run in runs for outcome in [known_outcome(run, records)] if outcome}
     left = [run for run in runs if run.name not in outcomes]
     log.info("%d runs: %d known, %d to do", len(runs), len(outcomes), len(left))
-    process_corpora(left)
+    for name, problem in process_corpora(left).items():
+        log.info("%s: %s", name, problem)
+        outcomes[name] = Outcome(name, "broken off", problem)
+    left = [run for run in left if run.name not in outcomes]
     with logging_redirect_tqdm(), \
             tqdm(total=len(left), unit="run", disable=None, leave=False) as bar:
         for outcome in ENGINES[engine](left, workers or os.cpu_count() or 1, address):
@@ -167,18 +178,20 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     return [outcomes[run.name] for run in runs]
 
 
-def process_corpora(runs: Sequence[Planned]) -> None:
+def process_corpora(runs: Sequence[Planned]) -> Dict[str, str]:
     """Make the processed corpora that are not there or not of today; one at a time, since runs share them.
 
-    Raises
-    ------
-    UserError : a corpus, a lexicon or a file of vectors is not as expected.
+    Returns
+    -------
+    By name, why runs have none: a corpus, a lexicon or a file of vectors is not as expected.
     """
+    problems: Dict[Path, str] = {}
     for run in {folder_of(run.config): run for run in runs}.values():
         if not is_current(run.config):
             problem = _execute(run, "preprocess", run.folder.with_name(f"{run.name}.log"))
             if problem:
-                raise UserError(f"{run.experiment}: {problem[1]}")
+                problems[folder_of(run.config)] = problem[1]
+    return {run.name: problems[folder_of(run.config)] for run in runs if folder_of(run.config) in problems}
 
 
 def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
@@ -207,7 +220,16 @@ def known_outcome(run: Planned, records: Path) -> Optional[Outcome]:
             write_record(record, records)
         return Outcome(run.name, "done")
     reason = read_failure(run.name, run.config, records)
-    return None if reason is None else Outcome(run.name, "failed", reason)
+    if reason is not None:
+        return Outcome(run.name, "failed", reason)
+    if (run.folder / "config.yaml").is_file():
+        begun = Record(run.name, portable(read_run_config(run.folder)), {}, {})
+        differs = begun.differs(run.config)
+        if differs:
+            raise RunError(f"{run.folder}: expected the run of the plan to go on with, found one with "
+                           f"another configuration: {differs} now; give the group a name, or remove the old "
+                           "one")
+    return None
 
 
 def run_one(run: Planned) -> Outcome:

@@ -25,9 +25,11 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import yaml
 from tqdm import tqdm
 
-from ner_mx.config import difference
+from ner_mx.config import Config, difference
 from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
-from ner_mx.files import locked, write_text
+from ner_mx.features.preprocessing import changed_source
+from ner_mx.features.processed import folder_of, making_of
+from ner_mx.files import locked, read_json, write_text
 from ner_mx.training.records import read_record
 from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
 from ner_mx.training.space import Space, draw, read_space, settings_of
@@ -98,11 +100,14 @@ def _search(optuna, space: Space, folder: Path, wanted: int, workers: Optional[i
                                            n_startup_trials=space.random),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=min(5, space.random),
                                            n_warmup_steps=space.prune_after))
-    _check_same(study, space, folder)
+    corpus = _run(space, folder, -1, {})
+    _check_same(study, space, folder, corpus.config)
     _take_up(optuna, study)
     left = wanted - len(_tried(optuna, study))
     if left > 0:
-        process_corpora([_run(space, folder, -1, {})])
+        for problem in process_corpora([corpus]).values():
+            raise UserError(problem)
+        study.set_user_attr("data", read_json(folder_of(corpus.config) / "meta.json")["sources"])
     _try_all(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
     tried = [_trial(space, one) for one in _tried(optuna, study)]
     complete = sorted((one for one in tried if one.state == "complete"), key=lambda one: -(one.score or 0.0))
@@ -136,21 +141,25 @@ def _placeless(settings: Dict[str, Any]) -> Dict[str, Any]:
     return {key: value for key, value in settings.items() if key.split(".")[0] not in ("run", "corpus")}
 
 
-def _check_same(study, space: Space, folder: Path) -> None:
-    """Refuse to put trials of one space beside those of another.
+def _check_same(study, space: Space, folder: Path, config: Config) -> None:
+    """Refuse to put trials of one space or corpus beside those of another.
 
     Raises
     ------
     RunError
     """
     now = {**json.loads(space.model_dump_json(include={"experiment", "seed", "space"})),
-           "set": json.loads(json.dumps(_placeless(space.set)))}
+           "set": json.loads(json.dumps(_placeless(space.set))), "making": making_of(config)}
     before = study.user_attrs.get("space", now)
     differs = difference(before, now)
     if differs:
         raise RunError(f"{folder}: expected the space of the trials that are there, found another: {differs} "
                        "now; give the space another name, or remove the folder")
     study.set_user_attr("space", now)
+    changed = changed_source(study.user_attrs["data"], config) if "data" in study.user_attrs else None
+    if changed:
+        raise RunError(f"{folder}: expected the {changed} of the trials that are there, found another; give "
+                       "the space another name, or remove the folder")
 
 
 def _tried(optuna, study) -> List[Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Annotated, Any, Dict, List, Optional, Union
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from ner_mx.config import Section, as_arguments, load_config, read_yaml
+from ner_mx.config import Section, as_arguments, load_config, read_yaml, validated
 from ner_mx.errors import ConfigError
 
 SPACES = Path(__file__).parent.parent / "spaces"
@@ -43,6 +43,16 @@ class Same(Section):
     same_as: str
 
 
+def _kind(values: Any) -> str:
+    given = values if isinstance(values, dict) else getattr(type(values), "model_fields", ())
+    return "choice" if "among" in given else "same" if "same_as" in given else "range"
+
+
+# By their keys, so that a mistake is told of the one that was meant.
+Drawn = Annotated[Union[Annotated[Range, Tag("range")], Annotated[Choice, Tag("choice")],
+                        Annotated[Same, Tag("same")]], Discriminator(_kind)]
+
+
 class Space(Section):
     """What ``ner-mx search`` reads.
 
@@ -62,7 +72,7 @@ class Space(Section):
     again: int = Field(5, ge=0)
     seeds: List[int] = Field([1, 2, 3], min_length=1)
     again_set: Dict[str, Any] = {}
-    space: Dict[str, Union[Range, Choice, Same]] = Field(min_length=1)
+    space: Dict[str, Drawn] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _known(self) -> Space:
@@ -83,11 +93,7 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
     if not path.is_file():
         known = ", ".join(sorted(space.stem for space in SPACES.glob("*.yaml")))
         raise ConfigError(f"space {name!r}: expected one of {known} or a YAML file")
-    try:
-        space = Space.model_validate(read_yaml(path))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+    space = validated(Space, read_yaml(path), str(path))
     space.set.update(changes)
     space.again_set.update(changes)
     for settings in (space.set, space.again_set):

@@ -48,6 +48,29 @@ def test_a_list_of_another_length_is_one_line(folder):
         read_parts(settings(folder, names="{stem}.docs"))
 
 
+@pytest.mark.parametrize("file", ["train.documents", "train.list"])
+@pytest.mark.parametrize("names", ["a/b\n", "a/b\nc/d\ne/f\n"])
+def test_a_list_that_is_found_must_fit(folder, file, names):
+    (folder / file).write_text(names)
+    with pytest.raises(CorpusError, match=f"{file}: expected the names of 2 documents as in train.txt"):
+        read_parts(settings(folder, names="auto"))
+
+
+def test_the_list_that_fits_is_taken_where_there_are_two(folder):
+    (folder / "train.a.list").write_text("x/y\n")
+    (folder / "train.b.list").write_text(NAMES)
+    titles = [sentence.title for sentence in read_parts(settings(folder, names="auto")).parts["train"]]
+    assert titles == ["bc/cnn/00/cnn_0000"] * 2 + ["pt/nt/40/nt_4001"]
+
+
+def test_a_document_without_a_sentence_may_have_a_name(folder):
+    marker, one, two = "-DOCSTART-\t-X-\tO\tO\n\n", "The\tDT\t*\tO\n\n", "Bo\tNN\t*\tB-PER\n\n"
+    (folder / "train.txt").write_text(marker + one + marker + marker + two)
+    (folder / "train.documents").write_text("a/1\nb/2\nc/3\n")
+    titles = [sentence.title for sentence in read_parts(settings(folder, names="auto")).parts["train"]]
+    assert titles == ["a/1", "c/3"]
+
+
 def test_no_list_found_is_a_warning_not_an_end(folder):
     (folder / "train.readme").write_text("Two words\na line\n")
     divided = read_parts(settings(folder, names="auto"))

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import tracemalloc
+from collections import Counter
 
 import pytest
 
@@ -43,14 +44,14 @@ def dumps(tmp_path):
 
 def test_descendants_of_the_four_categories(dumps, tmp_path):
     types, labels, ontology = dumps
-    counts = build_lexicon(types, labels, tmp_path / "out", ontology)
-    assert counts == {"PER": 1, "ORG": 2, "LOC": 1, "MISC": 1}
+    built = build_lexicon(types, labels, tmp_path / "out", ontology)
+    assert built.names == {"PER": 1, "ORG": 2, "LOC": 1, "MISC": 1}
     assert {name: (tmp_path / f"out/ner.{name}.lst").read_text() for name in NAMES} == NAMES
 
 
 def test_other_languages(dumps, tmp_path):
     types, labels, ontology = dumps
-    assert build_lexicon(types, labels, tmp_path / "out", ontology, "fr") == {
+    assert build_lexicon(types, labels, tmp_path / "out", ontology, "fr").names == {
         "PER": 1, "ORG": 0, "LOC": 0, "MISC": 0}
 
 
@@ -76,8 +77,18 @@ def test_bad_dumps_are_one_line_and_leave_earlier_lists(dumps, tmp_path):
     cut = tmp_path / "cut.nt"
     cut.write_text(f"<{RESOURCE}A> <{TYPE}> <{ONTOLOGY}Pers")
     with pytest.raises(CorpusError, match="cut.nt:1: expected a triple that ends with a dot"):
-        list(triples(cut))
+        list(triples(cut, Counter()))
+    with pytest.raises(CorpusError, match="expected types and what they are subclasses of, found none"):
+        build_lexicon(types, labels, tmp_path / "out", labels)
     assert {name: (tmp_path / f"out/ner.{name}.lst").read_text() for name in NAMES} == NAMES
+
+
+def test_what_is_no_triple_is_counted(tmp_path):
+    path = tmp_path / "dump.ttl"
+    good = f"<{RESOURCE}A> <{TYPE}> <{ONTOLOGY}Person> .\n"
+    path.write_text(f"# a comment\n@prefix x: <y> .\n\n{good}_:b <{TYPE}> <x> .\n<a> <b> .\n{good}")
+    passed_over = Counter()
+    assert len(list(triples(path, passed_over))) == 2 and passed_over == {"dump.ttl": 2}
 
 
 def test_memory_for_the_whole_of_dbpedia(tmp_path):
@@ -89,7 +100,8 @@ def test_memory_for_the_whole_of_dbpedia(tmp_path):
         f'<{RESOURCE}A_name_of_some_length_{i}> <{LABEL}> "A name of some length {i}"@en .\n'
         for i in range(count)))
     tracemalloc.start()
-    assert build_lexicon(tmp_path / "types.nt", tmp_path / "labels.nt", tmp_path / "out")["PER"] == count
+    built = build_lexicon(tmp_path / "types.nt", tmp_path / "labels.nt", tmp_path / "out")
+    assert built.names["PER"] == count
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak / count * 2_300_000 < 2e9

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner_mx.config import Features, Vectors
+from ner_mx.corpora.packing import SUFFIXES, packed
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import CorpusError, RunError
 from ner_mx.features.batching import LENGTH_STEP, ROW_STEP, collate, plan
@@ -220,6 +221,23 @@ def test_vectors_in_their_forms(tmp_path, text, words, warnings):
     np.testing.assert_array_equal(found.matrix[words.index("the")], [1, 2])
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_packed_vectors(tmp_path, suffix):
+    (tmp_path / f"v.txt{suffix}").write_bytes(packed(GLOVE.encode(), suffix))
+    (tmp_path / f"v.bin{suffix}").write_bytes(packed(
+        b"1 2\nthe " + np.array([1, 2], "<f4").tobytes() + b"\n", suffix))
+    assert read_vectors(Vectors(path=str(tmp_path / f"v.txt{suffix}"))).words == ["the", "Rome"]
+    assert read_vectors(Vectors(path=str(tmp_path / f"v.bin{suffix}"))).matrix.tolist() == [[1, 2]]
+
+
+def test_the_header_of_word2vecs_text_is_held_against_what_follows(tmp_path):
+    assert read_vectors(vectors_file(tmp_path, "5 2\n" + GLOVE)).warnings == {
+        "words that the first line announces and the file has not": 3}
+    assert not read_vectors(vectors_file(tmp_path, "5 2\n" + GLOVE, limit=2)).warnings
+    with pytest.raises(CorpusError, match=":1: expected 2 numbers a word announced, as they follow, found 3"):
+        read_vectors(vectors_file(tmp_path, "2 3\n" + GLOVE))
+
+
 def test_vectors_up_to_a_limit(tmp_path):
     assert read_vectors(vectors_file(tmp_path, GLOVE, limit=1)).words == ["the"]
     assert read_vectors(vectors_file(tmp_path, "2 2\n" + GLOVE, limit=1)).words == ["the"]
@@ -246,7 +264,7 @@ def test_word2vecs_binary(tmp_path):
     np.testing.assert_array_equal(found.matrix, list(rows.values()))
     assert read_vectors(Vectors(path=str(path), limit=1)).words == ["the"]
     for damaged, message in ((data[:-6], "cut short after 1"), (b"the 1 2\n", "header of two numbers"),
-                             (b"99999999999999999999 300\n", "1: expected words with their numbers"),
+                             (b"99999999999999999999 300\n", "fit into memory"), (data + b"x", "found more"),
                              (b"2 0\nthe \nRome \n", "2 of 0 numbers"), (b"0 2\n", "0 of 2 numbers")):
         path.write_bytes(damaged)
         with pytest.raises(CorpusError, match=message):
@@ -259,7 +277,7 @@ def test_sennas_pair_of_files(tmp_path):
     found = read_vectors(Vectors(path=str(tmp_path)))
     assert found.words == ["the", "rome"] and found.matrix.tolist() == [[1, 2], [3, 4]]
     (tmp_path / "embeddings.txt").write_text("1 2\n3\n")
-    with pytest.raises(CorpusError, match="as many on every line"):
+    with pytest.raises(CorpusError, match="embeddings.txt:2: expected 2 numbers as on line 1, found 1"):
         read_vectors(Vectors(path=str(tmp_path)))
     (tmp_path / "embeddings.txt").write_text("1 2\n")
     with pytest.raises(CorpusError, match="expected 2 lines as in words.lst, found 1"):

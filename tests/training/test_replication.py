@@ -108,6 +108,28 @@ def test_a_run_on_what_a_file_was_before_is_not_passed_off_as_done(write_plan, t
         replicate(plan)
 
 
+def test_a_corpus_that_is_not_there_costs_its_runs_not_the_plan(write_plan, tmp_path):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1, 2], "name": "absent",
+                       "set": {"corpus.path": str(tmp_path / "none")}},
+                      {"experiments": ["sample"], "seeds": [1]})
+    outcomes = replicate(plan, workers=1, records=tmp_path / "mine")
+    assert states(outcomes) == [("absent-1", "broken off"), ("absent-2", "broken off"), ("sample-1", "done")]
+    assert "none: expected a corpus, found nothing" in outcomes[0].reason
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["sample-1.json"]
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_run_begun_with_another_configuration_is_named_before_anything_starts(write_plan, tmp_path):
+    group = {"experiments": ["sample"], "seeds": [1]}
+    replicate(write_plan(group))
+    for path in (tmp_path / "runs/sample-1/metrics.json", tmp_path / "records/sample-1.json"):
+        path.unlink()  # as if it had been killed
+    with pytest.raises(RunError, match="sample-1: expected the run of the plan to go on with, found one with "
+                                       "another configuration: training.epochs: 1 against 2 now; give"):
+        replicate(write_plan({**group, "set": {"training.epochs": 2}}))
+    assert states(replicate(write_plan(group))) == [("sample-1", "done")]
+
+
 def test_records_alone_say_what_is_done(write_plan, tmp_path):
     plan = write_plan({"experiments": ["sample"], "seeds": [1]})
     replicate(plan)
@@ -203,9 +225,12 @@ def test_a_ray_worker_that_dies_costs_its_run_not_the_plan(write_plan, tmp_path)
     ({"experiments": ["conll2003-blstm-cn"], "seeds": [1]},
      "plan.yaml: experiment 'conll2003-blstm-cn': .*did you mean conll2003-blstm-cnn?"),
     ({"experiments": ["sample"], "seeds": []}, "plan.yaml: runs.0.seeds: List should have at least 1 item"),
-    ({"experiments": ["sample"], "seed": [1]}, "plan.yaml: runs.0.seeds: Field required"),
+    ({"experiments": ["sample"], "seed": [1]}, "plan.yaml: runs.0.seed: unknown key; did you mean seeds?"),
     ({"experiments": ["sample"], "seeds": [1], "set": {"training.epoch": 1}},
      "plan.yaml: --set training.epoch=1: training.epoch: unknown key; did you mean epochs?"),
+    ({"experiments": ["sample"]}, "plan.yaml: runs.0.seeds: expected a value, found none"),
+    ({"experiments": ["sample"], "seeds": [1], "set": {"run.seed": 7}},
+     "plan.yaml: set: run.seed: expected no key that a plan gives itself"),
     ({"experiments": ["sample"], "seeds": [1, 1]},
      "plan.yaml: expected runs of different names, found two called sample-1"),
     ({"experiments": ["sample", "un"], "seeds": [1], "name": "both"},

@@ -1,6 +1,7 @@
 """A search: pruned, failed, gone on with, and never told of the test set."""
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -83,6 +84,18 @@ def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space,
         search(write_space(set={"training.epochs": 3}, space=space), settings)
 
 
+def test_trials_of_another_corpus_are_not_put_beside(write_space, settings, tmp_path, root):
+    shutil.copytree(root / "data/sample", tmp_path / "corpus")
+    settings = {**settings, "corpus.path": str(tmp_path / "corpus")}
+    search(write_space(again=0), settings, workers=1, trials=1)
+    with pytest.raises(RunError, match='another: making.corpus.types: null against \\["PER"\\] now'):
+        search(write_space(again=0), {**settings, "corpus.types": ["PER"]}, trials=2)
+    with open(tmp_path / "corpus/train.txt", "a", encoding="utf-8") as file:
+        file.write("\nRome NNP B-LOC\n")
+    with pytest.raises(RunError, match="expected the train.txt of the trials that are there, found another"):
+        search(write_space(again=0), settings, trials=2)
+
+
 def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_space, settings, tmp_path):
     import optuna
 
@@ -155,7 +168,11 @@ def test_a_diverging_trial_is_counted(write_space, settings):
     ({"space": {"network.lstm_units": {"same_as": "network.window"}}}, "a range or a choice of its own"),
     ({"again_set": {"training.use_dev": True}}, "expected dev to judge by, found it among what is learnt"),
     ({"experiment": "conll2003-blstm-cnn"}, "expected dev to judge by, found it among what is learnt"),
-    ({"trial": 3}, "small.yaml: trial: Extra inputs"),
+    ({"space": {"network.lstm_units": {"lo": 3, "high": 4}}},
+     "space.network.lstm_units.lo: unknown key; did you mean low?"),
+    ({"space": {"network.lstm_units": {"low": 3}}}, "network.lstm_units.high: expected a value, found none"),
+    ({"space": {"network.lstm_units": 3}}, "space.network.lstm_units: should be a valid dictionary"),
+    ({"trial": 3}, "small.yaml: trial: unknown key; did you mean trials?"),
     ({"experiment": "sampel"}, "did you mean sample?"),
 ])
 def test_a_bad_space_is_one_line(write_space, settings, changes, problem):
