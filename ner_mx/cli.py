@@ -285,16 +285,16 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
             negative: int = 5, min_count: int = 5, epochs: int = 5, workers: Workers = 1,
             seed: int = 1, against: Against = False) -> None:
     """Learn word vectors from raw text, in the form in which the configuration looks words up."""
+    from ner_mx.corpora.splits import read_parts
     from ner_mx.features import vector_training as training
 
     resolved = load_config(config, experiment, settings or ())
+    parts = read_parts(resolved.corpus).parts if against else {}
     learnt = training.train_vectors(texts, output, resolved.features, training.Settings(
         method, dimension, window, negative, min_count, epochs, workers, seed))
     typer.echo(training.summary(learnt))
-    if against:
-        for part, shares in training.coverage(resolved, learnt.words).items():
-            typer.echo(f"vectors, {part:<7}" + ", ".join(f"{share:.2%} {how}"
-                                                         for how, share in shares.items()))
+    for part, shares in training.coverage(parts, learnt.words).items():
+        typer.echo(f"vectors, {part:<7}" + ", ".join(f"{share:.2%} {how}" for how, share in shares.items()))
     typer.echo(f"\nwritten to {output}")
 
 

@@ -56,11 +56,12 @@ def test_every_run_is_counted_and_failures_are_shown(records):
 
 
 def test_rows_made_by_two_states_of_the_code_are_named(records):
-    assert "the code changed" not in report(read_rows(records))
+    assert "The code changed" not in report(read_rows(records))
     for seed, code in ((1, "a"), (2, "b")):
         record = read_record(records / f"conll2003-blstm-{seed}.json")
         write_record(record._replace(environment={"code": code}), records)
-    assert "the code changed between runs: `conll2003-blstm` (3).\n" in report(read_rows(records))
+    text = report(read_rows(records))
+    assert "- The code changed between runs: `conll2003-blstm` (3 states of it).\n" in text
 
 
 def test_tests_of_difference(records):
@@ -91,6 +92,42 @@ def test_holm_s_adjustment():
         smallest = min((level for level in levels if place in refused(level)), default=1.0)
         assert adjusted == pytest.approx(smallest, abs=5e-4)
     assert holm([0.6, 0.6]) == [1.0, 1.0]
+
+
+def test_what_must_be_known_before_rows_are_compared(records):
+    for path in records.glob("conll2003-own-50-?.json"):
+        record = read_record(path)
+        record.config["corpus"]["name"] = "gmb-1a2b"
+        write_record(record, records)
+    for path in records.glob("conll2003-blstm-?.json"):
+        record = read_record(path)
+        record.metrics["test"]["entity"]["micro"]["gold"] = 120
+        # A group of a plan may have a name of its own.
+        record.config["corpus"]["name"] = "conll2003-1a2b"
+        write_record(record._replace(name=record.name.replace("conll2003-", "")), records)
+        path.unlink()
+    text = report(read_rows(records))
+    assert "- The test set is not the paper's: `blstm` (120 entities for 5,648).\n" in text
+    assert "`conll2003-own-50` (2).\n" in text and "| `conll2003-own-50` |" not in text
+    assert cells(text, "`blstm`")[5] == "3" and "Is the difference chance?" not in text
+
+
+@pytest.mark.parametrize("name, problem", [
+    ("conll2003-blstm-9", "expected a record of that name, found conll2003-blstm-1"),
+    ("conll2003-blstm-4", "blstm-4.json: expected a seed of its own, found that of conll2003-blstm-1")])
+def test_a_copied_record_is_no_second_run(records, name, problem):
+    record = read_record(records / "conll2003-blstm-1.json")
+    write_record(record._replace(name="conll2003-blstm-4"), records)
+    if name.endswith("9"):
+        (records / "conll2003-blstm-1.json").rename(records / f"{name}.json")
+        (records / "conll2003-blstm-4.json").unlink()
+    with pytest.raises(RunError, match=problem):
+        read_rows(records)
+
+
+def test_a_row_whose_runs_all_diverged_was_run(records):
+    write_json(records / "conll2003-blstm-cnn-emb-1.failed.json", {"reason": "the loss is nan"})
+    assert cells(report(read_rows(records)), "BLSTM-CNN + emb")[3:7] == ["none finished", "", "", "1 + 0"]
 
 
 def test_runs_of_one_name_that_are_not_one_experiment_are_refused(records):

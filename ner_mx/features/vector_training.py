@@ -16,9 +16,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 from tqdm import tqdm
 
 from ner_mx import __version__
-from ner_mx.config import Config, Features
+from ner_mx.config import Features
 from ner_mx.corpora.packing import opened
-from ner_mx.corpora.splits import read_parts
+from ner_mx.corpora.splits import Parts
 from ner_mx.corpora.tokenizer import tokenize
 from ner_mx.errors import ConfigError, CorpusError, UserError
 from ner_mx.features.vectors import HOW_FOUND, find, how_found
@@ -208,11 +208,11 @@ def summary(learnt: Learnt) -> str:
     return "\n".join(lines)
 
 
-def coverage(config: Config, words: Sequence[str]) -> Dict[str, Dict[str, float]]:
+def coverage(parts: Parts, words: Sequence[str]) -> Dict[str, Dict[str, float]]:
     """The shares of a corpus' tokens whose vector is found, by part and by how it is found."""
     places = {word: position for position, word in enumerate(words)}
     result = {}
-    for name, sentences in read_parts(config.corpus).parts.items():
+    for name, sentences in parts.items():
         found: Counter = Counter()
         for token, count in Counter(token for sentence in sentences for token in sentence.tokens).items():
             place = find(places, token)

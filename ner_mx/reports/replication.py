@@ -13,7 +13,7 @@ from ner_mx.corpora.text import read_text
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import write_text
 from ner_mx.reports import plots
-from ner_mx.reports.paper import CHOICES, CORPORA, FAILED_BELOW, GENRES, ROWS, PaperRow
+from ner_mx.reports.paper import CHOICES, CORPORA, GENRES, ROWS, PaperRow
 from ner_mx.reports.run_report import table
 from ner_mx.reports.summary import spread
 from ner_mx.training.records import Record, read_record
@@ -38,13 +38,19 @@ class Row(NamedTuple):
 
     @property
     def corpus(self) -> str:
-        """What the name begins with: a key of :data:`CORPORA`, or something else."""
-        return self.name.partition("-")[0]
+        """How the name of the corpus begins: a key of :data:`CORPORA`, or something else."""
+        named = self.records[0].config["corpus"]["name"] if self.records else self.name
+        return named.partition("-")[0]
+
+    @property
+    def entities(self) -> Optional[int]:
+        """How many entities the test set has."""
+        return self.records[0].metrics["test"]["entity"]["micro"].get("gold")
 
     @property
     def successful(self) -> List[Record]:
         """The runs that the paper would have counted."""
-        limit = FAILED_BELOW.get(self.corpus, 0.0)
+        limit = CORPORA[self.corpus].failed_below if self.corpus in CORPORA else 0.0
         return [record for record in self.records if record.metrics["train"].get("fitted_f1", 1.0) >= limit]
 
     @property
@@ -73,6 +79,8 @@ def read_rows(folder: Path) -> Dict[str, Row]:
             diverged[name] = diverged.get(name, 0) + 1
         else:
             record = read_record(path)
+            if path.stem != record.name:
+                raise RunError(f"{path}: expected a record of that name, found {record.name}; remove one")
             group = groups.setdefault(_SEED.sub("", record.name), [])
             group.append(record)
             if record.experiment != group[0].experiment:
@@ -81,10 +89,17 @@ def read_rows(folder: Path) -> Dict[str, Row]:
                 differs = [one for one in differs if not one.startswith(("run.", "corpus.name:"))]
                 raise RunError(f"{path}: expected a run like {group[0].name}, seed apart, found another: "
                                f"{differs[0]} here; give one of them another name")
+            twin = next((one for one in group[:-1] if _seed(one) == _seed(record)), None)
+            if twin:
+                raise RunError(f"{path}: expected a seed of its own, found that of {twin.name}; remove one")
     if not groups and not diverged:
         raise RunError(f"{folder}: expected records of runs, found none; see ner-mx replicate")
     return {name: Row(name, groups.get(name, []), diverged.get(name, 0))
             for name in sorted({*groups, *diverged})}
+
+
+def _seed(record: Record) -> int:
+    return record.config["run"]["seed"]
 
 
 def write_replication(records: Path, output: Path) -> Dict[str, Row]:
@@ -119,7 +134,7 @@ def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "") 
         lines += _beside(name, [row for row in ROWS if row.table == name], rows)
     lines += _genres(rows)
     lines += _others(rows)
-    lines += _states_of_the_code(rows)
+    lines += _remarks(rows)
     lines += _tests(rows)
     lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
     lines += [notes.strip(), ""] if notes else []
@@ -143,8 +158,8 @@ def _beside(name: str, paper: List[PaperRow], rows: Dict[str, Row]) -> List[str]
         their_parts = f"{row.precision:.2f} / {row.recall:.2f}" if row.precision and row.recall else ""
         ours = rows.get(row.experiment)
         if ours is None or not ours.records:
-            cells.append([row.label, theirs, their_parts, "not run", *[""] * 2, ours.failures if ours else "",
-                          *[""] * 2])
+            cells.append([row.label, theirs, their_parts, "none finished" if ours else "not run", "", "",
+                          ours.failures if ours else "", "", ""])
             continue
         successful = ours.scores(records=ours.successful)
         cells.append([row.label, theirs, their_parts, spread(ours.scores()), _parts(ours), len(ours.records),
@@ -193,12 +208,20 @@ def _others(rows: Dict[str, Row]) -> List[str]:
                     "dev F1", "minutes"), cells, text=3)]
 
 
-def _states_of_the_code(rows: Dict[str, Row]) -> List[str]:
-    """The rows whose runs were not all made by the same code; older records do not say."""
-    states = {row.name: len({record.environment.get("code") for record in row.records})
-              for row in rows.values()}
-    mixed = [f"`{name}` ({count})" for name, count in states.items() if count > 1]
-    return [f"Of these rows, the code changed between runs: {', '.join(mixed)}.", ""] if mixed else []
+def _remarks(rows: Dict[str, Row]) -> List[str]:
+    """What a reader must know before comparing rows."""
+    finished = [row for row in rows.values() if row.records]
+    shown = [row for row in finished if row.corpus in CORPORA]
+    cut = [f"`{row.name}` ({row.entities:,} entities for {CORPORA[row.corpus].entities:,})" for row in shown
+           if row.entities not in (None, CORPORA[row.corpus].entities)]
+    # Older records do not say which code made them.
+    states = {row.name: len({record.environment.get("code") for record in row.records}) for row in shown}
+    mixed = [f"`{name}` ({count} states of it)" for name, count in states.items() if count > 1]
+    others = [f"`{row.name}` ({len(row.records)})" for row in finished if row.corpus not in CORPORA]
+    remarks = [("The test set is not the paper's", cut), ("The code changed between runs", mixed),
+               ("Runs on other corpora are among the records, and not shown", others)]
+    lines = [f"- {what}: {', '.join(names)}." for what, names in remarks if names]
+    return [*lines, *[""] * bool(lines)]
 
 
 def _reads(config: Dict[str, Any]) -> str:
@@ -218,7 +241,7 @@ def _tests(rows: Dict[str, Row]) -> List[str]:
     found = []
     for one, two in combinations([row for row in rows.values()
                                   if len(row.records) > 2 and row.corpus in CORPORA], 2):
-        if one.corpus != two.corpus:
+        if (one.corpus, one.entities) != (two.corpus, two.entities):
             continue
         first, second = one.scores(), two.scores()
         welch = stats.ttest_ind(first, second, equal_var=False).pvalue
@@ -269,7 +292,7 @@ def _needs(experiment: str) -> str:
     if vectors and not vectors.startswith("own-"):  # those can be made
         wanted.append("SENNA's vectors" if vectors == "senna" else vectors)
     wanted += ["the DBpedia lexicon"] * ("dbpedia" in features.get("lexicons", {}))
-    return f"wants {' and '.join(wanted)}, not to be had where these runs were made" if wanted else "not yet"
+    return f"wants {' and '.join(wanted)}" if wanted else "wants nothing beside the corpus"
 
 
 def _plots(rows: Dict[str, Row], output: Path) -> List[str]:

@@ -50,10 +50,12 @@ def summary(lines: Sequence[Row]) -> str:
     cells = []
     for row in lines:
         train = [record.metrics["train"] for record in row.records]
+        learnt = any(one.get("use_dev") for one in train)
         cells.append([
             row.name, len(row.records), *(spread(row.scores(row.test, figure))
                                           for figure in ("f1", "precision", "recall")),
-            spread(row.scores(row.dev)), spread([one["seconds"] / 60 for one in train], 1),
+            "learnt" if learnt else spread(row.scores(row.dev)),
+            spread([one["seconds"] / 60 for one in train], 1),
             f"{statistics.mean(one['tokens_per_second'] for one in train):,.0f}"])
     return "\n".join(table(COLUMNS, cells))
 

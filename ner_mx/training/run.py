@@ -144,8 +144,9 @@ def fit(folder: Path, task: Task, processed: Processed, device: Any) -> tuple[Mo
                     model.save(best)
                 save_state(last, state, model, trainer)
                 _write_history(folder, state)
-                log.info("epoch %d/%d  loss %.4f  dev %s %.4f%s  %.0f tokens/s", record["epoch"],
-                         config.training.epochs, record["loss"], task.measure, record["score"],
+                log.info("epoch %d/%d  loss %.4f  dev%s %s %.4f%s  %.0f tokens/s", record["epoch"],
+                         config.training.epochs, record["loss"],
+                         " (learnt)" if config.training.use_dev else "", task.measure, record["score"],
                          " *" if better else "", record["tokens_per_second"])
                 if _stopped(state, config):
                     break
