@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -10,6 +10,18 @@ from ner_mx.compat import mx
 from ner_mx.config import Loss, Weights
 from ner_mx.decoding.lattice import expected_transitions, path_score, sum_paths
 from ner_mx.errors import ConfigError
+
+
+class Heads(NamedTuple):
+    """A loss where its gradient enters the network.
+
+    loss : summed over the batch; a number, or an MXNet scalar that may not be computed yet.
+    arrays : recorded by MXNet.  gradients : of the loss in each of them.
+    """
+
+    loss: Any
+    arrays: List[Any]
+    gradients: List[np.ndarray]
 
 
 class CrossEntropy(mx.gluon.HybridBlock):
@@ -37,13 +49,20 @@ class CrossEntropy(mx.gluon.HybridBlock):
         weight = F.take(weights, gold) * (tags >= 0)
         return -(log_probability * weight).sum()
 
+    def heads(self, emissions, tags) -> Heads:
+        """(T, N, K), (T, N) float32 with -1 in padding."""
+        loss = self(emissions, tags)
+        return Heads(loss, [loss], [np.ones(1)])
+
 
 class SentenceLikelihood(mx.gluon.Block):
     """The negative log-likelihood of whole tag sequences, with learnt transitions.
 
     Chiu & Nichols 2016, section 2.6, after Collobert et al. 2011, section
     3.3.2: a score for the first tag, none for the last.  Forward-backward runs
-    in numpy over the whole batch, which also gives the gradient.
+    in numpy over the whole batch and gives the gradient, too: MXNet has only to
+    carry it on.  (An ``autograd.Function`` would do so through a second thread,
+    slower.)
 
     Parameters
     ----------
@@ -59,17 +78,13 @@ class SentenceLikelihood(mx.gluon.Block):
                                                init=mx.init.Zero())
             self.start = self.params.get("start", shape=(classes,), init=mx.init.Zero())
 
-    def forward(self, emissions, tags):
-        """(T, N, K), (T, N) float32 with -1 in padding -> (1,), summed over the sentences."""
+    def heads(self, emissions, tags) -> Heads:
+        """(T, N, K), (T, N) float32 with -1 in padding."""
         device = emissions.context
-        parameters = [emissions, self.transitions.data(device), self.start.data(device)]
-        scores = [values.asnumpy() for values in parameters]
-        loss, gradients = negative_log_likelihood(*scores, tags.asnumpy().astype(np.int64))
-        # A linear form with the loss' gradients at this point has its value, too, once
-        # shifted.  An autograd.Function would do the same through a second thread, slower.
-        shift = loss - sum(np.vdot(one, two) for one, two in zip(scores, gradients))
-        return shift + sum((one * mx.nd.array(two, ctx=device, dtype="float32")).sum()
-                           for one, two in zip(parameters, gradients))
+        scores = [emissions, self.transitions.data(device), self.start.data(device)]
+        loss, gradients = negative_log_likelihood(*(values.asnumpy() for values in scores),
+                                                  tags.asnumpy().astype(np.int64))
+        return Heads(loss, scores, gradients)
 
 
 def negative_log_likelihood(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,

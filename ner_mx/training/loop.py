@@ -82,13 +82,10 @@ def _step(model: Model, trainer: Any, batch: Batch, settings: Training,
     divisor = {"tokens": batch.tokens, "sentences": len(batch.length), "sum": 1}[settings.normalise]
     norm = None
     try:
-        with mx.autograd.record():
-            loss = model.batch_loss(batch)
-            normalised = loss / divisor
-        normalised.backward()
+        loss = model.backward(batch, divisor)
         if settings.optimizer.clip:
             norm = gradient_norm(trainer)
-        value = float(loss.asscalar())
+        value = float(loss)
     except FloatingPointError:  # the sum over tag sequences
         value = math.nan
     limit = EXPLODED * batch.tokens * math.log(max(2, len(model.classes))) * model.heaviest

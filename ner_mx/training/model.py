@@ -58,10 +58,19 @@ class Model:
                        in self.loss._collect_params_with_prefix().items()})
         return result
 
-    def batch_loss(self, batch: Batch) -> Any:
-        """The loss of a batch, summed, as an MXNet scalar."""
-        emissions = self.network(*network_inputs(batch, self.network.inputs, self.device))
-        return self.loss(emissions, to_device(batch.tags, "float32", self.device))
+    def backward(self, batch: Batch, divisor: float) -> Any:
+        """Put the gradients of a batch's loss, divided, into the parameters.
+
+        Returns
+        -------
+        The loss, summed and not divided: a number, or an MXNet scalar that may not be computed yet.
+        """
+        with mx.autograd.record():
+            emissions = self.network(*network_inputs(batch, self.network.inputs, self.device))
+            heads = self.loss.heads(emissions, to_device(batch.tags, "float32", self.device))
+        mx.autograd.backward(heads.arrays, [to_device(gradient / divisor, "float32", self.device)
+                                            for gradient in heads.gradients])
+        return heads.loss
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) the scores of a batch, outside training."""

@@ -114,8 +114,10 @@ def rate_factor(settings: Schedule, step: int, steps_an_epoch: int, epochs: int)
 def gradient_norm(trainer: Any) -> float:
     """The length of the whole gradient; waits for the backward pass."""
     squares = []
-    for parameter in trainer._params:
-        gradient = parameter.list_grad()[0]
+    # Row-sparse ones last: to ask for their rows is to wait, and the others can be queued before.
+    gradients = sorted((parameter.list_grad()[0] for parameter in trainer._params),
+                       key=lambda gradient: gradient.stype == "row_sparse")
+    for gradient in gradients:
         values = gradient.data if gradient.stype == "row_sparse" else gradient
         if values.size:
             values = values.reshape((-1,))

@@ -60,7 +60,8 @@ def test_sentence_likelihood_has_the_gradient_of_finite_differences(case):
             assert (values[0] - values[1]) / 2e-5 == pytest.approx(gradient[index], abs=1e-6)
 
 
-def test_sentence_likelihood_block_gives_value_and_gradient_to_mxnet(case):
+@pytest.mark.parametrize("divisor", [1, 4])
+def test_sentence_likelihood_enters_the_network_by_its_scores(case, divisor):
     emissions, tags = case
     block = SentenceLikelihood(6)
     block.initialize()
@@ -69,13 +70,16 @@ def test_sentence_likelihood_block_gives_value_and_gradient_to_mxnet(case):
     scores = mx.nd.array(emissions)
     scores.attach_grad()
     with mx.autograd.record():
-        doubled = block(scores, mx.nd.array(tags)) * 2
-    doubled.backward()
+        doubled = scores * 2
+        heads = block.heads(doubled, mx.nd.array(tags))
+    mx.autograd.backward(heads.arrays, [mx.nd.array(gradient / divisor) for gradient in heads.gradients])
+    emissions = emissions * 2
     loss, gradients = negative_log_likelihood(
         emissions, block.transitions.data().asnumpy(), block.start.data().asnumpy(), tags)
-    assert doubled.asscalar() == pytest.approx(2 * loss, rel=1e-5)
+    assert heads.loss == pytest.approx(loss, rel=1e-5)
+    gradients[0] = 2 * gradients[0]  # through the doubling
     for found, wanted in zip((scores.grad, block.transitions.grad(), block.start.grad()), gradients):
-        np.testing.assert_allclose(found.asnumpy(), 2 * wanted, atol=1e-5)
+        np.testing.assert_allclose(found.asnumpy(), wanted / divisor, atol=1e-5)
 
 
 def test_balanced_weights_are_scikit_learns():
