@@ -85,7 +85,7 @@ def _step(model: Model, trainer: Any, batch: Batch, settings: Training,
         loss = model.backward(batch, divisor)
         if settings.optimizer.clip:
             norm = gradient_norm(trainer)
-        value = float(loss)
+        value = loss if isinstance(loss, float) else float(loss.asscalar())
     except FloatingPointError:  # the sum over tag sequences
         value = math.nan
     limit = EXPLODED * batch.tokens * math.log(max(2, len(model.classes))) * model.heaviest
