@@ -19,7 +19,6 @@ from ner_mx.config.schema import (
     Features,
     LexiconSource,
     Loss,
-    Names,
     Network,
     Optimizer,
     Schedule,
@@ -34,7 +33,7 @@ from ner_mx.config.yaml_files import parse_yaml, read_yaml
 
 __all__ = [
     "Columns", "Config", "Corpus", "Decoding", "Documents", "Dropout", "EXPERIMENTS", "Features",
-    "LexiconSource", "Loss", "Names", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
+    "LexiconSource", "Loss", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
     "Vectors", "Weights", "as_arguments", "difference", "differences", "experiment_names", "load_config",
     "parse_settings", "parse_yaml", "read_experiment", "read_yaml", "validate", "validated",
 ]

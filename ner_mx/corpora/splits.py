@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ner_mx.config import Corpus, Names, Split
+from ner_mx.config import Corpus, Split
 from ner_mx.corpora.documents import with_titles
 from ner_mx.corpora.readers import locate, read
 from ner_mx.corpora.sentence import Reading, Sentence
@@ -49,7 +49,7 @@ def read_parts(settings: Corpus) -> Divided:
     train = part(settings.train)
     if train is None:
         raise CorpusError(None, None, "corpus.train: expected the name of a file, found null")
-    if settings.split.method == "files" and Path(settings.path).is_dir():
+    if _has_a_file_each(settings):
         parts = _completed(train, part(settings.dev), part(settings.test), settings.split)
     else:
         parts = METHODS[settings.split.method](train, settings.split)
@@ -67,14 +67,14 @@ def corpus_files(settings: Corpus) -> List[Path]:
     ------
     CorpusError : one is not there.
     """
-    places = [locate(settings, names) for names in _named_parts(settings)]
+    named = [settings.train, settings.dev, settings.test] if _has_a_file_each(settings) else [settings.train]
+    places = [locate(settings, names) for names in named]
     return [file for place in places if place for file in source_files(place)]
 
 
-def _named_parts(settings: Corpus) -> List[Names]:
-    """What names the parts that are read: only the training file where that is divided."""
-    whole = settings.split.method == "files" and Path(settings.path).is_dir()
-    return [settings.train, settings.dev, settings.test] if whole else [settings.train]
+def _has_a_file_each(settings: Corpus) -> bool:
+    """Whether the parts are files of their own, and not cut from one."""
+    return settings.split.method == "files" and Path(settings.path).is_dir()
 
 
 def read_part(path: Path, settings: Corpus) -> Reading:
