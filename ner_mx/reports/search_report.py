@@ -21,6 +21,9 @@ def write_search_report(found: Found, folder: Path) -> Path:
     lines = [f"# Search {found.folder.name}", "",
              f"{len(found.trials)} trials: " + ", ".join(f"{count} {state}" for state, count in ended.items())
              + ". Scores are entity F1 on dev, in per cent; the test set played no part.", ""]
+    own = next((one for one in found.trials if one.own), None)
+    if own:
+        lines += [f"Trial {own.number} has the experiment's own settings.", ""]
     if found.again:
         settings = {one.number: one.settings for one in found.trials}
         lines += ["## The best, trained again in full", "", *table(

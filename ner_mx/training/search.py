@@ -1,10 +1,11 @@
 """The search for settings: trials judged on dev, on Optuna; what ``ner-mx search`` does.
 
 Chiu & Nichols 2016, section 4.2, drew 500 settings blindly, moved on from the
-best with a particle swarm, and re-ran the best five.  Here the first trials
-are drawn blindly, the tree of Parzen estimators (Bergstra et al. 2011)
-proposes the others, what falls behind the median is pruned, and the best are
-trained again in full.  The test set plays no part.
+best with a particle swarm, and re-ran the best five.  Here the first trial has
+the experiment's own settings, where the ranges hold them, some are drawn
+blindly, the tree of Parzen estimators (Bergstra et al. 2011) proposes the
+others, what falls behind the median is pruned, and the best are trained again
+in full.  The test set plays no part.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -32,7 +34,7 @@ from ner_mx.features.processed import folder_of, making_of
 from ner_mx.files import locked, read_json, write_text
 from ner_mx.training.records import read_record
 from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
-from ner_mx.training.space import Space, draw, read_space, settings_of
+from ner_mx.training.space import Space, draw, own_values, read_space, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +45,17 @@ TRIES = 2
 
 
 class Trial(NamedTuple):
-    """One trial: its settings, the best dev F1, and how it ended (complete, pruned, failed)."""
+    """One trial: its settings, the best dev F1, and how it ended (complete, pruned, failed).
+
+    own : whether its settings are those of the experiment.
+    """
 
     number: int
     settings: Dict[str, Any]
     score: Optional[float]
     state: str
     epochs: int
+    own: bool = False
 
 
 class Found(NamedTuple):
@@ -108,6 +114,9 @@ def _search(optuna, space: Space, folder: Path, wanted: int, workers: Optional[i
         for problem in process_corpora([corpus]).values():
             raise UserError(problem)
         study.set_user_attr("data", read_json(folder_of(corpus.config) / "meta.json")["sources"])
+        own = own_values(space, corpus.config)
+        if own and not study.get_trials(deepcopy=False):
+            study.enqueue_trial(own, user_attrs={"own": True})
     _try_all(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
     tried = [_trial(space, one) for one in _tried(optuna, study)]
     complete = sorted((one for one in tried if one.state == "complete"), key=lambda one: -(one.score or 0.0))
@@ -275,7 +284,8 @@ def _trial(space: Space, one) -> Trial:
     reported = one.intermediate_values
     score = one.value if one.value is not None else max(reported.values(), default=None)
     state = {"FAIL": "failed"}.get(one.state.name, one.state.name.lower())
-    return Trial(one.number, settings_of(space, one.params), score, state, len(reported))
+    return Trial(one.number, settings_of(space, one.params), score, state, len(reported),
+                 one.user_attrs.get("own", False))
 
 
 def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optional[int]) -> List[Any]:
@@ -283,13 +293,13 @@ def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optiona
     if not best:
         return []
     plan = {"directory": str(folder / "again"), "records": str(folder / "records"), "runs": [
-        {"experiments": [space.experiment], "seeds": space.seeds, "name": f"again-{one.number}",
+        {"experiments": [space.experiment], "seeds": space.seeds, "name": _full_name(folder, one),
          "set": {**space.again_set, **one.settings}} for one in best]}
     write_text(folder / "again.yaml", yaml.safe_dump(plan, sort_keys=False))
     replicate(folder / "again.yaml", workers)
     result = []
     for one in best:
-        paths = [folder / "records" / f"again-{one.number}-{seed}.json" for seed in space.seeds]
+        paths = [folder / "records" / f"{_full_name(folder, one)}-{seed}.json" for seed in space.seeds]
         scores = [read_record(path).metrics["dev"]["entity"]["micro"]["f1"] for path in paths
                   if path.is_file()]
         if scores:
@@ -297,6 +307,11 @@ def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optiona
     if not result:
         raise RunError(f"{folder / 'again'}: expected a run that comes to its end, found none")
     return sorted(result, key=lambda item: -statistics.mean(item[1]))
+
+
+def _full_name(folder: Path, trial: Trial) -> str:
+    """What the runs in full of a trial's settings are called: a name that tells them from other searches'."""
+    return f"{re.sub('[^A-Za-z0-9]+', '-', folder.name).strip('-') or 'trial'}-{trial.number}"
 
 
 def _nested(settings: Dict[str, Any]) -> Dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Dict, List, Optional, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ner_mx.config import Section, as_arguments, load_config, read_yaml, validated
+from ner_mx.config import Config, Section, as_arguments, load_config, read_yaml, validated
 from ner_mx.errors import ConfigError
 
 SPACES = Path(__file__).parent.parent / "spaces"
@@ -135,6 +135,30 @@ def _drawn(trial, key: str, values: Union[Range, Choice]) -> Any:
         return trial.suggest_int(key, int(values.low), int(values.high), step=values.step or 1,
                                  log=values.log)
     return trial.suggest_float(key, values.low, values.high, log=values.log)
+
+
+def own_values(space: Space, config: Config) -> Optional[Dict[str, Any]]:
+    """What the experiment itself has for the keys that are drawn; None where a range does not hold it.
+
+    A key that follows another does so here too.
+    """
+    values = {key: _value_of(config, key) for key, among in space.space.items()
+              if not isinstance(among, Same)}
+    return values if all(_holds(space.space[key], value) for key, value in values.items()) else None
+
+
+def _value_of(config: Config, key: str) -> Any:
+    value: Any = config.model_dump()
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _holds(values: Union[Range, Choice], value: Any) -> bool:
+    if isinstance(values, Choice):
+        return value in values.among
+    return (value is not None and values.low <= value <= values.high
+            and not (values.whole and (value - values.low) % (values.step or 1)))
 
 
 def _ends(values: Union[Range, Choice]) -> List[Any]:

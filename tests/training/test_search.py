@@ -9,12 +9,12 @@ from contextlib import suppress
 import pytest
 import yaml
 
-from ner_mx.config import load_config, parse_settings
+from ner_mx.config import as_arguments, load_config, parse_settings
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import locked
 from ner_mx.reports.search_report import summary, write_search_report
 from ner_mx.training.search import search
-from ner_mx.training.space import SPACES, read_space
+from ner_mx.training.space import SPACES, own_values, read_space
 
 pytest.importorskip("optuna")
 
@@ -58,6 +58,29 @@ def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_p
     assert (found.folder / "history.png").is_file() and (found.folder / "slices.png").is_file()
     # What a trial leaves is its row in the table and its log.
     assert not [path for path in (found.folder / "trials").iterdir() if path.is_dir()]
+
+
+def test_the_first_trial_has_the_settings_of_the_experiment(write_space, settings, tmp_path):
+    space = {"network.lstm_units": {"low": 4, "high": 12, "step": 4, "whole": True},
+             "network.window_units": {"same_as": "network.lstm_units"},
+             "loss.name": {"among": ["cross-entropy", "sentence"]}}
+    inside = {**settings, "network.lstm_units": 8, "loss.name": "sentence"}
+    found = search(write_space(space=space), inside, workers=1, trials=2)
+    assert [one.own for one in found.trials] == [True, False]
+    assert found.trials[0].settings == {"network.lstm_units": 8, "network.window_units": 8,
+                                        "loss.name": "sentence"}
+    text = write_search_report(found, found.folder).read_text()
+    assert "Trial 0 has the experiment's own settings." in text
+    # Runs in full bear the search's name, so that those of two searches can lie side by side.
+    number = found.again[0][0]
+    assert [path.name for path in (found.folder / "records").iterdir()] == [f"small-{number}-1.json"]
+
+
+@pytest.mark.parametrize("units", [16, 6])
+def test_settings_of_the_experiment_that_the_ranges_do_not_hold_are_not_tried(write_space, settings, units):
+    path = write_space(space={"network.lstm_units": {"low": 4, "high": 12, "step": 4, "whole": True}})
+    outside = {**settings, "network.lstm_units": units}
+    assert own_values(read_space(path, outside), load_config(None, "sample", as_arguments(outside))) is None
 
 
 def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space, settings, tmp_path):
