@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import pytest
@@ -105,6 +106,30 @@ def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space,
     assert best["network"]["window_units"] == best["network"]["lstm_units"]
     with pytest.raises(RunError, match="another: set.training.epochs: 1 against 3 now; give the space"):
         search(write_space(set={"training.epochs": 3}, space=space), settings)
+
+
+def test_no_two_workers_take_the_same_trial_from_the_queue(write_space, settings, tmp_path, monkeypatch):
+    import optuna
+
+    numbers, ask = [], optuna.study.Study.ask
+
+    def slow(self, *arguments, **options):
+        # As long as one is asking, the queue looks to another as it was before.
+        waiting = self.get_trials(states=(optuna.trial.TrialState.WAITING,))
+        time.sleep(0.5)
+        trial = ask(self, *arguments, **options)
+        numbers.append((trial.number, len(waiting)))
+        return trial
+
+    monkeypatch.setattr(optuna.study.Study, "ask", slow)
+    (tmp_path / "search/small").mkdir(parents=True)
+    study = optuna.create_study(study_name="small", direction="maximize",
+                                storage=f"sqlite:///{tmp_path / 'search/small/trials.sqlite3'}")
+    for rate in (0.002, 0.004):
+        study.enqueue_trial({"training.optimizer.learning_rate": rate})
+    found = search(write_space(again=0), settings, workers=2, trials=2)
+    assert numbers == [(0, 2), (1, 1)]
+    assert [one.settings["training.optimizer.learning_rate"] for one in found.trials] == [0.002, 0.004]
 
 
 def test_trials_of_another_corpus_are_not_put_beside(write_space, settings, tmp_path, root):
