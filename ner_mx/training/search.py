@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 GLANCE = 0.5
 # How often a trial is begun before what ends it from outside counts as its own failure.
 TRIES = 2
+
+# Two threads that ask at once are given the same queued trial: SQLite does not keep them apart.
 _asking = threading.Lock()
 
 
@@ -210,7 +212,6 @@ def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int
 
 def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> bool:
     """Train one trial in a process of its own and tell its end; False if it was broken off."""
-    # Two threads that ask at once are given the same queued trial: SQLite does not keep them apart.
     with _asking:
         trial = study.ask()
     try:

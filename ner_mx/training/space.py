@@ -128,15 +128,6 @@ def settings_of(space: Space, drawn: Dict[str, Any]) -> Dict[str, Any]:
             for key, values in space.space.items() if key in drawn or isinstance(values, Same)}
 
 
-def _drawn(trial, key: str, values: Union[Range, Choice]) -> Any:
-    if isinstance(values, Choice):
-        return trial.suggest_categorical(key, values.among)
-    if values.whole:
-        return trial.suggest_int(key, int(values.low), int(values.high), step=values.step or 1,
-                                 log=values.log)
-    return trial.suggest_float(key, values.low, values.high, log=values.log)
-
-
 def own_values(space: Space, config: Config) -> Optional[Dict[str, Any]]:
     """What the experiment itself has for the keys that are drawn; None where a range does not hold it.
 
@@ -145,6 +136,15 @@ def own_values(space: Space, config: Config) -> Optional[Dict[str, Any]]:
     values = {key: _value_of(config, key) for key, among in space.space.items()
               if not isinstance(among, Same)}
     return values if all(_holds(space.space[key], value) for key, value in values.items()) else None
+
+
+def _drawn(trial, key: str, values: Union[Range, Choice]) -> Any:
+    if isinstance(values, Choice):
+        return trial.suggest_categorical(key, values.among)
+    if values.whole:
+        return trial.suggest_int(key, int(values.low), int(values.high), step=values.step or 1,
+                                 log=values.log)
+    return trial.suggest_float(key, values.low, values.high, log=values.log)
 
 
 def _value_of(config: Config, key: str) -> Any:
