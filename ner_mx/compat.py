@@ -16,8 +16,9 @@ import random
 import re
 import sys
 import warnings
+from contextlib import contextmanager
 from importlib import metadata
-from typing import List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -143,6 +144,23 @@ def _tune_process() -> None:
         libc.mallopt(parameter, value)  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD, M_ARENA_MAX
 
 
+@contextmanager
+def _passed_over(*names: str) -> Iterator[None]:
+    """Let the import of these packages fail for a while, as if they were not installed.
+
+    MXNet imports scikit-learn and SciPy, and pandas with them, for a class of
+    its past and for quantization, which nothing here uses; it goes without, and
+    its own import takes half of the time.
+    """
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def _import_mxnet():
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise DeviceError(f"MXNet 1.9.1 runs on Linux x86-64 alone, and this is {sys.platform} "
@@ -155,7 +173,7 @@ def _import_mxnet():
     if "bool" not in np.__dict__:
         np.bool = np.bool_
     _tune_process()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _passed_over("sklearn", "scipy"):
         warnings.simplefilter("ignore")
         try:
             import mxnet

@@ -35,6 +35,16 @@ def shared():
 
 
 @pytest.fixture(scope="session")
+def short_sample(tmp_path_factory):
+    """The first sentences of the sample corpus, where a test is about trainings and not what they learn."""
+    folder = tmp_path_factory.mktemp("short")
+    for name, count in (("train", 200), ("dev", 50), ("test", 50)):
+        sentences = (ROOT / f"data/sample/{name}.txt").read_text(encoding="utf-8").split("\n\n")
+        (folder / f"{name}.txt").write_text("\n\n".join(sentences[:count]) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def run_command():
     """Run a command of the project as a process; gives its exit code, stdout and stderr."""
     def run(*arguments, cwd=ROOT, timeout=240, **options):

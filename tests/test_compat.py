@@ -83,6 +83,16 @@ def test_a_gpu_too_new_for_the_build_is_one_sentence(tmp_path, major, minor, usa
     assert "the driver knows no GPU 1" in in_new_process(other, tmp_path)
 
 
+def test_what_mxnet_imports_in_vain_is_passed_over_and_can_be_had_afterwards(root):
+    code = ("import sys\nimport ner_mx.compat\n"
+            "print([name in sys.modules for name in ('mxnet', 'sklearn', 'scipy', 'pandas')])\n"
+            "import sklearn.utils.class_weight, scipy.stats\n"
+            "print(ner_mx.compat.mx.nd.ones((2,)).asnumpy().sum())")
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
+                          cwd=root, timeout=120)
+    assert done.stdout.split("\n")[:2] == ["[True, False, False, False]", "2.0"], done.stderr
+
+
 def test_no_build_and_two_builds():
     check_builds(["mxnet"])
     check_builds(["mxnet-cu112"])

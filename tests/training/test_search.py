@@ -24,6 +24,7 @@ pytest.importorskip("optuna")
 def write_space(tmp_path, root, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(root))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ner_mx.training.search.GLANCE", 0.05)  # an epoch is over in a blink
 
     def write(**changes):
         path = tmp_path / "small.yaml"
@@ -38,8 +39,8 @@ def write_space(tmp_path, root, monkeypatch):
 
 
 @pytest.fixture
-def settings(root, tmp_path):
-    return {"corpus.path": str(root / "data/sample"), "corpus.processed": str(tmp_path / "processed"),
+def settings(short_sample, tmp_path):
+    return {"corpus.path": str(short_sample), "corpus.processed": str(tmp_path / "processed"),
             "features.pos.use": False, "network.word_dimension": 8, "network.character_filters": 4,
             "training.batch_size": 64}
 
@@ -132,8 +133,8 @@ def test_no_two_workers_take_the_same_trial_from_the_queue(write_space, settings
     assert [one.settings["training.optimizer.learning_rate"] for one in found.trials] == [0.002, 0.004]
 
 
-def test_trials_of_another_corpus_are_not_put_beside(write_space, settings, tmp_path, root):
-    shutil.copytree(root / "data/sample", tmp_path / "corpus")
+def test_trials_of_another_corpus_are_not_put_beside(write_space, settings, tmp_path, short_sample):
+    shutil.copytree(short_sample, tmp_path / "corpus")
     settings = {**settings, "corpus.path": str(tmp_path / "corpus")}
     search(write_space(again=0), settings, workers=1, trials=1)
     with pytest.raises(RunError, match='another: making.corpus.types: null against \\["PER"\\] now'):
@@ -148,7 +149,7 @@ def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_s
     import optuna
 
     key = "training.optimizer.learning_rate"
-    path = write_space(trials=2, again=0, random=1, prune_after=1, set={"training.epochs": 3},
+    path = write_space(trials=2, again=0, random=1, prune_after=1, set={"training.epochs": 12},
                        space={key: {"among": [0.02, 1e-9]}})
     (tmp_path / "search/small").mkdir(parents=True)
     study = optuna.create_study(study_name="small", direction="maximize",
@@ -158,7 +159,7 @@ def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_s
     found = search(path, settings, workers=1)
     # A network that learns nothing falls behind the median as soon as there is one.
     assert [(one.settings[key], one.state) for one in found.trials] == [(0.02, "complete"), (1e-9, "pruned")]
-    assert found.trials[0].epochs == 3 > found.trials[1].epochs
+    assert found.trials[0].epochs == 12 > found.trials[1].epochs
     assert found.best == {key: 0.02}
 
 
