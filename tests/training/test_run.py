@@ -298,7 +298,6 @@ def test_resuming_with_another_configuration_names_the_key(finished, work, run_c
 
 
 def test_damaged_checkpoints_are_one_line(work, run_command, finished):
-    import shutil
     folder = work / "runs/damaged"
     shutil.copytree(finished[0], folder)
     (folder / "best.params").write_bytes((folder / "best.params").read_bytes()[:1000])
@@ -442,11 +441,9 @@ def test_overwriting_spares_what_is_no_run_and_what_a_mistake_would_cost(finishe
     assert {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()} == before
 
 
-def test_resuming_on_another_corpus_is_refused(finished, work, run_command, tmp_path):
-    import shutil
-    from pathlib import Path
+def test_resuming_on_another_corpus_is_refused(work, run_command, short_sample, tmp_path):
     corpus = tmp_path / "corpus"
-    shutil.copytree(Path("data/sample").resolve(), corpus)
+    shutil.copytree(short_sample, corpus)
     text = (corpus / "train.txt").read_text()
     settings = arguments(work, "corpus.name=changing", "run.name=changing", f"corpus.path={corpus}",
                          "features.pos.use=false", "training.epochs=1")
@@ -458,11 +455,12 @@ def test_resuming_on_another_corpus_is_refused(finished, work, run_command, tmp_
     assert done.returncode == 2 and "made on another corpus" in done.stderr
 
 
-def test_vectors_set_the_dimension_and_start_the_table(work, run_command, tmp_path):
+def test_vectors_set_the_dimension_and_start_the_table(work, run_command, short_sample, tmp_path):
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("".join(f"{word} 1 2 3 4 5\n" for word in ("the", "said", "neverseen")))
-    settings = [*PLAIN, "corpus.name=vectors", f"features.vectors.path={vectors}", "training.epochs=1",
-                "network.word_trainable=false", "run.name=vectors", "network.word_dimension=null"]
+    settings = [*PLAIN, "corpus.name=vectors", f"corpus.path={short_sample}", "training.epochs=1",
+                f"features.vectors.path={vectors}", "network.word_trainable=false", "run.name=vectors",
+                "network.word_dimension=null"]
     done = run_command("preprocess.py", *arguments(work, *settings))
     assert done.returncode == 0 and "vectors, test" in done.stdout
     done = run_command("train.py", *arguments(work, *settings, "network.word_dimension=16"))
