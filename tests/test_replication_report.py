@@ -51,6 +51,8 @@ def test_every_run_is_counted_and_failures_are_shown(records):
     assert parts == f"{scores.mean() + 1:.2f} / {scores.mean() - 1:.2f}"
     assert cells(text, "`conll2003-own-50`")[1:6] == [
         "capitals + own-50.txt", "train", "90.50 ± 0.71", "91.50 / 89.50", "2"]
+    # What is no experiment by its name says which one it was made from.
+    assert "- `conll2003-own-50` is `conll2003-vectors` with training.epochs: 30 against" in text
     assert "- `conll2003-blstm`, our runs against the experiment: training.epochs: 30 against 80\n" in text
     assert "`conll2003-lexicon-senna-bioes`" in text.split("## Not run")[1]
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
-from ner_mx.config import differences, load_config, read_experiment
+from ner_mx.config import differences, experiment_names, load_config, read_experiment
 from ner_mx.corpora.text import read_text
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import write_text
@@ -203,9 +203,19 @@ def _others(rows: Dict[str, Row]) -> List[str]:
                       spread(row.scores()), _parts(row), len(row.records), row.failures,
                       "" if learnt else spread(dev),
                       f"{statistics.mean(train['seconds'] for train in trained) / 60:.0f}"])
+    named = experiment_names()
+    origins = [_origin(row) for row in others if row.name not in named]
     return ["## Rows of ours", "",
             *table(("", "reads, beside words and characters", "learns", "F1", "P / R", "n", "failed",
-                    "dev F1", "minutes"), cells, text=3)]
+                    "dev F1", "minutes"), cells, text=3), *origins, *[""] * bool(origins)]
+
+
+def _origin(row: Row) -> str:
+    """Which experiment a row with a name of its own comes nearest to, and in what it departs from that."""
+    made = {name: row.records[0].departures(load_config(None, name)) for name in experiment_names()
+            if name.partition("-")[0] == row.corpus}
+    nearest = min(made, key=lambda name: len(made[name]))
+    return f"- `{row.name}` is `{nearest}` with {'; '.join(made[nearest]) or 'nothing changed'}"
 
 
 def _remarks(rows: Dict[str, Row]) -> List[str]:
@@ -252,13 +262,17 @@ def _tests(rows: Dict[str, Row]) -> List[str]:
     if not found:
         return []
     adjusted = holm([welch for *_, welch, _ in found])
-    cells = [[names, f"{gap:+.2f}", f"{welch:.4f}", f"{held:.4f}", f"{ranks:.4f}"]
+    cells = [[names, f"{gap:+.2f}", _chance(welch), _chance(held), _chance(ranks)]
              for (names, gap, welch, ranks), held in zip(found, adjusted)]
     return ["## Is the difference chance?", "",
             "Two-sided p of Welch's t test, the same adjusted for the number of pairs in this table (Holm "
             "1979), and of the Wilcoxon rank-sum test (exact), on the test F1 of the seeds. With three seeds "
             "a row the rank-sum test cannot go below 0.1, with five below 0.008.", "",
             *table(("rows", "difference", "Welch", "Welch, Holm", "rank-sum"), cells)]
+
+
+def _chance(p: float) -> str:
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
 def holm(values: Sequence[float]) -> List[float]:
