@@ -1,9 +1,13 @@
 """OntoNotes in columns, end to end: cut at digits, 18 types, genres, the New Testament left out."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+
+from ner_mx.config import load_experiment
+from ner_mx.features.preprocessing import changed_source, is_current, preprocess
 
 TYPES = ["CARDINAL", "DATE", "EVENT", "FAC", "GPE", "LANGUAGE", "LAW", "LOC", "MONEY", "NORP", "ORDINAL",
          "ORG", "PERCENT", "PERSON", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART"]
@@ -63,3 +67,24 @@ def test_from_columns_to_results_by_genre(corpus, tmp_path, run_command):
     done = run_command("-m", "ner_mx", "evaluate", tmp_path / "runs/ontonotes-blstm-cnn", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["entity"]["micro"] == whole
+
+
+def test_a_list_of_names_is_a_file_of_the_corpus(corpus, tmp_path):
+    """It decides what is left out and the genres: a change of it is a change of the corpus."""
+    folder = tmp_path / "corpus"
+    shutil.copytree(corpus, folder)
+    config = load_experiment("ontonotes-blstm-cnn", [f"corpus.path={folder}",
+                                                     f"corpus.processed={tmp_path}/processed"])
+    for name in ("train", "development", "test"):
+        (folder / f"{name}.documents").rename(tmp_path / f"{name}.kept")
+    assert preprocess(config).meta["counts"]["train"]["documents"] == 70 and is_current(config)
+    for name in ("train", "development", "test"):
+        (tmp_path / f"{name}.kept").rename(folder / f"{name}.documents")
+    assert not is_current(config)
+    meta = preprocess(config).meta
+    assert meta["counts"]["train"]["documents"] == 60 and is_current(config)
+    assert set(meta["sources"]) == {f"{name}.{kind}" for name in ("train", "development", "test")
+                                    for kind in ("txt", "documents")}
+    names = (folder / "test.documents").read_text()
+    (folder / "test.documents").write_text(names.replace("bc/", "nw/"))
+    assert changed_source(meta["sources"], config) == "test.documents"

@@ -1,12 +1,14 @@
 """The replication report against figures worked out by hand."""
 
 import json
+from functools import reduce
 
 import numpy as np
 import pytest
+import yaml
 from scipy import stats
 
-from ner_mx.config import experiment_names, load_config
+from ner_mx.config import EXPERIMENTS, experiment_names, load_experiment
 from ner_mx.errors import RunError
 from ner_mx.files import write_json
 from ner_mx.reports.paper import ROWS
@@ -22,8 +24,8 @@ def records(tmp_path):
     folder = tmp_path / "runs"
     for name, scores in SCORES.items():
         for seed, f1 in enumerate(scores, start=1):
-            config = load_config(None, name if name in experiment_names() else "conll2003-vectors",
-                                 [f"run.seed={seed}", f"run.name={name}-{seed}"])
+            config = load_experiment(name if name in experiment_names() else "conll2003-vectors",
+                                     [f"run.seed={seed}", f"run.name={name}-{seed}"])
             config.training.epochs = 30
             part = {"entity": {"micro": {"f1": f1, "precision": f1 + 0.01, "recall": f1 - 0.01}}}
             write_record(Record(f"{name}-{seed}", portable(config), {
@@ -55,6 +57,13 @@ def test_every_run_is_counted_and_failures_are_shown(records):
     assert "- `conll2003-own-50` is `conll2003-vectors` with training.epochs: 30 against" in text
     assert "- `conll2003-blstm`, our runs against the experiment: training.epochs: 30 against 80\n" in text
     assert "`conll2003-lexicon-senna-bioes`" in text.split("## Not run")[1]
+
+
+def test_what_a_user_changed_is_no_departure_of_the_records(records, tmp_path, monkeypatch):
+    expected = report(read_rows(records))
+    (tmp_path / "config.yaml").write_text("features: {digits: keep}\n")
+    monkeypatch.chdir(tmp_path)
+    assert report(read_rows(records)) == expected
 
 
 def test_rows_made_by_two_states_of_the_code_are_named(records):
@@ -185,7 +194,7 @@ LEXICONS = {"none": {}, "SENNA, exact, YES/NO": {"senna": (False, "yes-no")},
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.table}: {row.label}")
 def test_an_experiment_is_what_the_paper_calls_it(row):
-    config = load_config(None, row.experiment)
+    config = load_experiment(row.experiment)
     table, _, corpus = row.table.rpartition(", ")
     parts = row.label.split(" + ")
     if table in ("Main results", "Features"):
@@ -212,14 +221,42 @@ def test_an_experiment_is_what_the_paper_calls_it(row):
     assert config.training.use_dev == (row.experiment.startswith("conll") and not table.startswith("Dropout"))
 
 
+# The paper's model, preprocessing and hyper-parameters, beside what the rows of the paper vary.
+RECIPE = {
+    "features.digits": "run", "features.words.use": True, "features.words.lower": True,
+    "features.words.min_count": 1, "features.pos.use": False,
+    "network.word_initial": "normal", "network.word_trainable": True, "network.character_dimension": 25,
+    "network.character_type_dimension": 4, "network.character_width": 3,
+    "network.character_activation": "none",
+    "network.lstm_directions": "separate", "network.dropout.input": 0.0, "network.dropout.word": 0.25,
+    "loss.name": "sentence", "loss.weights": "none", "decoding.method": "viterbi",
+    "decoding.valid_only": False,
+    "training.batch_size": 9, "training.batches": "exact", "training.normalise": "sum",
+    "training.optimizer.name": "sgd", "training.optimizer.momentum": 0.0,
+    "training.optimizer.weight_decay": 0.0, "training.optimizer.clip": 100.0,
+    "training.schedule.name": "constant", "training.schedule.warmup": 0}
+CONLL = {"corpus.split_digits": False, "network.lstm_units": 275, "network.lstm_layers": 1,
+         "network.character_filters": 53, "network.dropout.layers": 0.0,
+         "training.epochs": 80, "training.optimizer.learning_rate": 0.0105}
+ONTONOTES = {"corpus.split_digits": True, "corpus.documents.leave_out": ["pt/"], "network.lstm_units": 200,
+             "network.lstm_layers": 2, "network.character_filters": 20, "network.dropout.layers": 0.63,
+             "network.dropout.output": 0.63, "training.epochs": 18, "training.patience": None,
+             "training.optimizer.learning_rate": 0.008, "training.use_dev": False}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (EXPERIMENTS / "paper").glob("*.yaml")))
+def test_every_experiment_of_the_paper_follows_its_recipe(name):
+    config = load_experiment(name)
+    wanted = {**RECIPE, **(CONLL if name.startswith("conll2003") else ONTONOTES),
+              "network.output": "linear" if "ffnn" in name else "summed"}
+    found = {key: reduce(getattr, key.split("."), config) for key in wanted}
+    assert found == wanted
+    # Nothing of ours is under them, to be changed for reasons of its own.
+    layers = [yaml.safe_load((EXPERIMENTS / f"paper/{name}.yaml").read_text())]
+    while "extends" in layers[-1]:
+        layers.append(yaml.safe_load((EXPERIMENTS / f"paper/{layers[-1]['extends']}.yaml").read_text()))
+
+
 @pytest.mark.parametrize("name", experiment_names())
 def test_every_experiment_is_a_valid_configuration(name):
-    config = load_config(None, name)
-    # Ours, not the paper's: they keep the settings of conll2003.
-    if name.startswith(("conll2003-", "ontonotes-")) and not name.startswith("conll2003-vectors"):
-        optimizer = config.training.optimizer
-        assert (optimizer.name, config.training.batch_size, config.training.batches) == ("sgd", 9, "exact")
-        wanted = (275, 1, 53, 80, 0.0105) if name.startswith("conll") else (200, 2, 20, 18, 0.008)
-        network = config.network
-        assert wanted == (network.lstm_units, network.lstm_layers, network.character_filters,
-                          config.training.epochs, optimizer.learning_rate)
+    load_experiment(name)

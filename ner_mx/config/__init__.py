@@ -6,6 +6,7 @@ from ner_mx.config.layers import (
     as_arguments,
     experiment_names,
     load_config,
+    load_experiment,
     parse_settings,
     read_experiment,
 )
@@ -35,5 +36,6 @@ __all__ = [
     "Columns", "Config", "Corpus", "Decoding", "Documents", "Dropout", "EXPERIMENTS", "Features",
     "LexiconSource", "Loss", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
     "Vectors", "Weights", "as_arguments", "difference", "differences", "experiment_names", "load_config",
-    "parse_settings", "parse_yaml", "read_experiment", "read_yaml", "validate", "validated",
+    "load_experiment", "parse_settings", "parse_yaml", "read_experiment", "read_yaml", "validate",
+    "validated",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from ner_mx.config.schema import Config
 from ner_mx.config.validation import check, validate
@@ -129,12 +129,32 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     """
     if path is None and Path("config.yaml").is_file():
         path = "config.yaml"
-    layers = []
-    if path is not None:
-        layers.append((str(path), read_yaml(path)))
+    layers = [] if path is None else [(str(path), read_yaml(path))]
     if experiment:
-        layers.append((f"experiment {experiment}", read_experiment(experiment)))
-    layers += [(f"--set {argument}", _setting(argument)) for argument in settings]
+        layers.append(_experiment_layer(experiment))
+    return _resolved([*layers, *_setting_layers(settings)])
+
+
+def load_experiment(experiment: str, settings: Iterable[str] = ()) -> Config:
+    """An experiment by itself, over the defaults: no ``config.yaml`` of the working folder has a part in it.
+
+    Raises
+    ------
+    ConfigError : as :func:`load_config`.
+    """
+    return _resolved([_experiment_layer(experiment), *_setting_layers(settings)])
+
+
+def _experiment_layer(experiment: str) -> Tuple[str, Dict[str, Any]]:
+    return f"experiment {experiment}", read_experiment(experiment)
+
+
+def _setting_layers(settings: Iterable[str]) -> List[Tuple[str, Dict[str, Any]]]:
+    return [(f"--set {argument}", _setting(argument)) for argument in settings]
+
+
+def _resolved(layers: Sequence[Tuple[str, Dict[str, Any]]]) -> Config:
+    """The layers, (source, values) each, one over the other and checked."""
     values: Dict[str, Any] = {}
     culprit: Optional[str] = None
     for source, layer in layers:

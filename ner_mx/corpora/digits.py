@@ -1,4 +1,4 @@
-"""Tokens cut before and after every digit, as the paper does for OntoNotes (section 3.1).
+"""Tokens cut before and after every digit, as Chiu & Nichols 2016 do for OntoNotes (Dataset Preprocessing).
 
 OntoNotes has entities that begin or end inside a token such as ``1990-92``.
 """
@@ -24,6 +24,15 @@ def pieces(token: str) -> List[str]:
     return _PIECE.findall(token)
 
 
+def cut(tokens: Sequence[str]) -> List[str]:
+    """The pieces of all tokens.
+
+    >>> cut(["Boeing", "747"])
+    ['Boeing', '7', '4', '7']
+    """
+    return [piece for token in tokens for piece in pieces(token)]
+
+
 def origins(tokens: Sequence[str]) -> List[int]:
     """For each piece of the tokens, the number of the token that it comes from."""
     return [number for number, token in enumerate(tokens) for _ in pieces(token)]
@@ -40,7 +49,7 @@ def split_at_digits(sentence: Sentence) -> Sentence:
         spans = [Span(first[span.start], first[span.end], span.label) for span in spans_of(tags)]
         tags = tags_of(spans, len(source), "IOB2")
     return sentence._replace(
-        tokens=tuple(piece for token in sentence.tokens for piece in pieces(token)), tags=tags,
+        tokens=tuple(cut(sentence.tokens)), tags=tags,
         pos=tuple(sentence.pos[number] for number in source) if sentence.pos else None)
 
 

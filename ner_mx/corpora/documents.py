@@ -33,8 +33,8 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
         return reading
     warnings = reading.warnings.copy()
     numbers = list(dict.fromkeys(sentence.document for sentence in reading.sentences))
+    lists = name_lists(path, settings, encoding)
     if settings.names == AUTO:
-        lists = _lists_beside(path, encoding)
         if not lists:
             kept = (f", and what corpus.documents.leave_out names ({', '.join(settings.leave_out)}) stays in"
                     if settings.leave_out else "")
@@ -43,7 +43,7 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
             return Reading(reading.sentences, warnings)
         place = next((place for place in lists if _titles(numbers, _names(place, encoding))), lists[0])
     else:
-        place = path.with_name(settings.names.replace("{stem}", path.stem).replace("{name}", path.name))
+        place = lists[0]
     names = _names(place, encoding)
     title = _titles(numbers, names)
     if title is None:
@@ -55,6 +55,15 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
         warnings[f"sentences of documents that corpus.documents.leave_out names "
                  f"({', '.join(settings.leave_out)})"] += len(sentences) - len(kept)
     return Reading(kept, warnings)
+
+
+def name_lists(path: Path, settings: Documents, encoding: str) -> List[Path]:
+    """The files that may list the documents' names of one part; the one that is named need not be there."""
+    if settings.names is None:
+        return []
+    if settings.names == AUTO:
+        return _lists_beside(path, encoding)
+    return [path.with_name(settings.names.replace("{stem}", path.stem).replace("{name}", path.name))]
 
 
 def genre(title: str) -> str:

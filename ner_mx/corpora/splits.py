@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ner_mx.config import Corpus, Split
-from ner_mx.corpora.documents import with_titles
+from ner_mx.corpora.documents import name_lists, with_titles
 from ner_mx.corpora.readers import locate, read
 from ner_mx.corpora.sentence import Reading, Sentence
 from ner_mx.errors import CorpusError
@@ -61,15 +61,16 @@ def read_parts(settings: Corpus) -> Divided:
 
 
 def corpus_files(settings: Corpus) -> List[Path]:
-    """The files that a corpus is read from.
+    """The files that a corpus is read from, the lists of its documents' names with them.
 
     Raises
     ------
     CorpusError : one is not there.
     """
     named = [settings.train, settings.dev, settings.test] if _has_a_file_each(settings) else [settings.train]
-    places = [locate(settings, names) for names in named]
-    return [file for place in places if place for file in source_files(place)]
+    places = [place for names in named for place in [locate(settings, names)] if place]
+    lists = [file for place in places for file in name_lists(place, settings.documents, settings.encoding)]
+    return [*(file for place in places for file in source_files(place)), *dict.fromkeys(lists)]
 
 
 def _has_a_file_each(settings: Corpus) -> bool:

@@ -1,7 +1,7 @@
 """The linear chain over tag sequences: best path, likelihood, marginals.
 
 A sentence's score of a tag sequence y (Collobert et al. 2011, section 3.3.2;
-Chiu & Nichols 2016, section 2.6) is::
+Chiu & Nichols 2016, on their objective) is::
 
     S(y) = start[y_0] + sum_t emissions[t, y_t] + sum_t transitions[y_{t-1}, y_t]
 

@@ -1,4 +1,4 @@
-"""DBpedia's published dumps to the lists of names of the paper (Chiu & Nichols 2016, section 2.2.2).
+"""DBpedia's published dumps to the lists of names of the paper (Chiu & Nichols 2016).
 
 The dumps are read line by line: instance types, labels and, for the types'
 descendants, the ontology; as N-Triples or in the line-wise Turtle that
@@ -120,7 +120,11 @@ def triples(path: Path, passed_over: Counter) -> Iterator[Tuple[str, str, str, O
                 match = _TRIPLE.match(line)
                 if match:
                     subject, predicate, iri, literal, language = match.groups()
-                    yield subject, predicate, iri if iri is not None else _unescaped(literal), language
+                    value = iri if iri is not None else _unescaped(literal)
+                    if value is None:
+                        passed_over[path.name] += 1
+                    else:
+                        yield subject, predicate, value, language
                 elif line.startswith("<") and not line.rstrip().endswith("."):
                     raise CorpusError(path, number, f"expected a triple that ends with a dot, "
                                                     f"found {shown(line)}")
@@ -130,11 +134,17 @@ def triples(path: Path, passed_over: Counter) -> Iterator[Tuple[str, str, str, O
         raise CorpusError(path, number or None, f"expected a dump of triples, found: {error}") from None
 
 
-def _unescaped(literal: str) -> str:
+def _unescaped(literal: str) -> Optional[str]:
+    """What a literal stands for; None if an escape in it is no character."""
     if "\\" not in literal:
         return literal
-    return _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)) if match[1] or match[2]
-                       else _CONTROL.get(match[3], match[3]), literal)
+    try:
+        text = _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)) if match[1] or match[2]
+                           else _CONTROL.get(match[3], match[3]), literal)
+        # Writers of Java and of JSON escape what lies beyond 16 bits as two halves.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except (ValueError, OverflowError):
+        return None
 
 
 def _types_of(ontology: Optional[Path], passed_over: Counter) -> Dict[str, int]:

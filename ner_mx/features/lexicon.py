@@ -1,6 +1,6 @@
 """Lexicon features: where a sentence's words stand in known names.
 
-Chiu & Nichols 2016, section 2.2.2.  A lexicon is a list of entries for one
+Chiu & Nichols 2016, on lexicons.  A lexicon is a list of entries for one
 category.  An n-gram of a sentence matches an entry exactly, or, where partial
 matching is on, as its prefix or suffix of at least half its length.  Among
 matches that overlap, exact goes before partial, longer before shorter,

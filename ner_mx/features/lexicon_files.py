@@ -10,12 +10,13 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from ner_mx.config import Features, LexiconSource
+from ner_mx.corpora.digits import cut
 from ner_mx.corpora.text import read_lines, read_text
 from ner_mx.errors import CorpusError, RunError, shown
 from ner_mx.features.lexicon import Lexicon
 from ner_mx.features.words import fold_digits
 
-# The names of the category of which a single token may be matched partially (the paper, section 2.2.2).
+# The names of the category of which a single token may be matched partially (the paper, on lexicons).
 PERSON = ("PER", "PERS", "PERSON")
 
 
@@ -27,8 +28,11 @@ class Category(NamedTuple):
     lexicon: Lexicon
 
 
-def read_lexicons(features: Features) -> List[Category]:
+def read_lexicons(features: Features, split_digits: bool = False) -> List[Category]:
     """Read every source that the configuration names, category by category.
+
+    ``split_digits`` cuts the entries as ``corpus.split_digits`` cuts the sentences: else none of them
+    that holds a digit would match.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def read_lexicons(features: Features) -> List[Category]:
     for name, source in features.lexicons.items():
         for category, entries in _entries(name, source).items():
             result.append(Category(name, category, Lexicon.of(
-                (known_form(entry, features) for entry in entries),
+                (known_form(cut(entry) if split_digits else entry, features) for entry in entries),
                 source.partial, single=category.upper() in PERSON)))
     return result
 
@@ -64,7 +68,7 @@ def _csv(text: str, path: Path) -> Dict[str, List[List[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""))
     result: Dict[str, List[List[str]]] = {}
     try:
-        header = next(reader)
+        header = next(reader, ["nothing"])
         if not {"entry", "category"} <= set(header):
             raise CorpusError(path, 1, f"expected the columns entry and category, found "
                                        f"{shown(', '.join(header))}")

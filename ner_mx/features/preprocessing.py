@@ -58,7 +58,7 @@ def preprocess(config: Config) -> Processed:
     if not any(tag != "O" for sentence in parts["train"] for tag in sentence.tags or ()):
         raise CorpusError(config.corpus.path, None, "expected entities in the training part, found none; "
                                                     "see corpus.columns.tag and corpus.types")
-    lexicons = read_lexicons(config.features)
+    lexicons = read_lexicons(config.features, config.corpus.split_digits)
     learnt = [*parts["train"], *(parts["dev"] if config.training.use_dev else ())]
     encoder = Encoder.learnt(config.features, learnt, vectors.words if vectors else (), lexicons)
     encoded = {name: encoder.encode(sentences) for name, sentences in parts.items()}

@@ -13,7 +13,7 @@ from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.features.lexicon_files import from_arrays, to_arrays
 from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json
 
-FORMAT = 3
+FORMAT = 4
 PARTS = ("train", "dev", "test")
 
 

@@ -7,10 +7,10 @@ import unicodedata
 
 from ner_mx.config import Features
 
-# The paper's five classes of capitalisation (Chiu & Nichols 2016, section 2.2.3).
+# The paper's five classes of capitalisation (Chiu & Nichols 2016).
 CASINGS = ("noinfo", "lowercase", "allCaps", "upperInitial", "mixedCaps")
 
-# The paper's four character types (section 2.5).
+# The paper's four character types.
 CHARACTER_TYPES = ("other", "upper", "lower", "punctuation")
 
 _DIGITS = {"run": re.compile(r"\d+"), "each": re.compile(r"\d")}

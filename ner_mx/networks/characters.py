@@ -36,7 +36,7 @@ class CharacterCNN(mx.gluon.HybridBlock):
                        ["characters", "character_length"])
         dimension = settings.character_dimension
         with self.name_scope():
-            # Uniform in [-0.5, 0.5] as in the paper, section 3.2.
+            # Uniform in [-0.5, 0.5] as in the paper.
             self.table = self.params.get("table", shape=(characters, dimension),
                                          init=mx.init.Uniform(0.5))
             if types:

@@ -123,7 +123,7 @@ class BiLSTMCNN(mx.gluon.HybridBlock):
         scores = [self.forward_output(self._dropped(F, ahead, self._output_dropout)),
                   self.backward_output(self._dropped(F, behind, self._output_dropout))]
         if self._summed:
-            # The paper adds the log-probabilities and does not renormalise (section 2.1).
+            # The paper adds the log-probabilities and does not renormalise.
             scores = [F.log_softmax(score) for score in scores]
         # The sum of two linear layers is one linear layer over both directions.
         return scores[0] + scores[1]

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
-from ner_mx.config import differences, experiment_names, load_config, read_experiment
+from ner_mx.config import differences, experiment_names, load_experiment, read_experiment
 from ner_mx.corpora.text import read_text
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import write_text
@@ -165,7 +165,7 @@ def _beside(name: str, paper: List[PaperRow], rows: Dict[str, Row]) -> List[str]
         cells.append([row.label, theirs, their_parts, spread(ours.scores()), _parts(ours), len(ours.records),
                       ours.failures, f"{statistics.mean(successful):.2f}" if successful else "none",
                       f"{statistics.mean(ours.scores()) - row.f1:+.2f}"])
-        departures = ours.records[0].departures(load_config(None, row.experiment))
+        departures = ours.records[0].departures(load_experiment(row.experiment))
         if departures:
             remarks += [f"- `{row.experiment}`, our runs against the experiment: {'; '.join(departures)}"]
     return [f"## {name}", "", *table(("", "paper", "P / R", "ours", "P / R", "n", "failed", "successful",
@@ -212,7 +212,7 @@ def _others(rows: Dict[str, Row]) -> List[str]:
 
 def _origin(row: Row) -> str:
     """Which experiment a row with a name of its own comes nearest to, and in what it departs from that."""
-    made = {name: row.records[0].departures(load_config(None, name)) for name in experiment_names()
+    made = {name: row.records[0].departures(load_experiment(name)) for name in experiment_names()
             if name.partition("-")[0] == row.corpus}
     nearest = min(made, key=lambda name: len(made[name]))
     return f"- `{row.name}` is `{nearest}` with {'; '.join(made[nearest]) or 'nothing changed'}"

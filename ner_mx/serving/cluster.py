@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from ner_mx.errors import UserError
 from ner_mx.files import replacing, write_json, write_text
+from ner_mx.ray_session import joined
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving import tables
 from ner_mx.serving.bulk import (
@@ -48,11 +49,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, workers: int = 1, addre
     address : of a cluster, which reads sources and bundle under the same paths;
         one on this machine is started if not given.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise UserError('the engine ray needs Ray: pip install "ner-mx[ray,corpora]"') from None
+    tables.arrow()  # Ray Data needs it, too
     jobs = plan(source, target, None)
     other = next((job for job in jobs if job.form != "parquet"), None)
     if other:
@@ -60,20 +57,16 @@ def tag_tables(bundle: Path, source: Path, target: Path, workers: int = 1, addre
                         "the engine local reads it")
     with left_to_do(bundle, jobs, target, overwrite) as (left, digest):
         started, counts = time.perf_counter(), [0, 0, 0]
-        begun = not ray.is_initialized()
-        if begun:
-            ray.init(address=address, num_cpus=None if address else workers + 1, log_to_driver=False,
-                     include_dashboard=False, logging_level="warning")
-        try:
+        # One core more than the workers take: Ray Data's own tasks want some.
+        with joined(address, workers + 1) as ray:
+            import ray.data
+
             context = ray.data.DataContext.get_current()
             context.execution_options.preserve_order = True
             context.enable_progress_bars = False
             for job in left:
                 for number, count in enumerate(_tag_file(ray, job, bundle, digest, workers)):
                     counts[number] += count
-        finally:
-            if begun:
-                ray.shutdown()
         return Totals(len(left), *counts, time.perf_counter() - started)
 
 

@@ -1,6 +1,6 @@
 """The search for settings: trials judged on dev, on Optuna; what ``ner-mx search`` does.
 
-Chiu & Nichols 2016, section 4.2, drew 500 settings blindly, moved on from the
+Chiu & Nichols 2016 drew 500 settings blindly, moved on from the
 best with a particle swarm, and re-ran the best five.  Here the first trial has
 the experiment's own settings, where the ranges hold them, some are drawn
 blindly, the tree of Parzen estimators (Bergstra et al. 2011) proposes the
@@ -32,8 +32,9 @@ from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
 from ner_mx.features.preprocessing import changed_source
 from ner_mx.features.processed import folder_of, making_of
 from ner_mx.files import locked, read_json, write_text
+from ner_mx.training.plans import Group, Plan, Planned, planned
 from ner_mx.training.records import read_record
-from ner_mx.training.replication import Group, Plan, Planned, planned, process_corpora, replicate
+from ner_mx.training.replication import process_corpora, replicate
 from ner_mx.training.space import Space, draw, own_values, read_space, settings_of
 
 log = logging.getLogger(__name__)
@@ -223,11 +224,9 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
     shutil.rmtree(run.folder, ignore_errors=True)
     state = optuna.trial.TrialState
     best, seen, pruned = 0.0, 0, False
-    log_file = run.folder.with_name(f"{run.name}.log")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    with open(log_file, "w", encoding="utf-8") as output:
-        process = subprocess.Popen(run.arguments("train"), stdout=output, stderr=output,
-                                   stdin=subprocess.DEVNULL)
+    command = run.command("train")
+    with open(run.log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         while process.poll() is None:
             time.sleep(GLANCE)
             for score in _scores(run.folder)[seen:]:
@@ -254,10 +253,10 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
         tries = trial.user_attrs.get("tries", 0) + 1
         trial.set_user_attr("tries", tries)
         if tries < TRIES:
-            raise RunError(f"trial {trial.number} ended with exit code {process.returncode}; see {log_file}, "
+            raise RunError(f"trial {trial.number} ended with exit code {process.returncode}; see {run.log}, "
                            "and search again to go on")
         log.warning("trial %d ended with exit code %d again; see %s", trial.number, process.returncode,
-                    log_file)
+                    run.log)
         _fail(optuna, study, trial)
     return True
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Dict, List, Optional, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ner_mx.config import Config, Section, as_arguments, load_config, read_yaml, validated
+from ner_mx.config import Config, Section, as_arguments, load_experiment, read_yaml, validated
 from ner_mx.errors import ConfigError
 
 SPACES = Path(__file__).parent.parent / "spaces"
@@ -98,7 +98,7 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
     space.again_set.update(changes)
     for settings in (space.set, space.again_set):
         try:
-            config = load_config(None, space.experiment, as_arguments(settings))
+            config = load_experiment(space.experiment, as_arguments(settings))
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
         if config.training.use_dev:
@@ -110,7 +110,7 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
                               "every trial reads one processed corpus")
         for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
             try:
-                load_config(None, space.experiment, as_arguments({**space.set, key: end}))
+                load_experiment(space.experiment, as_arguments({**space.set, key: end}))
             except ConfigError as error:
                 raise ConfigError(f"{path}: space: {error}") from None
     return space

@@ -91,6 +91,15 @@ def test_what_is_no_triple_is_counted(tmp_path):
     assert len(list(triples(path, passed_over))) == 2 and passed_over == {"dump.ttl": 2}
 
 
+def test_escapes_beyond_16_bits_and_escapes_that_are_no_character(tmp_path):
+    path = tmp_path / "labels.nt"
+    path.write_text("".join(f'<{RESOURCE}A> <{LABEL}> "{label}"@en .\n' for label in (
+        "\\uD83D\\uDE00", "\\U0001F600", "\\uD83D alone", "\\UFFFFFFFF")))
+    passed_over = Counter()
+    assert [label for _, _, label, _ in triples(path, passed_over)] == ["\U0001F600"] * 2
+    assert passed_over == {"labels.nt": 2}
+
+
 def test_memory_for_the_whole_of_dbpedia(tmp_path):
     """2.3 million entries within 2 GB: measured on 40,000 and multiplied."""
     count = 40_000

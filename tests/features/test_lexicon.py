@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ner_mx.config import Features
+from ner_mx.corpora.digits import split_at_digits
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.errors import ConfigError, CorpusError, RunError
 from ner_mx.features.encoder import Encoder
@@ -125,6 +126,15 @@ def test_a_csv_of_entries(tmp_path):
     assert [one.lexicon.positions([["jo", "acme,"]]).tolist() for one in found] == [[1, 0], [0, 0]]
 
 
+def test_entries_meet_sentences_that_are_cut_at_digits(source, tmp_path):
+    (tmp_path / "ner.misc.lst").write_text("boeing 747\nf-16\n")
+    features = Features(lexicons={"senna": source})
+    sentence = split_at_digits(Sentence(("A", "Boeing", "747", "and", "F-16"), None, None, "f", 1, 0))
+    encoder = Encoder.learnt(features, [sentence], lexicons=read_lexicons(features, split_digits=True))
+    # A | Boeing 7 4 7 | and | F- 1 6
+    assert encoder.encode([sentence]).lexicon[:, 3].tolist() == [0, 1, 2, 2, 3, 0, 1, 2, 3]
+
+
 def test_bad_lexicons_are_one_line(source, tmp_path):
     def read(**changes):
         return read_lexicons(Features(lexicons={"senna": {**source, **changes}}))
@@ -141,6 +151,9 @@ def test_bad_lexicons_are_one_line(source, tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(CorpusError, match="expected the columns entry and category, found 'a, b'"):
         read(path=str(path))
+    path.write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(CorpusError, match="x.csv:1: expected the columns .*, found 'nothing'"):
+        read(path=str(path), encoding="utf-8-sig")
     path.write_text("entry,category\nrome,LOC\n,ORG\n")
     with pytest.raises(CorpusError, match="x.csv:3: expected an entry and its category, found ', ORG'"):
         read(path=str(path))

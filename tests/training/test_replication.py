@@ -10,10 +10,11 @@ import time
 
 import pytest
 
-from ner_mx.errors import ConfigError, RunError
+from ner_mx.errors import ConfigError, RunError, UserError
 from ner_mx.features.preprocessing import is_current
 from ner_mx.features.processed import folder_of
-from ner_mx.training.replication import known_outcome, process_corpora, read_plan, replicate
+from ner_mx.training.plans import Planned, read_plan
+from ner_mx.training.replication import known_outcome, process_corpora, replicate
 
 SMALL = {"features.pos.use": False, "network.word_dimension": 8,
          "network.character_filters": 4, "network.lstm_units": 8, "training.epochs": 1,
@@ -44,6 +45,8 @@ def states(outcomes):
 
 
 def test_a_plan_is_worked_off_once(write_plan, tmp_path):
+    # The plan says it all: what a user has changed for other runs has no part in these.
+    (tmp_path / "config.yaml").write_text("features: {digits: keep}\nnetwork: {character_dimension: 12}\n")
     plan = write_plan({"experiments": ["sample"], "seeds": [1, 2]},
                       {"experiments": ["sample"], "seeds": [1], "name": "wild",
                        "set": {"training.optimizer.learning_rate": 1e6, "training.optimizer.clip": None,
@@ -60,6 +63,8 @@ def test_a_plan_is_worked_off_once(write_plan, tmp_path):
     assert len(list((tmp_path / "processed").iterdir())) == 2
     record = json.loads((tmp_path / "records/sample-1.json").read_text())
     assert str(tmp_path) not in json.dumps(record)
+    assert record["config"]["features"]["digits"] == "run"
+    assert record["config"]["network"]["character_dimension"] == 25
     assert len(record["history"]) == 1 and 0 <= record["metrics"]["train"]["fitted_f1"] <= 1
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
@@ -165,17 +170,15 @@ def test_a_killed_run_goes_on(write_plan, tmp_path):
 
 def test_a_worker_that_dies_costs_its_run_not_the_plan(write_plan, monkeypatch):
     plan = write_plan({"experiments": ["sample"], "seeds": [1, 2]})
-    from ner_mx.training import replication
-
-    arguments = replication.Planned.arguments
+    command = Planned.command
 
     def deadly(run, verb):
         if (run.name, verb) == ("sample-1", "train"):
             return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-        return arguments(run, verb)
+        return command(run, verb)
 
     with monkeypatch.context() as patched:
-        patched.setattr(replication.Planned, "arguments", deadly)
+        patched.setattr(Planned, "command", deadly)
         outcomes = replicate(plan, workers=1)
     assert states(outcomes) == [("sample-1", "broken off"), ("sample-2", "done")]
     assert "exit code -9" in outcomes[0].reason
@@ -256,6 +259,16 @@ def test_a_damaged_run_is_one_line(write_plan, tmp_path):
     (tmp_path / "records/sample-1.json").unlink()
     with pytest.raises(RunError, match="metrics.json: expected JSON, found damage"):
         replicate(plan)
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(write_plan):
+    plan = write_plan({"experiments": ["sample"], "seeds": [1]})
+    with pytest.raises(ConfigError, match="expected none with the engine local, found '10.0.0.1:6379'"):
+        replicate(plan, address="10.0.0.1:6379")
+    pytest.importorskip("ray")
+    with pytest.raises(UserError, match="expected that of a Ray cluster that answers, found 'non") as error:
+        replicate(plan, engine="ray", address="nonsense")
+    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_engine_names_the_known(write_plan):
