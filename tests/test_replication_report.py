@@ -8,12 +8,12 @@ import pytest
 import yaml
 from scipy import stats
 
-from ner_mx.config import EXPERIMENTS, experiment_names, load_experiment
-from ner_mx.errors import RunError
+from ner_mx.config import EXPERIMENTS, as_arguments, experiment_names, load_experiment
+from ner_mx.errors import RunError, UserError
 from ner_mx.files import write_json
 from ner_mx.reports.paper import ROWS
 from ner_mx.reports.replication import holm, read_rows, report, write_replication
-from ner_mx.training.records import Record, portable, read_record, write_record
+from ner_mx.training.records import Record, portable, read_record, write_failure, write_record
 
 SCORES = {"conll2003-blstm-cnn": [0.831, 0.842, 0.836, 0.512], "conll2003-blstm": [0.76, 0.77, 0.765],
           "conll2003-own-50": [0.9, 0.91]}
@@ -27,14 +27,23 @@ def records(tmp_path):
             config = load_experiment(name if name in experiment_names() else "conll2003-vectors",
                                      [f"run.seed={seed}", f"run.name={name}-{seed}"])
             config.training.epochs = 30
-            part = {"entity": {"micro": {"f1": f1, "precision": f1 + 0.01, "recall": f1 - 0.01}}}
+            learnt = 0.99 if f1 > 0.6 else 0.6
+            parts = {part: {"entity": {"micro": {"f1": value, "precision": value + 0.01,
+                                                 "recall": value - 0.01}}}
+                     for part, value in (("test", f1), ("dev", learnt if config.training.use_dev else f1))}
             write_record(Record(f"{name}-{seed}", portable(config), {
-                "test": part, "dev": part,
-                "train": {"seconds": 60.0 * seed, "use_dev": "own" not in name,
-                          "fitted_f1": 0.99 if f1 > 0.6 else 0.6}, "data": {}}, {},
+                **parts, "train": {"seconds": 60.0 * seed, "use_dev": config.training.use_dev,
+                                   "fitted_f1": learnt}, "data": {}}, {"code": "a"},
                 [[1, 2.0, f1 / 2, 30.0], [2, 1.0, f1, 30.0]]), folder)
-    write_json(folder / "conll2003-blstm-cnn-5.failed.json", {"reason": "the loss is nan"})
+    diverged(folder, "conll2003-blstm-cnn", 5)
     return folder
+
+
+def diverged(folder, name, seed, **changes):
+    """Note a run that diverged."""
+    settings = {"run.seed": seed, "run.name": f"{name}-{seed}", "training.epochs": 30, **changes}
+    config = load_experiment(name, as_arguments(settings))
+    write_failure(config.run.name, config, "the loss is nan", folder)
 
 
 def cells(text, label):
@@ -67,12 +76,14 @@ def test_what_a_user_changed_is_no_departure_of_the_records(records, tmp_path, m
 
 
 def test_rows_made_by_two_states_of_the_code_are_named(records):
-    assert "The code changed" not in report(read_rows(records))
-    for seed, code in ((1, "a"), (2, "b")):
+    assert "of the code" not in report(read_rows(records))
+    # The second went on under a later state, the third is older than the measure.
+    for seed, environment in ((2, {"code": "a+b"}), (3, {})):
         record = read_record(records / f"conll2003-blstm-{seed}.json")
-        write_record(record._replace(environment={"code": code}), records)
+        write_record(record._replace(environment=environment), records)
     text = report(read_rows(records))
-    assert "- The code changed between runs: `conll2003-blstm` (3 states of it).\n" in text
+    assert "- The code changed between runs: `conll2003-blstm` (2 states of it).\n" in text
+    assert "which do not say which state of the code made them: `conll2003-blstm`.\n" in text
 
 
 def test_tests_of_difference(records):
@@ -87,6 +98,15 @@ def test_tests_of_difference(records):
     exact = np.mean([abs(value - middle) >= abs(sum(ranks[:3]) - middle) - 1e-9 for value in sums])
     assert float(row[4]) == pytest.approx(exact, abs=1e-4)
     assert float(row[1]) == pytest.approx(100 * (np.mean(one) - np.mean(two)), abs=0.01)
+    # Welch's t with Satterthwaite's degrees of freedom, by their formulas.
+    parts = [np.var(scores, ddof=1) / len(scores) for scores in (one, two)]
+    t = (np.mean(one) - np.mean(two)) / np.sqrt(sum(parts))
+    freedom = sum(parts) ** 2 / sum(part ** 2 / (len(scores) - 1) for part, scores in zip(parts, (one, two)))
+    welch = 2 * stats.t.sf(abs(t), freedom)
+    assert float(row[2]) == pytest.approx(welch, abs=1e-4)
+    # One pair has three runs each, and nothing is adjusted.
+    assert len([line for line in text.splitlines() if "` against `" in line]) == 1
+    assert float(row[3]) == pytest.approx(welch, abs=1e-4)
 
 
 def test_holm_s_adjustment():
@@ -125,7 +145,7 @@ def test_what_must_be_known_before_rows_are_compared(records):
 
 @pytest.mark.parametrize("name, problem", [
     ("conll2003-blstm-9", "expected a record of that name, found conll2003-blstm-1"),
-    ("conll2003-blstm-4", "blstm-4.json: expected a seed of its own, found that of conll2003-blstm-1")])
+    ("conll2003-blstm-4", "blstm-4: expected a seed of its own, found that of conll2003-blstm-1")])
 def test_a_copied_record_is_no_second_run(records, name, problem):
     record = read_record(records / "conll2003-blstm-1.json")
     write_record(record._replace(name="conll2003-blstm-4"), records)
@@ -137,8 +157,22 @@ def test_a_copied_record_is_no_second_run(records, name, problem):
 
 
 def test_a_row_whose_runs_all_diverged_was_run(records):
-    write_json(records / "conll2003-blstm-cnn-emb-1.failed.json", {"reason": "the loss is nan"})
+    diverged(records, "conll2003-blstm-cnn-emb", 1)
     assert cells(report(read_rows(records)), "BLSTM-CNN + emb")[3:7] == ["none finished", "", "", "1 + 0"]
+
+
+def test_a_note_of_a_run_that_diverged_is_counted_once_and_under_its_settings(records):
+    diverged(records, "conll2003-blstm", 3)
+    with pytest.raises(RunError, match="conll2003-blstm-3: expected a seed of its own, found that of "):
+        read_rows(records)
+    (records / "conll2003-blstm-3.failed.json").unlink()
+    diverged(records, "conll2003-blstm", 4, **{"network.lstm_units": 10})
+    with pytest.raises(RunError, match="blstm-4.failed.json: expected a run like conll2003-blstm-1, seed "
+                                       "apart, found another: network.lstm_units: 10 against 275 here"):
+        read_rows(records)
+    (records / "conll2003-blstm-4.failed.json").write_text("{}")
+    with pytest.raises(RunError, match="expected why a run failed and its configuration"):
+        read_rows(records)
 
 
 def test_runs_of_one_name_that_are_not_one_experiment_are_refused(records):
@@ -164,10 +198,13 @@ def test_files_of_the_report(records, tmp_path):
     output = tmp_path / "out/replication.md"
     output.parent.mkdir()
     output.with_suffix(".notes.md").write_text("## Why\n\nMore *vocabulary*.\n")
+    with pytest.raises(UserError, match="report: expected the name of a Markdown file, which ends in .md"):
+        write_replication(records, tmp_path / "report")
     write_replication(records, output)
     text, page = output.read_text(), output.with_suffix(".html").read_text()
     assert "<table>" in page and "<h1>" in page and "http" not in page
     assert "## Why\n\nMore *vocabulary*.\n\n## Not run" in text and "<em>vocabulary</em>" in page
+    assert "lie in [../runs/](../runs/)" in text and (output.parent / "../runs").samefile(records)
     for name in ("seeds", "dev-curves", "f1-and-time"):
         assert f"(replication/{name}.png)" in text
         assert (tmp_path / f"out/replication/{name}.png").read_bytes().startswith(b"\x89PNG")

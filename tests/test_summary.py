@@ -29,6 +29,14 @@ def test_runs_that_differ_in_seed_alone_are_one_row():
     assert lines[3].startswith("| wide | 1 | 50.00 |") and lines[4].startswith("| other | 1 | 40.00 |")
 
 
+@pytest.mark.parametrize("names, shown", [
+    (["x-10", "x-11", "x-12"], "x"), (["x-1", "x-10"], "x"), (["x-7"], "x-7"), (["run_a", "run_b"], "run"),
+    (["one", "two"], "one")])
+def test_a_row_is_called_what_its_runs_are_called_but_for_the_seed(names, shown):
+    row, = rows([record(name, seed, 0.5) for seed, name in enumerate(names)])
+    assert row.name == shown
+
+
 def test_a_record_keeps_no_path(tmp_path):
     write_record(record("a", 1, 0.5), tmp_path)
     assert read_record(tmp_path / "a.json") == record("a", 1, 0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 import statistics
 from itertools import combinations
 from pathlib import Path
@@ -10,26 +10,33 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ner_mx.config import differences, experiment_names, load_experiment, read_experiment
 from ner_mx.corpora.text import read_text
-from ner_mx.errors import ConfigError, RunError
+from ner_mx.errors import ConfigError, RunError, UserError
 from ner_mx.files import write_text
 from ner_mx.reports import plots
 from ner_mx.reports.paper import CHOICES, CORPORA, GENRES, ROWS, PaperRow
 from ner_mx.reports.run_report import table
 from ner_mx.reports.summary import spread
-from ner_mx.training.records import Record, read_record
-
-_SEED = re.compile(r"-(\d+)$")
+from ner_mx.training.records import (
+    FAILED,
+    Failure,
+    Record,
+    departures,
+    portable,
+    read_note,
+    read_record,
+    row_name,
+)
 
 
 class Row(NamedTuple):
     """The runs of one name, seeds apart.
 
-    records : of finished runs.  diverged : runs whose loss left every bound; they have no figures.
+    records : of finished runs.  diverged : those whose loss left every bound; they have no figures.
     """
 
     name: str
     records: List[Record]
-    diverged: int
+    diverged: List[Failure]
 
     def scores(self, figure: str = "f1", records: Optional[Iterable[Record]] = None) -> List[float]:
         """A test figure of each finished run, in per cent."""
@@ -51,7 +58,8 @@ class Row(NamedTuple):
     def successful(self) -> List[Record]:
         """The runs that the paper would have counted."""
         limit = CORPORA[self.corpus].failed_below if self.corpus in CORPORA else 0.0
-        return [record for record in self.records if record.metrics["train"].get("fitted_f1", 1.0) >= limit]
+        judged = [(record, self._judged(record)) for record in self.records]
+        return [record for record, f1 in judged if f1 is None or f1 >= limit]
 
     @property
     def failures(self) -> str:
@@ -59,8 +67,15 @@ class Row(NamedTuple):
 
         A question mark stands for records that are older than the measure.
         """
-        asked = all("fitted_f1" in record.metrics["train"] for record in self.records)
-        return f"{self.diverged} + {len(self.records) - len(self.successful) if asked else '?'}"
+        asked = all(self._judged(record) is not None for record in self.records)
+        return f"{len(self.diverged)} + {len(self.records) - len(self.successful) if asked else '?'}"
+
+    def _judged(self, record: Record) -> Optional[float]:
+        """The F1 by which the paper tells that a run has failed: on something that it has learnt."""
+        train = record.metrics["train"]
+        if self.corpus == "conll2003" and train.get("use_dev"):
+            return record.metrics["dev"]["entity"]["micro"]["f1"]
+        return train.get("fitted_f1")
 
 
 def read_rows(folder: Path) -> Dict[str, Row]:
@@ -72,34 +87,50 @@ def read_rows(folder: Path) -> Dict[str, Row]:
         more than the seed.
     """
     groups: Dict[str, List[Record]] = {}
-    diverged: Dict[str, int] = {}
+    diverged: Dict[str, List[Failure]] = {}
     for path in sorted(folder.glob("*.json")):
-        if path.name.endswith(".failed.json"):
-            name = _SEED.sub("", path.name[:-len(".failed.json")])
-            diverged[name] = diverged.get(name, 0) + 1
-        else:
-            record = read_record(path)
-            if path.stem != record.name:
-                raise RunError(f"{path}: expected a record of that name, found {record.name}; remove one")
-            group = groups.setdefault(_SEED.sub("", record.name), [])
-            group.append(record)
-            if record.experiment != group[0].experiment:
-                differs = [*differences(group[0].config, record.config),
-                           *differences(group[0].metrics["data"], record.metrics["data"], "data ")]
-                differs = [one for one in differs if not one.startswith(("run.", "corpus.name:"))]
-                raise RunError(f"{path}: expected a run like {group[0].name}, seed apart, found another: "
-                               f"{differs[0]} here; give one of them another name")
-            twin = next((one for one in group[:-1] if _seed(one) == _seed(record)), None)
-            if twin:
-                raise RunError(f"{path}: expected a seed of its own, found that of {twin.name}; remove one")
+        if path.name.endswith(FAILED):
+            note = read_note(path)
+            diverged.setdefault(row_name(note.name), []).append(note)
+            continue
+        record = read_record(path)
+        if path.stem != record.name:
+            raise RunError(f"{path}: expected a record of that name, found {record.name}; remove one")
+        group = groups.setdefault(row_name(record.name), [])
+        group.append(record)
+        if record.experiment != group[0].experiment:
+            differs = [*differences(group[0].config, record.config),
+                       *differences(group[0].metrics["data"], record.metrics["data"], "data ")]
+            differs = [one for one in differs if not one.startswith(("run.", "corpus.name:"))]
+            raise _unlike(path, group[0].name, differs[0])
     if not groups and not diverged:
         raise RunError(f"{folder}: expected records of runs, found none; see ner-mx replicate")
-    return {name: Row(name, groups.get(name, []), diverged.get(name, 0))
+    rows = {name: Row(name, groups.get(name, []), diverged.get(name, []))
             for name in sorted({*groups, *diverged})}
+    for row in rows.values():
+        _check_one_a_seed(folder, row)
+    return rows
 
 
-def _seed(record: Record) -> int:
-    return record.config["run"]["seed"]
+def _check_one_a_seed(folder: Path, row: Row) -> None:
+    """Refuse a row that counts a seed twice, or a run that diverged under other settings."""
+    runs = [*row.records, *row.diverged]
+    for note in row.diverged:
+        differs = departures(note.config, runs[0].config)
+        if differs:
+            raise _unlike(folder / f"{note.name}{FAILED}", runs[0].name, differs[0])
+    seen: Dict[int, str] = {}
+    for run in runs:
+        seed = run.config["run"]["seed"]
+        if seed in seen:
+            raise RunError(f"{folder}: {run.name}: expected a seed of its own, found that of {seen[seed]}; "
+                           "remove one")
+        seen[seed] = run.name
+
+
+def _unlike(path: Path, other: str, differs: str) -> RunError:
+    return RunError(f"{path}: expected a run like {other}, seed apart, found another: {differs} here; give "
+                    "one of them another name")
 
 
 def write_replication(records: Path, output: Path) -> Dict[str, Row]:
@@ -111,25 +142,30 @@ def write_replication(records: Path, output: Path) -> Dict[str, Row]:
     Raises
     ------
     RunError : no records, or a damaged one.
+    UserError : the output is no name of a Markdown file.
     """
+    if output.suffix != ".md":
+        raise UserError(f"{output}: expected the name of a Markdown file, which ends in .md")
     rows = read_rows(records)
     pictures = _plots(rows, output)
     notes = output.with_suffix(".notes.md")
-    text = report(rows, pictures, read_text(notes, "utf-8") if notes.is_file() else "")
+    text = report(rows, pictures, read_text(notes, "utf-8") if notes.is_file() else "",
+                  Path(os.path.relpath(records, output.parent)).as_posix())
     write_text(output, text)
     write_text(output.with_suffix(".html"), _html(text))
     return rows
 
 
-def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "") -> str:
-    """The whole report, Markdown."""
+def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "", place: str = "runs") -> str:
+    """The whole report, Markdown; ``place`` is where its reader finds the records."""
     lines = ["# Replication of Chiu & Nichols 2016", "",
              "Entity-level F1 on the test set, in per cent, by conlleval's rules. Ours: mean ± standard "
              "deviation (n - 1) over n finished runs, each with a seed of its own, every one counted. The "
              "paper's are means of ten successful runs; P and R stand where it gives them.", "",
-             "*Failed* counts runs that diverged + finished runs that fail by the paper's rule (section "
-             "3.4): an F1 below 95 (CoNLL-2003) or 80 (OntoNotes) on the last 5,000 sentences learnt; "
-             "*successful* is the mean of the finished without the latter.", ""]
+             "*Failed* counts runs that diverged + finished runs that fail by the paper's rule: an F1 below "
+             "95 on dev, where it is learnt (CoNLL-2003), or below 80 on the last 5,000 sentences learnt "
+             "(OntoNotes); where CoNLL's dev is not learnt, those stand for it. *Successful* is the mean of "
+             "the finished without the latter.", ""]
     for name in dict.fromkeys(row.table for row in ROWS):
         lines += _beside(name, [row for row in ROWS if row.table == name], rows)
     lines += _genres(rows)
@@ -144,7 +180,7 @@ def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "") 
     lines += ["## Commands", "",
               "`ner-mx replicate PLAN` makes the runs, `ner-mx report` this page; a plan holds experiments "
               "by name (`ner-mx experiments`), seeds and paths. The records of the runs, with their "
-              "configurations, lie in [runs/](runs/).", ""]
+              f"configurations, lie in [{place}/]({place}/).", ""]
     return "\n".join(lines)
 
 
@@ -165,9 +201,9 @@ def _beside(name: str, paper: List[PaperRow], rows: Dict[str, Row]) -> List[str]
         cells.append([row.label, theirs, their_parts, spread(ours.scores()), _parts(ours), len(ours.records),
                       ours.failures, f"{statistics.mean(successful):.2f}" if successful else "none",
                       f"{statistics.mean(ours.scores()) - row.f1:+.2f}"])
-        departures = ours.records[0].departures(load_experiment(row.experiment))
-        if departures:
-            remarks += [f"- `{row.experiment}`, our runs against the experiment: {'; '.join(departures)}"]
+        changes = departures(ours.records[0].config, portable(load_experiment(row.experiment)))
+        if changes:
+            remarks += [f"- `{row.experiment}`, our runs against the experiment: {'; '.join(changes)}"]
     return [f"## {name}", "", *table(("", "paper", "P / R", "ours", "P / R", "n", "failed", "successful",
                                       "difference"), cells), *remarks, *[""] * bool(remarks)]
 
@@ -212,8 +248,8 @@ def _others(rows: Dict[str, Row]) -> List[str]:
 
 def _origin(row: Row) -> str:
     """Which experiment a row with a name of its own comes nearest to, and in what it departs from that."""
-    made = {name: row.records[0].departures(load_experiment(name)) for name in experiment_names()
-            if name.partition("-")[0] == row.corpus}
+    made = {name: departures(row.records[0].config, portable(load_experiment(name)))
+            for name in experiment_names() if name.partition("-")[0] == row.corpus}
     nearest = min(made, key=lambda name: len(made[name]))
     return f"- `{row.name}` is `{nearest}` with {'; '.join(made[nearest]) or 'nothing changed'}"
 
@@ -224,11 +260,14 @@ def _remarks(rows: Dict[str, Row]) -> List[str]:
     shown = [row for row in finished if row.corpus in CORPORA]
     cut = [f"`{row.name}` ({row.entities:,} entities for {CORPORA[row.corpus].entities:,})" for row in shown
            if row.entities not in (None, CORPORA[row.corpus].entities)]
-    # Older records do not say which code made them.
-    states = {row.name: len({record.environment.get("code") for record in row.records}) for row in shown}
-    mixed = [f"`{name}` ({count} states of it)" for name, count in states.items() if count > 1]
+    states = {row.name: {state for record in row.records for state in
+                         record.environment.get("code", "").split("+") if state} for row in shown}
+    mixed = [f"`{name}` ({len(found)} states of it)" for name, found in states.items() if len(found) > 1]
+    unsaid = [f"`{row.name}`" for row in shown
+              if not all("code" in record.environment for record in row.records)]
     others = [f"`{row.name}` ({len(row.records)})" for row in finished if row.corpus not in CORPORA]
     remarks = [("The test set is not the paper's", cut), ("The code changed between runs", mixed),
+               ("Older records, which do not say which state of the code made them", unsaid),
                ("Runs on other corpora are among the records, and not shown", others)]
     lines = [f"- {what}: {', '.join(names)}." for what, names in remarks if names]
     return [*lines, *[""] * bool(lines)]
@@ -266,8 +305,9 @@ def _tests(rows: Dict[str, Row]) -> List[str]:
              for (names, gap, welch, ranks), held in zip(found, adjusted)]
     return ["## Is the difference chance?", "",
             "Two-sided p of Welch's t test, the same adjusted for the number of pairs in this table (Holm "
-            "1979), and of the Wilcoxon rank-sum test (exact), on the test F1 of the seeds. With three seeds "
-            "a row the rank-sum test cannot go below 0.1, with five below 0.008.", "",
+            "1979), and of the Wilcoxon rank-sum test (exact where no two F1 are equal), on the test F1 of "
+            "the seeds. With three seeds a row the rank-sum test cannot go below 0.1, with five below "
+            "0.008.", "",
             *table(("rows", "difference", "Welch", "Welch, Holm", "rank-sum"), cells)]
 
 

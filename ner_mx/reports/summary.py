@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from os.path import commonprefix
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
 from ner_mx.reports.plots import score_bars
 from ner_mx.reports.run_report import table
-from ner_mx.training.records import Record
+from ner_mx.training.records import Record, row_name
 
 COLUMNS = ("experiment", "seeds", "test F1", "precision", "recall", "dev F1", "minutes", "tokens/s")
 
@@ -72,9 +73,8 @@ def spread(values: List[float], digits: int = 2) -> str:
 
 
 def _common_name(names: List[str]) -> str:
-    """What the names of runs share at their beginning, without the sign before the seed."""
-    shared = names[0]
-    for name in names[1:]:
-        while not name.startswith(shared):
-            shared = shared[:-1]
-    return shared.rstrip("-_.") if len(names) > 1 and shared else names[0]
+    """What runs are called but for their seeds, or how all their names begin."""
+    rows = {row_name(name) for name in names}
+    if len(names) == 1 or len(rows) > 1:
+        return commonprefix(names).rstrip("-_.") or names[0]
+    return rows.pop()

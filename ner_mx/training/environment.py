@@ -13,7 +13,8 @@ from typing import Any, Dict
 import ner_mx
 from ner_mx import __version__
 
-STAGES = ("corpora", "features", "networks", "decoding", "evaluation", "training")
+# Whose code decides a result.
+PARTS = ("compat.py", "config", "corpora", "features", "networks", "decoding", "evaluation", "training")
 PACKAGES = ("mxnet", "mxnet-cu112", "gluonnlp", "numpy", "pandas", "scikit-learn", "pydantic")
 
 
@@ -42,7 +43,9 @@ def code() -> str:
     """Sixteen digits of the SHA-256 over what decides a run's result beside its configuration and data."""
     root = Path(ner_mx.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for stage in STAGES for path in (root / stage).rglob("*.py")):
+    files = [path for part in PARTS for path in ([root / part] if part.endswith(".py") else
+                                                 (root / part).rglob("*.py"))]
+    for path in sorted(files):
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-import yaml
 from pydantic import Field
 
 from ner_mx.config import Config, Section, as_arguments, load_experiment, read_yaml, validated
@@ -61,7 +60,7 @@ class Planned(NamedTuple):
         """The command line of one stage of the run; its configuration is written beside its folder."""
         path = self.folder.with_name(f"{self.name}.yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False))
+        write_text(path, self.config.to_yaml())
         return [sys.executable, "-m", "ner_mx", verb, "--config", str(path)]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from ner_mx.config import Config, difference, differences, read_yaml, validate
 from ner_mx.errors import RunError, repeated
 from ner_mx.files import read_json, write_json
+
+# What the note of a run that diverged is called, behind the run's name.
+FAILED = ".failed.json"
 
 
 class Record(NamedTuple):
@@ -37,9 +41,27 @@ class Record(NamedTuple):
         return (difference({**_making(self.config), "seed": self.config["run"]["seed"]},
                            {**_making(wanted), "seed": wanted["run"]["seed"]}) or "")
 
-    def departures(self, config: Config) -> List[str]:
-        """Every key, seed apart, in which the run departs from a configuration."""
-        return list(differences(_making(self.config), _making(portable(config))))
+
+class Failure(NamedTuple):
+    """A run whose training diverged: the configuration that made it, and what was said."""
+
+    name: str
+    config: Dict[str, Any]
+    reason: str
+
+
+def departures(made: Dict[str, Any], other: Dict[str, Any]) -> List[str]:
+    """Every key, seed apart, in which what one portable configuration makes departs from another."""
+    return list(differences(_making(made), _making(other)))
+
+
+def row_name(run: str) -> str:
+    """What a run is called but for its seed.
+
+    >>> row_name("conll2003-paper-12")
+    'conll2003-paper'
+    """
+    return re.sub(r"-\d+$", "", run)
 
 
 def portable(config: Config) -> Dict[str, Any]:
@@ -171,18 +193,29 @@ def read_failure(name: str, config: Config, folder: Path) -> Optional[str]:
     path = _failure(folder, name)
     if not path.is_file():
         return None
-    try:
-        note = read_json(path)
-        reason, made = str(note["reason"]), portable(from_portable(note["config"], str(path)))
-    except (TypeError, KeyError):
-        raise RunError(f"{path}: expected why a run failed and its configuration, found other keys; "
-                       "remove it") from None
-    differs = Record(name, made, {}, {}).differs(config)
+    note = read_note(path)
+    differs = Record(name, note.config, {}, {}).differs(config)
     if differs:
         raise RunError(f"{path}: expected the run of the plan, found one with another configuration: "
                        f"{differs} now; give the group a name, or remove the note")
-    return reason
+    return note.reason
+
+
+def read_note(path: Path) -> Failure:
+    """Read what :func:`write_failure` wrote.
+
+    Raises
+    ------
+    RunError : it is damaged.
+    """
+    note = read_json(path)
+    try:
+        config = portable(from_portable(note["config"], str(path)))
+        return Failure(path.name[:-len(FAILED)], config, str(note["reason"]))
+    except (TypeError, KeyError):
+        raise RunError(f"{path}: expected why a run failed and its configuration, found other keys; "
+                       "remove it") from None
 
 
 def _failure(folder: Path, name: str) -> Path:
-    return folder / f"{name}.failed.json"
+    return folder / f"{name}{FAILED}"

@@ -25,7 +25,7 @@ from ner_mx.features.vectors import fitting_dimension
 from ner_mx.files import locked, read_json, replacing_folder, sha256, write_arrays, write_json, write_text
 from ner_mx.training import interrupts
 from ner_mx.training.checkpoints import State, load_state, save_state
-from ner_mx.training.environment import environment
+from ner_mx.training.environment import code, environment
 from ner_mx.training.loop import epochs
 from ner_mx.training.model import Model
 from ner_mx.training.optimizers import build_trainer
@@ -81,6 +81,7 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     with locked(folder, "wait for it, or set run.name"), interrupts.deferred():
         if resume:
             _check_resumable(folder, config, processed)
+            _note_code(folder)
         else:
             _start(folder, config, processed, device, overwrite)
         log.info("corpus %s; device %s; %s word gradients; %s batches of %s", config.corpus.path, device,
@@ -271,6 +272,14 @@ def _check_resumable(folder: Path, config: Config, processed: Processed) -> None
             or read_json(folder / "vocab.json") != processed.encoder.to_json()):
         raise RunError(f"{folder}: the run to resume was made on another corpus than is in "
                        f"{folder_of(config)} now; preprocess that corpus again, or start a new run")
+
+
+def _note_code(folder: Path) -> None:
+    """Add the code that goes on with a run to the code that began it."""
+    made = read_json(folder / "environment.json")
+    states = [state for state in made.get("code", "").split("+") if state]
+    if code() not in states:
+        write_json(folder / "environment.json", {**made, "code": "+".join([*states, code()])})
 
 
 def _write_history(folder: Path, state: State) -> None:

@@ -292,14 +292,24 @@ def _trial(space: Space, one) -> Trial:
 
 
 def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optional[int]) -> List[Any]:
-    """Train the best settings in full, with every seed; (trial, dev F1s), best mean first."""
+    """Train the best settings in full, with every seed; (trial, dev F1s), best mean first.
+
+    Settings of which a seed diverged stand behind those of which none did.
+
+    Raises
+    ------
+    RunError : a run was broken off from outside.
+    """
     if not best:
         return []
     plan = {"directory": str(folder / "again"), "records": str(folder / "records"), "runs": [
         {"experiments": [space.experiment], "seeds": space.seeds, "name": _full_name(folder, one),
          "set": {**space.again_set, **one.settings}} for one in best]}
     write_text(folder / "again.yaml", yaml.safe_dump(plan, sort_keys=False))
-    replicate(folder / "again.yaml", workers)
+    outcomes = replicate(folder / "again.yaml", workers)
+    broken = next((one for one in outcomes if one.state == "broken off"), None)
+    if broken:
+        raise RunError(f"{broken.name} was broken off: {broken.reason}; search again to go on")
     result = []
     for one in best:
         paths = [folder / "records" / f"{_full_name(folder, one)}-{seed}.json" for seed in space.seeds]
@@ -309,7 +319,7 @@ def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optiona
             result.append((one.number, scores))
     if not result:
         raise RunError(f"{folder / 'again'}: expected a run that comes to its end, found none")
-    return sorted(result, key=lambda item: -statistics.mean(item[1]))
+    return sorted(result, key=lambda item: (-len(item[1]), -statistics.mean(item[1])))
 
 
 def _full_name(folder: Path, trial: Trial) -> str:

@@ -144,6 +144,16 @@ def test_two_parts_joined_are_their_sentences():
     np.testing.assert_array_equal(found.tags, wanted.tags)
 
 
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_the_last_sentences_are_those(count):
+    encoder = Encoder.learnt(Features(), TRAIN)
+    wanted, found = encoder.encode(TRAIN[-count:]), encoder.encode(TRAIN).last(count)
+    assert found.tokens() == wanted.tokens()
+    for part in ("words", "tags", "casing", "pos"):
+        np.testing.assert_array_equal(getattr(collate(found, np.arange(len(found))), part),
+                                      getattr(collate(wanted, np.arange(len(wanted))), part))
+
+
 @given(st.lists(st.integers(1, 30), max_size=60), st.integers(1, 9), st.sampled_from(["sorted", "exact"]),
        st.booleans())
 def test_a_plan_holds_every_sentence_once(lengths, size, how, shuffled):

@@ -364,6 +364,29 @@ def test_what_the_configuration_can_say_trains(work, run_command, number, settin
     assert last["test"]["entity"]["micro"]["f1"] > 0.2
 
 
+def test_dev_is_learnt_where_the_settings_say_so(work, run_command, short_sample, tmp_path):
+    """A type that dev alone has is found in the test set, and the last sentences learnt are those of dev."""
+    corpus = tmp_path / "corpus"
+    shutil.copytree(short_sample, corpus)
+    beasts = "".join(f"The DT O\n{name} NNP B-BEAST\nslept VBD O\n. . O\n\n"
+                     for name in ("Zork", "Yeti", "Wyvern")) * 20
+    for name in ("dev", "test"):
+        with open(corpus / f"{name}.txt", "a", encoding="utf-8") as file:
+            file.write("\n" + beasts)
+    settings = arguments(work, *PLAIN, "corpus.name=beasts", "run.name=beasts", f"corpus.path={corpus}",
+                         "training.use_dev=true", "training.epochs=8")
+    assert run_command("preprocess.py", *settings).returncode == 0
+    done = run_command("train.py", *settings)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((work / "runs/beasts/metrics.json").read_text())
+    assert metrics["test"]["entity"]["types"]["BEAST"]["f1"] > 0.9 and metrics["train"]["use_dev"]
+    learnt = tmp_path / "learnt.txt"
+    learnt.write_text("\n".join((corpus / f"{name}.txt").read_text() for name in ("train", "dev")))
+    done = run_command("-m", "ner_mx", "evaluate", work / "runs/beasts", learnt, "--json")
+    f1 = json.loads(done.stdout.splitlines()[0])["entity"]["micro"]["f1"]
+    assert metrics["train"]["fitted_f1"] == pytest.approx(f1, abs=1e-9)
+
+
 def test_a_processed_folder_of_another_configuration_is_refused(work, run_command):
     done = run_command("train.py", *arguments(work, "features.words.min_count=2", "run.name=y"))
     assert done.returncode == 2 and "features.words.min_count: 1 against 2 now" in done.stderr
