@@ -77,13 +77,14 @@ def test_what_a_user_changed_is_no_departure_of_the_records(records, tmp_path, m
 
 def test_rows_made_by_two_states_of_the_code_are_named(records):
     assert "of the code" not in report(read_rows(records))
-    # The second went on under a later state, the third is older than the measure.
-    for seed, environment in ((2, {"code": "a+b"}), (3, {})):
-        record = read_record(records / f"conll2003-blstm-{seed}.json")
+    # One went on under a later state; the third and all of ours are older than the measure.
+    for name, environment in (("blstm-2", {"code": "a+b"}), ("blstm-3", {}), ("own-50-1", {}),
+                              ("own-50-2", {})):
+        record = read_record(records / f"conll2003-{name}.json")
         write_record(record._replace(environment=environment), records)
     text = report(read_rows(records))
-    assert "- The code changed between runs: `conll2003-blstm` (2 states of it).\n" in text
-    assert "which do not say which state of the code made them: `conll2003-blstm`.\n" in text
+    assert "- The code changed between runs: `conll2003-blstm` (3 states of it).\n" in text
+    assert "which do not say which state of the code made them: `conll2003-own-50`.\n" in text
 
 
 def test_tests_of_difference(records):

@@ -260,11 +260,11 @@ def _remarks(rows: Dict[str, Row]) -> List[str]:
     shown = [row for row in finished if row.corpus in CORPORA]
     cut = [f"`{row.name}` ({row.entities:,} entities for {CORPORA[row.corpus].entities:,})" for row in shown
            if row.entities not in (None, CORPORA[row.corpus].entities)]
-    states = {row.name: {state for record in row.records for state in
-                         record.environment.get("code", "").split("+") if state} for row in shown}
+    # A record that says nothing is older than those that do: another state.
+    states = {row.name: {state for record in row.records
+                         for state in record.environment.get("code", "").split("+")} for row in shown}
     mixed = [f"`{name}` ({len(found)} states of it)" for name, found in states.items() if len(found) > 1]
-    unsaid = [f"`{row.name}`" for row in shown
-              if not all("code" in record.environment for record in row.records)]
+    unsaid = [f"`{name}`" for name, found in states.items() if found == {""}]
     others = [f"`{row.name}` ({len(row.records)})" for row in finished if row.corpus not in CORPORA]
     remarks = [("The test set is not the paper's", cut), ("The code changed between runs", mixed),
                ("Older records, which do not say which state of the code made them", unsaid),
