@@ -12,7 +12,8 @@ from ner_mx.config import EXPERIMENTS, as_arguments, experiment_names, load_expe
 from ner_mx.errors import RunError, UserError
 from ner_mx.files import write_json
 from ner_mx.reports.paper import ROWS
-from ner_mx.reports.replication import holm, read_rows, report, write_replication
+from ner_mx.reports.replication import holm, report, write_replication
+from ner_mx.reports.rows import read_rows
 from ner_mx.training.records import Record, portable, read_record, write_failure, write_record
 
 SCORES = {"conll2003-blstm-cnn": [0.831, 0.842, 0.836, 0.512], "conll2003-blstm": [0.76, 0.77, 0.765],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List
 
 from ner_mx.evaluation.confusion import NOTHING, Confusion, confusions, matrix
 from ner_mx.evaluation.files import Predictions, read_predictions
 from ner_mx.files import read_json, write_text
+from ner_mx.reports.markdown import table
 from ner_mx.reports.plots import learning_curves, reliability
 
 WORST = 20
@@ -39,16 +40,6 @@ def write_report(folder: Path) -> Path:
     lines += _environment(read_json(folder / "environment.json"), metrics["data"])
     write_text(folder / "report.md", "\n".join(lines))
     return folder / "report.md"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]], text: int = 1) -> List[str]:
-    """A Markdown table; the first ``text`` columns are text, the others are numbers."""
-    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * text}{' ---: |' * (len(header) - text)}"]
-    return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
-
-
-def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _percent(value: float) -> str:

@@ -7,8 +7,7 @@ from typing import List
 
 from ner_mx.files import write_text
 from ner_mx.reports import plots
-from ner_mx.reports.run_report import table
-from ner_mx.reports.summary import spread
+from ner_mx.reports.markdown import spread, table
 from ner_mx.training.search import Found
 
 

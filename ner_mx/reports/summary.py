@@ -7,8 +7,8 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
+from ner_mx.reports.markdown import spread, table
 from ner_mx.reports.plots import score_bars
-from ner_mx.reports.run_report import table
 from ner_mx.training.records import Record, row_name
 
 COLUMNS = ("experiment", "seeds", "test F1", "precision", "recall", "dev F1", "minutes", "tokens/s")
@@ -64,12 +64,6 @@ def summary(lines: Sequence[Row]) -> str:
 def plot(lines: Sequence[Row], path: Path) -> bool:
     """Plot the test F1 of each row; False where there is no matplotlib."""
     return score_bars([(row.name, row.scores(row.test)) for row in lines], path)
-
-
-def spread(values: List[float], digits: int = 2) -> str:
-    """Mean ± standard deviation of a sample; the value alone where there is but one."""
-    mean = f"{statistics.mean(values):.{digits}f}"
-    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
 def _common_name(names: List[str]) -> str:
