@@ -170,7 +170,7 @@ def test_a_note_of_a_run_that_diverged_is_counted_once_and_under_its_settings(re
     (records / "conll2003-blstm-3.failed.json").unlink()
     diverged(records, "conll2003-blstm", 4, **{"network.lstm_units": 10})
     with pytest.raises(RunError, match="blstm-4.failed.json: expected a run like conll2003-blstm-1, seed "
-                                       "apart, found another: network.lstm_units: 10 against 275 here"):
+                                       "apart, found another: network.lstm_units: 275 against 10 here"):
         read_rows(records)
     (records / "conll2003-blstm-4.failed.json").write_text("{}")
     with pytest.raises(RunError, match="expected why a run failed and its configuration"):

@@ -90,9 +90,8 @@ def read_rows(folder: Path) -> Dict[str, Row]:
         group = groups.setdefault(row_name(record.name), [])
         group.append(record)
         if record.experiment != group[0].experiment:
-            differs = [*differences(group[0].config, record.config),
+            differs = [*departures(group[0].config, record.config),
                        *differences(group[0].metrics["data"], record.metrics["data"], "data ")]
-            differs = [one for one in differs if not one.startswith(("run.", "corpus.name:"))]
             raise _unlike(path, group[0].name, differs[0])
     if not groups and not diverged:
         raise RunError(f"{folder}: expected records of runs, found none; see ner-mx replicate")
@@ -107,7 +106,7 @@ def _check_one_a_seed(folder: Path, row: Row) -> None:
     """Refuse a row that counts a seed twice, or a run that diverged under other settings."""
     runs = [*row.records, *row.diverged]
     for note in row.diverged:
-        differs = departures(note.config, runs[0].config)
+        differs = departures(runs[0].config, note.config)
         if differs:
             raise _unlike(folder / f"{note.name}{FAILED}", runs[0].name, differs[0])
     seen: Dict[int, str] = {}

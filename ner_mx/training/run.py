@@ -277,7 +277,7 @@ def _check_resumable(folder: Path, config: Config, processed: Processed) -> None
 def _note_code(folder: Path) -> None:
     """Add the code that goes on with a run to the code that began it."""
     made = read_json(folder / "environment.json")
-    states = [state for state in made.get("code", "").split("+") if state]
+    states = made.get("code", "").split("+")  # that of a run older than the note is ""
     if code() not in states:
         write_json(folder / "environment.json", {**made, "code": "+".join([*states, code()])})
 

@@ -289,6 +289,18 @@ def test_an_interrupt_leaves_a_run_to_resume(work, root):
     assert json.loads(state.read_text())["epoch"] >= 1
 
 
+def test_the_code_that_goes_on_with_a_run_is_on_record(finished, work, run_command):
+    folder = work / "runs/older"
+    shutil.copytree(finished[0], folder)
+    made = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps({**made, "code": "0123456789abcdef"}))
+    for _ in range(2):
+        done = run_command("train.py", "--resume", folder)
+        assert done.returncode == 0, done.stderr
+        found = json.loads((folder / "environment.json").read_text())
+        assert found == {**made, "code": f"0123456789abcdef+{made['code']}"}
+
+
 def test_resuming_with_another_configuration_names_the_key(finished, work, run_command):
     done = run_command("train.py", *arguments(work, "run.name=finished", "training.batch_size=7"),
                        "--resume", finished[0])

@@ -14,6 +14,7 @@ from ner_mx.config import as_arguments, load_config, parse_settings
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import locked
 from ner_mx.reports.search_report import summary, write_search_report
+from ner_mx.training.engines import Outcome
 from ner_mx.training.search import search
 from ner_mx.training.space import SPACES, own_values, read_space
 
@@ -45,9 +46,14 @@ def settings(short_sample, tmp_path):
             "training.batch_size": 64}
 
 
-def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_path):
+def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_path, monkeypatch):
     first = search(write_space(again=0), settings, workers=2, trials=2)
     assert [one.state for one in first.trials] == ["complete"] * 2 and not first.again
+    with monkeypatch.context() as patch:
+        patch.setattr("ner_mx.training.search.replicate", lambda *_: [Outcome("x-1", "broken off", "killed")])
+        with pytest.raises(RunError, match="x-1 was broken off: killed; search again to go on"):
+            search(write_space(), settings, workers=1, trials=2)
+    assert not (first.folder / "again").exists()
     found = search(write_space(), settings, workers=1)
     assert len(found.trials) == 3 and found.trials[:2] == first.trials
     assert all(4 <= one.settings["network.lstm_units"] <= 12 and one.epochs <= 1 for one in found.trials)
