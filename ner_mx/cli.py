@@ -283,7 +283,7 @@ def experiments() -> None:
 def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experiment: Experiment = None,
             settings: Settings = None, method: str = "skip-gram", dimension: int = 50, window: int = 5,
             negative: int = 5, min_count: int = 5, epochs: int = 5, workers: Workers = 1,
-            seed: int = 1, against: Against = False) -> None:
+            seed: int = 1, against: Against = False, overwrite: OverwriteResult = False) -> None:
     """Learn word vectors from raw text, in the form in which the configuration looks words up."""
     from ner_mx.corpora.splits import read_parts
     from ner_mx.features import vector_training as training
@@ -291,7 +291,7 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
     resolved = load_config(config, experiment, settings or ())
     parts = read_parts(resolved.corpus).parts if against else {}
     learnt = training.train_vectors(texts, output, resolved.features, training.Settings(
-        method, dimension, window, negative, min_count, epochs, workers, seed))
+        method, dimension, window, negative, min_count, epochs, workers, seed), overwrite)
     typer.echo(training.summary(learnt))
     for part, shares in training.coverage(parts, learnt.words).items():
         typer.echo(f"vectors, {part:<7}" + ", ".join(f"{share:.2%} {how}" for how, share in shares.items()))

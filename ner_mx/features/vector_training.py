@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from ner_mx import __version__
 from ner_mx.config import Features
-from ner_mx.corpora.packing import opened
+from ner_mx.corpora.packing import SUFFIXES, opened
 from ner_mx.corpora.splits import Parts
 from ner_mx.corpora.tokenizer import tokenize
-from ner_mx.errors import ConfigError, CorpusError, UserError
+from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.features.vectors import HOW_FOUND, find, how_found
 from ner_mx.features.words import normal_form
 from ner_mx.files import replacing, sha256, write_json
@@ -62,8 +62,8 @@ class Learnt(NamedTuple):
 METHODS = ("skip-gram", "cbow", "fasttext")
 
 
-def train_vectors(texts: Sequence[Path], output: Path, features: Features,
-                  settings: Settings) -> Learnt:
+def train_vectors(texts: Sequence[Path], output: Path, features: Features, settings: Settings,
+                  overwrite: bool = False) -> Learnt:
     """Learn vectors from files of text and write them in word2vec's text format.
 
     Parameters
@@ -72,14 +72,18 @@ def train_vectors(texts: Sequence[Path], output: Path, features: Features,
         (.gz, .bz2, .xz, .zst); they are streamed.
     output : the file of vectors; what made it is told in ``OUTPUT.json``.
     features : gives the form of words (digits, case).
+    overwrite : whether earlier vectors of the name may go, when the new ones are complete.
 
     Raises
     ------
     CorpusError : a file is missing, is not UTF-8, is damaged or has no text.
     UserError : gensim is missing, or no word is frequent enough.
+    RunError : in the place of ``output`` stands something that must not go.
     """
     gensim = _gensim()
     _check(settings)
+    _check_place(texts, output, overwrite)
+    sources = {str(path): _digest(path) for path in texts}
     output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         tokenized = Path(folder) / "text"
@@ -88,11 +92,37 @@ def train_vectors(texts: Sequence[Path], output: Path, features: Features,
     vectors = model.wv
     with replacing(output) as temporary:
         vectors.save_word2vec_format(str(temporary), binary=False)
-    write_json(output.with_name(f"{output.name}.json"), {
+    write_json(told_of(output), {
         "version": __version__, "gensim": gensim.__version__, "settings": settings._asdict(),
         "digits": features.digits, "lower": features.words.lower, "tokens": tokens,
-        "words": len(vectors), "sources": {path.name: sha256(path) for path in texts}})
+        "words": len(vectors), "sources": sources})
     return Learnt(list(vectors.index_to_key), tokens, vectors.vector_size, _neighbours(vectors))
+
+
+def told_of(output: Path) -> Path:
+    """The file beside vectors that says what made them."""
+    return output.with_name(f"{output.name}.json")
+
+
+def _check_place(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
+    """Refuse before hours of learning what cannot, or must not, be written.
+
+    Raises
+    ------
+    UserError, RunError
+    """
+    if output.suffix in (".bin", *SUFFIXES):
+        raise UserError(f"{output}: expected the name of a file of text, as it will be written and read, "
+                        f"found {output.suffix}; leave that out")
+    places = (output, told_of(output))
+    for text in texts:
+        if text.resolve() in [place.resolve() for place in places]:
+            raise UserError(f"{text}: expected to be read, found to be written, too; choose another --output")
+    for place in places:
+        if place.is_dir():
+            raise UserError(f"{place}: expected the name of a file, found a folder; choose another --output")
+        if place.exists() and not overwrite:
+            raise RunError(f"{place}: stands already; choose another --output, or give --overwrite")
 
 
 def _check(settings: Settings) -> None:
@@ -144,7 +174,7 @@ def _tokenize(texts: Sequence[Path], path: Path, features: Features) -> int:
     """Write the tokens of all texts, a line for each line of theirs; return how many."""
     counted = 0
     forms: Dict[str, str] = {}
-    total = sum(_size(text) for text in texts)
+    total = sum(text.stat().st_size for text in texts)
     with open(path, "w", encoding="utf-8") as file, \
             tqdm(total=total, unit="B", unit_scale=True, desc="tokenizing", disable=None, leave=False) as bar:
         for text in texts:
@@ -165,9 +195,9 @@ def _tokenize(texts: Sequence[Path], path: Path, features: Features) -> int:
     return counted
 
 
-def _size(path: Path) -> int:
+def _digest(path: Path) -> str:
     try:
-        return path.stat().st_size
+        return sha256(path)
     except OSError as error:
         raise CorpusError(path, None, f"expected a file of text, found: {error.strerror}") from None
 

@@ -8,9 +8,10 @@ import pytest
 
 from ner_mx.config import Features, Vectors
 from ner_mx.corpora.packing import SUFFIXES, packed
-from ner_mx.errors import ConfigError, CorpusError, UserError
+from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.features.vector_training import Settings, train_vectors
 from ner_mx.features.vectors import read_vectors
+from ner_mx.files import sha256
 
 pytest.importorskip("gensim")
 
@@ -44,7 +45,7 @@ def test_words_of_one_world_are_near_and_in_normal_form(plain, tmp_path):
     assert near > unit[rows["rivers"]] @ unit[rows["markets"]] + 0.2
     told = json.loads((tmp_path / "own.txt.json").read_text())
     assert told["tokens"] == learnt.tokens == text().count(" ") + 2 * 600
-    assert told["settings"]["dimension"] == 8 and set(told["sources"]) == {"text.txt"}
+    assert told["settings"]["dimension"] == 8 and told["sources"] == {str(plain): sha256(plain)}
 
 
 def test_every_packing_gives_the_same_vectors(plain, tmp_path):
@@ -108,3 +109,45 @@ def test_long_lines_are_cut_and_not_lost(tmp_path):
     path.write_text("word " * 2500 + "end end", encoding="utf-8")
     learnt = train_vectors([path], tmp_path / "own.txt", Features(), SMALL)
     assert learnt.tokens == 2502 and learnt.words == ["word", "end"]
+
+
+def test_texts_of_one_name_are_told_apart(plain, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / plain.name
+    other.write_text("words of the other text\n")
+    train_vectors([plain, other], tmp_path / "own.txt", Features(), SMALL)
+    told = json.loads((tmp_path / "own.txt.json").read_text())
+    assert told["sources"] == {str(plain): sha256(plain), str(other): sha256(other)}
+
+
+def test_what_stands_is_not_replaced_unless_told(plain, tmp_path):
+    for name in ("own.txt", "own.txt.json"):
+        (tmp_path / name).write_text("before")
+        with pytest.raises(RunError, match=f"{name}: stands already; .* give --overwrite"):
+            train_vectors([plain], tmp_path / "own.txt", Features(), SMALL)
+        assert (tmp_path / name).read_text() == "before"
+        (tmp_path / name).rename(tmp_path / "kept")
+    (tmp_path / "kept").rename(tmp_path / "own.txt")
+    learnt = train_vectors([plain], tmp_path / "own.txt", Features(), SMALL, overwrite=True)
+    assert read_vectors(Vectors(path=str(tmp_path / "own.txt"))).words == learnt.words
+
+
+def test_a_text_is_never_written_over(plain, tmp_path):
+    named = tmp_path / "own.txt.json"
+    named.write_bytes(plain.read_bytes())
+    (tmp_path / "link.txt").symlink_to(plain)
+    for texts, output in (([plain], plain), ([plain], tmp_path / "link.txt"),
+                          ([plain, named], tmp_path / "own.txt")):
+        with pytest.raises(UserError, match="expected to be read, found to be written, too"):
+            train_vectors(texts, output, Features(), SMALL, overwrite=True)
+    assert plain.read_text() == named.read_text() == text()
+
+
+@pytest.mark.parametrize("name, problem", [
+    ("own.bin", "own.bin: expected the name of a file of text"),
+    ("own.txt.gz", "own.txt.gz: expected the name of a file of text"),
+    ("folder", "folder: expected the name of a file, found a folder")])
+def test_names_that_could_not_be_read_again(plain, tmp_path, name, problem):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=problem):
+        train_vectors([plain], tmp_path / name, Features(), SMALL)
