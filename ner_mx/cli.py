@@ -25,6 +25,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 lexicon = typer.Typer(help="Lists of known names.")
 app.add_typer(lexicon, name="lexicon")
 
+API_KEY = "NER_MX_API_KEY"
+
 # The arguments of the verbs.
 ConfigPath = Annotated[Optional[Path], typer.Option(
     "--config", help="The configuration; config.yaml of this folder if not given.")]
@@ -48,7 +50,7 @@ OverwriteBundle = Annotated[bool, typer.Option("--overwrite", help="Replace a bu
 Bundle = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 ApiKey = Annotated[Optional[str], typer.Option(
-    envvar="NER_MX_API_KEY", help="What clients must send as X-API-Key; asked of nobody if not given.")]
+    envvar=API_KEY, help="What clients must send as X-API-Key; asked of nobody if not given.")]
 Threads = Annotated[Optional[int], typer.Option(min=1, help="Of a batch; all cores if not given.")]
 Source = Annotated[Path, typer.Argument(help="A file or a folder.")]
 Target = Annotated[Path, typer.Argument(help="The file or folder to write.")]
@@ -203,6 +205,9 @@ def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: A
     """Serve a bundle over HTTP, with a page; listens on this machine alone unless told."""
     from pydantic import ValidationError
 
+    if api_key is None and API_KEY in os.environ:
+        # Whoever sets it wants a key asked for; typer takes an empty variable for one that is not set.
+        raise UserError(f"{API_KEY}: expected a key, found an empty variable; set or unset it")
     from ner_mx.runtime.tagger import Tagger
     from ner_mx.serving.limits import Limits
     from ner_mx.serving.server import serve as run

@@ -119,7 +119,7 @@ def create_app(tagger: Tagger, limits: Optional[Limits] = None, api_key: Optiona
     app.add_middleware(Guards, limits=limits, observe=metrics.request)
     header = APIKeyHeader(name="X-API-Key", auto_error=False)
 
-    # What watches a service needs no key, and the page asks for it.
+    # Whether the service lives is told to everybody, and the page asks for the key.
     def check_key(request: Request, given: Optional[str] = Security(header)) -> None:
         given = given or request.headers.get("authorization", "").partition(" ")[2]
         if api_key is not None and not _same(given, api_key):

@@ -1,13 +1,16 @@
-"""What stands before the endpoints: the size of a body, security headers, the time of a request."""
+"""What stands before the endpoints: the size of a body, security headers, the time of a request, defects."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from typing import Any, Callable, List
 
 from ner_mx.serving.limits import Limits, Refused
+
+log = logging.getLogger(__name__)
 
 # The page brings its own script and style; nothing else may run or load.
 HEADERS = {
@@ -40,12 +43,12 @@ class Guards:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status, begun = 500, False
 
         async def guarded_send(message: Any) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(
                     (name.encode(), value.encode()) for name, value in HEADERS.items()
@@ -66,6 +69,10 @@ class Guards:
                                              "value": self._limits.seconds})
         except Refused as refused:
             await answer(guarded_send, refused.status, refused.body)
+        except Exception:  # a defect: the client is told in the form of every other answer
+            log.exception("a request failed")
+            if not begun:
+                await answer(guarded_send, 500, {"error": "the service failed; its log says why"})
         finally:
             path = getattr(scope.get("route"), "path", "other")
             self._observe(path, status, time.perf_counter() - started)

@@ -38,6 +38,8 @@ def page(labels: Sequence[str], card: Dict[str, Any], needs_key: bool, text: str
                        for example in EXAMPLES)
     key = ('<label for="key">API key</label><input id="key" name="key" type="password" autocomplete="off">'
            if needs_key else "")
+    # A link cannot send the key that the card wants.
+    links = ([] if needs_key else ['<a href="model">Model card</a>']) + ['<a href="docs">API</a>']
     shown = [entity for entity in entities or () if entity.score >= threshold]
     result = ""
     if problem:
@@ -46,7 +48,7 @@ def page(labels: Sequence[str], card: Dict[str, Any], needs_key: bool, text: str
         result = f'<p class="text">{highlighted(text, shown, numbers)}</p>'
     return Template((STATIC / "page.html").read_text(encoding="utf-8")).substitute(
         name=escape(str(card.get("corpus", "ner_mx"))), text=escape(text), threshold=f"{threshold:.2f}",
-        legend=legend, examples=examples, key=key, result=result,
+        legend=legend, examples=examples, key=key, result=result, links=" · ".join(links),
         count="" if entities is None else f"{len(shown)} of {len(entities)} entities")
 
 

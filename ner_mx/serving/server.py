@@ -20,7 +20,7 @@ def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Opt
 
     Raises
     ------
-    UserError : FastAPI or uvicorn is not installed, or the address cannot be bound.
+    UserError : FastAPI or uvicorn is not installed, or the address is none or cannot be bound.
     """
     try:
         import uvicorn
@@ -33,8 +33,8 @@ def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Opt
     config = uvicorn.Config(create_app(tagger, limits, api_key), log_level="warning", server_header=False,
                             timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30,
                             limit_concurrency=limits.connections)
-    shown = f"[{host}]" if ":" in host else host
-    log.info("serving on http://%s:%d", shown, listening.getsockname()[1])
+    bound, port = listening.getsockname()[:2]
+    log.info("serving on http://%s:%d", f"[{bound}]" if ":" in bound else bound, port)
     # uvicorn raises the signal again once all is answered.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
@@ -43,6 +43,8 @@ def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Opt
 
 def _bound(host: str, port: int) -> socket.socket:
     """A socket that listens on the address; port 0 takes a free one."""
+    if not host:  # the system would take it for every address of the machine
+        raise UserError("--host: expected an address to listen on, found none; is the variable set?")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -216,6 +216,19 @@ def test_security_headers_are_everywhere(client, path):
     assert "http://" not in response.text.replace("http://www.w3.org", "") and "https://" not in response.text
 
 
+def test_a_defect_is_answered_like_everything_else(tagger, monkeypatch, caplog):
+    def broken(texts):
+        raise ZeroDivisionError("of the network")
+
+    monkeypatch.setattr(tagger, "predict_batch", broken)
+    with TestClient(create_app(tagger), raise_server_exceptions=False) as client:
+        response = client.post("/predict", json={"text": TEXT})
+        assert response.status_code == 500 and response.json()["error"].startswith("the service failed")
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert 'status="500"' in client.get("/metrics").text
+    assert "of the network" in caplog.text
+
+
 def test_a_key_guards_what_computes(tagger):
     with TestClient(create_app(tagger, api_key="secret")) as client:
         asked = {"json": {"text": TEXT}}
@@ -227,7 +240,7 @@ def test_a_key_guards_what_computes(tagger):
             assert client.get(path).status_code == 401
         for path in ("/", "/health", "/ready", "/ping", "/page.js"):
             assert client.get(path).status_code == 200
-        assert 'name="key"' in client.get("/").text
+        assert 'name="key"' in client.get("/").text and 'href="model"' not in client.get("/").text
         assert client.post("/", data={"text": TEXT, "key": "wrong"}).status_code == 401
         assert "<mark" in client.post("/", data={"text": TEXT, "key": "secret"}).text
 

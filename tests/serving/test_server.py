@@ -1,8 +1,10 @@
 """The service as a process: fuzzed, stopped, and its page in a real browser."""
 
 import json
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,7 +74,13 @@ def test_stopping_finishes_what_was_accepted(start, tagger):
 
 
 def test_it_listens_on_this_machine_alone(start):
-    assert start()[1].startswith("http://127.0.0.1:")
+    _, address = start()
+    assert address.startswith("http://127.0.0.1:")
+    port = int(address.rsplit(":", 1)[1])
+    # The whole of 127.0.0.0/8 is this machine: a service on every address would answer here, too.
+    with socket.socket() as other, pytest.raises(OSError):
+        other.settimeout(5)
+        other.connect(("127.0.0.2", port))
 
 
 def test_what_cannot_be_served_is_one_line(start, bundle, root, tmp_path):
@@ -82,10 +90,17 @@ def test_what_cannot_be_served_is_one_line(start, bundle, root, tmp_path):
                                ([tmp_path], "expected a bundle, found no manifest.json"),
                                ([bundle, "--host", "no.such.host.invalid", "--port", "0"],
                                 "expected an address to listen on"),
+                               ([bundle, "--host", ""], "--host: expected an address to listen on"),
                                ([bundle, "--texts", "0"], "--texts: Input should be greater than")):
         done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", *map(str, arguments)], cwd=root,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and problem in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_an_empty_key_is_no_open_service(bundle, root):
+    done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", str(bundle), "--port", "0"], timeout=60,
+                          cwd=root, env={**os.environ, "NER_MX_API_KEY": ""}, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: NER_MX_API_KEY: expected a key")
 
 
 @pytest.fixture
