@@ -14,7 +14,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Container, Iterator, Optional, Union
 
 import numpy as np
 
@@ -67,6 +67,16 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         if folder.exists():
             shutil.rmtree(earlier, ignore_errors=True)
+
+
+def stranger(folder: PathLike, names: Container[str]) -> Optional[str]:
+    """What in a folder is no file of these names, the first of it; None where the folder may be replaced."""
+    folder = Path(folder)
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        return "a file"
+    return next((one.name for one in sorted(folder.iterdir()) if one.name not in names or one.is_dir()), None)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ner_mx.corpora.statistics import counts
 from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import read_lexicons
-from ner_mx.features.processed import FORMAT, Processed, folder_of, making_of, write_processed
+from ner_mx.features.processed import FORMAT, META, Processed, folder_of, making_of, write_processed
 from ner_mx.features.vectors import (
     HOW_FOUND,
     WordVectors,
@@ -181,7 +181,7 @@ def _sha256(path: Path, changed: int) -> str:
 
 def is_current(config: Config) -> bool:
     """Whether the processed corpus of a configuration stands, in today's format and from the files of now."""
-    meta = folder_of(config) / "meta.json"
+    meta = folder_of(config) / META
     if not meta.is_file():
         return False
     made = read_json(meta)

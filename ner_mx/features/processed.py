@@ -11,10 +11,13 @@ from ner_mx.config import Config, difference
 from ner_mx.errors import RunError
 from ner_mx.features.encoder import Encoded, Encoder
 from ner_mx.features.lexicon_files import from_arrays, to_arrays
-from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json
+from ner_mx.files import read_arrays, read_json, replacing_folder, stranger, write_arrays, write_json
 
 FORMAT = 4
 PARTS = ("train", "dev", "test")
+META = "meta.json"
+FILES = {META, "vocab.json", "genres.json", "gold.npz", "vectors.npz", "lexicons.npz",
+         *(f"{part}.npz" for part in PARTS)}
 
 
 class Processed(NamedTuple):
@@ -63,8 +66,9 @@ def write_processed(folder: Path, processed: Processed) -> None:
     ------
     RunError : something that is no processed corpus stands in its place.
     """
-    if folder.exists() and not (folder / "meta.json").is_file() and any(folder.iterdir()):
-        raise RunError(f"{folder}: expected a processed corpus or nothing, found other files; "
+    other = stranger(folder, FILES)
+    if other:
+        raise RunError(f"{folder}: expected a processed corpus or nothing, found {other}; "
                        "set corpus.name or corpus.processed")
     with replacing_folder(folder) as temporary:
         for name, part in processed.parts.items():
@@ -81,7 +85,7 @@ def write_processed(folder: Path, processed: Processed) -> None:
             write_arrays(temporary / "vectors.npz",
                          {"vectors": processed.vectors, "known": processed.known})
         write_arrays(temporary / "lexicons.npz", to_arrays(processed.encoder.lexicons))
-        write_json(temporary / "meta.json", processed.meta)
+        write_json(temporary / META, processed.meta)
 
 
 def read_processed(config: Config) -> Processed:
@@ -94,9 +98,9 @@ def read_processed(config: Config) -> Processed:
     """
     folder = folder_of(config)
     remedy = "run preprocess.py with the same arguments"
-    if not (folder / "meta.json").is_file():
+    if not (folder / META).is_file():
         raise RunError(f"{folder}: expected a processed corpus, found none; {remedy}")
-    meta = read_json(folder / "meta.json")
+    meta = read_json(folder / META)
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise RunError(f"{folder}: expected format {FORMAT}, found another; {remedy}")
     differs = difference(meta.get("making", {}), making_of(config))

@@ -14,8 +14,8 @@ from ner_mx.errors import BundleError, RunError, UserError
 from ner_mx.evaluation.files import read_predictions
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.features.encoder import Encoded
-from ner_mx.files import read_json
-from ner_mx.runtime.bundle import Bundle, is_bundle, write_bundle
+from ner_mx.files import read_json, stranger
+from ner_mx.runtime.bundle import MANIFEST, OPTIONAL, REQUIRED, Bundle, write_bundle
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.training.model import Model
 from ner_mx.training.predictor import load_recogniser
@@ -83,11 +83,11 @@ def export(run: Path, folder: Path, precision: str = "float32", overwrite: bool 
 
 
 def _check_place(folder: Path, overwrite: bool) -> None:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not is_bundle(folder):
-        raise BundleError(f"{folder}: expected a bundle to replace or nothing, found other files")
-    if not overwrite:
+    other = stranger(folder, {MANIFEST, *REQUIRED, *OPTIONAL})
+    if other:
+        raise BundleError(f"{folder}: expected a bundle to replace or nothing, found {other}; "
+                          "choose another folder")
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
         raise BundleError(f"{folder}: holds a bundle already; choose another folder, or give --overwrite")
 
 

@@ -168,3 +168,14 @@ def test_a_million_tokens_in_time_and_memory(run_command, shared, tmp_path):
     assert "105,378" in done.stdout
     seconds, gigabytes = map(float, done.stdout.splitlines()[-1].split())
     assert seconds < 20 and gigabytes < 1.5
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "vocab.json/notes.txt"])
+def test_a_folder_of_something_else_is_not_replaced(make, tmp_path, name):
+    place = tmp_path / "out/x" / name
+    place.parent.mkdir(parents=True)
+    place.write_text("mine")
+    (tmp_path / "out/x/meta.json").write_text("{}")
+    with pytest.raises(RunError, match=f"expected a processed corpus or nothing, found {name.split('/')[0]}"):
+        preprocess(make())
+    assert place.read_text() == "mine"

@@ -183,9 +183,13 @@ def test_smaller_bundles_say_what_they_cost(finished, bundle, work, run_command,
 def test_exporting_where_something_is_or_nothing_can_be_read(finished, bundle, work, tmp_path, run_command):
     again = run_command("-m", "ner_mx", "export", finished[0], bundle)
     assert again.returncode == 2 and "holds a bundle already" in again.stderr
+    # What is no bundle's may have a manifest, too.
+    (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "mine.txt").write_text("mine")
     other = run_command("-m", "ner_mx", "export", finished[0], tmp_path, "--overwrite")
-    assert other.returncode == 2 and "expected a bundle to replace or nothing" in other.stderr
+    assert other.returncode == 2
+    assert "expected a bundle to replace or nothing, found mine.txt; choose another folder" in other.stderr
+    assert (tmp_path / "mine.txt").read_text() == "mine"
     none = run_command("-m", "ner_mx", "export", work / "processed", tmp_path / "new")
     assert none.returncode == 2 and "expected a finished run" in none.stderr
     kind = run_command("-m", "ner_mx", "export", finished[0], tmp_path / "new", "--precision", "int4")
