@@ -22,6 +22,17 @@ def _whitespace(line: str) -> List[str]:
     return _BLANKS.split(line.strip(" \t"))
 
 
+def without_blanks(token: str) -> str:
+    """A token that blanks will part from others: those inside it become underscores."""
+    return "_".join(token.split()) or "_"
+
+
+def in_column(token: str) -> str:
+    """A token as the first column of a line; one that is the sign between documents gets an underscore."""
+    token = without_blanks(token)
+    return f"{token}_" if token == DOCUMENT_MARKER else token
+
+
 SEPARATORS: Dict[str, Callable[[str], List[str]]] = {
     "whitespace": _whitespace,
     "tab": lambda line: line.split("\t"),

@@ -16,17 +16,20 @@ import numpy as np
 from ner_mx.config import Corpus
 from ner_mx.corpora.annotation import annotated
 from ner_mx.corpora.brat import write_brat
-from ner_mx.corpora.conll import DOCUMENT_MARKER
+from ner_mx.corpora.conll import DOCUMENT_MARKER, in_column, without_blanks
 from ner_mx.corpora.docbin import write_docbin
 from ner_mx.corpora.doccano import write_doccano
 from ner_mx.corpora.offsets import documents
 from ner_mx.corpora.readers import READERS, read
 from ner_mx.corpora.schemes import convert as convert_tags
 from ner_mx.corpora.sentence import Sentence
+from ner_mx.corpora.spans import spans_of
 from ner_mx.errors import ConfigError, RunError, UserError
 from ner_mx.files import replacing, write_text
 
 BLANKS = "tokens with blanks inside, which became underscores"
+MARKERS = f"tokens {DOCUMENT_MARKER}, which would part documents and got an underscore"
+MERGED = "entities that follow one of their type at once, from which {} does not tell them apart"
 
 
 def write_conll(sentences: Sequence[Sentence], path: Path) -> Counter:
@@ -38,9 +41,9 @@ def write_conll(sentences: Sequence[Sentence], path: Path) -> Counter:
         for sentence in document:
             pos = sentence.pos or ("_",) * len(sentence.tokens)
             for token, part, tag in zip(sentence.tokens, pos, sentence.tags or ("O",) * len(pos)):
-                word = "_".join(token.split()) or "_"
-                warnings[BLANKS] += word != token
-                lines.append(f"{word} {'_'.join(part.split()) or '_'} {tag}")
+                word = in_column(token)
+                warnings[MARKERS if token == DOCUMENT_MARKER else BLANKS] += word != token
+                lines.append(f"{word} {without_blanks(part)} {tag}")
             lines.append("")
     write_text(path, "\n".join(lines) + "\n")
     return +warnings
@@ -65,14 +68,20 @@ def write_npy(sentences: Sequence[Sentence], path: Path) -> Counter:
     warnings: Counter = Counter()
     texts = []
     for sentence in sentences:
-        words = ["_".join(token.split()) or "_" for token in sentence.tokens]
+        words = [without_blanks(token) for token in sentence.tokens]
         warnings[BLANKS] += sum(word != token for word, token in zip(words, sentence.tokens))
         texts.append(" ".join(words))
     labels = [" ".join(sentence.tags or ("O",) * len(sentence.tokens)) for sentence in sentences]
-    for part, values in (("texts", texts), ("labels", labels)):
-        with replacing(path.with_name(f"{path.name}.{part}.npy")) as temporary, open(temporary, "wb") as file:
-            np.save(file, np.array(values, dtype=np.str_), allow_pickle=False)
+    # Both are complete before either takes its name: one alone would not fit an earlier other.
+    with replacing(_array(path, "texts")) as new_texts, replacing(_array(path, "labels")) as new_labels:
+        for values, temporary in ((texts, new_texts), (labels, new_labels)):
+            with open(temporary, "wb") as file:
+                np.save(file, np.array(values, dtype=np.str_), allow_pickle=False)
     return +warnings
+
+
+def _array(path: Path, part: str) -> Path:
+    return path.with_name(f"{path.name}.{part}.npy")
 
 
 WRITERS: Dict[str, Callable[[Sequence[Sentence], Path], Counter]] = {
@@ -111,15 +120,21 @@ def convert(source: Path, target: Path, settings: Corpus, reader: Optional[str] 
     if reader not in READERS:
         raise ConfigError(f"--from: expected one of {', '.join(READERS)}, found {reader!r}")
     source, target = _shared_name(source), _shared_name(target)
-    taken = [path for path in (target, target.with_name(f"{target.name}.texts.npy")) if path.exists()]
+    arrays = [_array(target, part) for part in ("texts", "labels")] if writer == "npy" else []
+    taken = [path for path in arrays or [target] if path.exists()]
     if taken and not overwrite:
         raise RunError(f"{taken[0]}: holds something already; choose another name, or give --overwrite")
     reading = read(source, settings.model_copy(update={"reader": reader}))
     found = annotated({"all": reading.sentences}, settings)
-    sentences = [sentence._replace(tags=convert_tags(
-        sentence.tags or ("O",) * len(sentence.tokens), scheme)) for sentence in found.parts["all"]]
+    merged: Counter = Counter()
+    sentences = []
+    for sentence in found.parts["all"]:
+        before = sentence.tags or ("O",) * len(sentence.tokens)
+        tags = convert_tags(before, scheme)
+        merged[MERGED.format(scheme)] += len(spans_of(before)) - len(spans_of(tags))
+        sentences.append(sentence._replace(tags=tags))
     target.parent.mkdir(parents=True, exist_ok=True)
-    warnings = reading.warnings + found.warnings + WRITERS[writer](sentences, target)
+    warnings = reading.warnings + found.warnings + merged + WRITERS[writer](sentences, target)
     return Converted(len(sentences), sum(len(sentence.tokens) for sentence in sentences),
                      found.scheme.scheme, warnings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, NamedTuple
 
-from ner_mx.corpora.conll import DOCUMENT_MARKER
+from ner_mx.corpora.conll import DOCUMENT_MARKER, in_column
 from ner_mx.corpora.spans import parse
 from ner_mx.corpora.text import read_lines
 from ner_mx.errors import CorpusError, shown
@@ -25,15 +25,9 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write word, gold and predicted tag, parted by blanks as conlleval reads them."""
     lines = []
     for words, gold, predicted in zip(*predictions):
-        lines += [f"{_one_column(word)} {one} {two}" for word, one, two in zip(words, gold, predicted)]
+        lines += [f"{in_column(word)} {one} {two}" for word, one, two in zip(words, gold, predicted)]
         lines.append("")
     write_text(path, "\n".join(lines) + "\n")
-
-
-def _one_column(word: str) -> str:
-    """A token that may hold blanks, or be the sign between documents, as a column."""
-    word = "_".join(word.split()) or "_"
-    return f"{word}_" if word == DOCUMENT_MARKER else word
 
 
 def read_predictions(path: Path) -> Predictions:

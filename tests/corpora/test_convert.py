@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from random_networks import some_sentences
 
@@ -57,6 +58,44 @@ def test_there_and_back(source, tmp_path, name, scheme):
     back = tmp_path / "back.conll"
     convert(there, back, Corpus(), reader=name)
     assert contents(read_back(back, "conll")) == contents(sentences)
+
+
+def test_a_token_that_looks_like_a_sign_between_documents_stays(tmp_path):
+    (tmp_path / "in.csv").write_text("Sentence #,Word,POS,Tag\nSentence: 1,Rome,NN,B-geo\n,-DOCSTART-,NN,O\n"
+                                     ",fell,VB,O\n")
+    done = convert(tmp_path / "in.csv", tmp_path / "c.conll", Corpus())
+    assert done.warnings == {"tokens -DOCSTART-, which would part documents and got an underscore": 1}
+    found = read_back(tmp_path / "c.conll", "conll")
+    assert [one.tokens for one in found] == [("Rome", "-DOCSTART-_", "fell")]
+
+
+def test_what_a_scheme_cannot_tell_apart_is_counted(tmp_path):
+    (tmp_path / "in.conll").write_text("Ann N B-PER\nBob N B-PER\nEU N B-ORG\n\n" * 3)
+    done = convert(tmp_path / "in.conll", tmp_path / "c.conll", Corpus(), scheme="IO")
+    assert done.warnings == {"entities that follow one of their type at once, "
+                             "from which IO does not tell them apart": 3}
+    assert not convert(tmp_path / "in.conll", tmp_path / "d.conll", Corpus(), scheme="IOB1").warnings
+
+
+def test_a_pair_of_arrays_is_replaced_together_or_not_at_all(source, tmp_path, monkeypatch):
+    path, sentences = source
+    convert(path, tmp_path / "c.npy", Corpus())
+    (tmp_path / "c.texts.npy").rename(tmp_path / "texts")
+    with pytest.raises(RunError, match="c.labels.npy: holds something already"):
+        convert(path, tmp_path / "c.npy", Corpus())
+    (tmp_path / "texts").rename(tmp_path / "c.texts.npy")
+    save = np.save
+
+    def full(file, array, **options):
+        if "labels" in file.name:
+            raise OSError(28, "No space left on device")
+        save(file, array, **options)
+
+    monkeypatch.setattr(np, "save", full)
+    path.write_text("Rome N B-LOC\n")
+    with pytest.raises(OSError):
+        convert(path, tmp_path / "c.npy", Corpus(), overwrite=True)
+    assert contents(read_back(tmp_path / "c.npy", "npy")) == contents(sentences)
 
 
 def entities(sentences):
