@@ -164,6 +164,8 @@ def predict(model: Model, text: Text = None, file: TextFile = None, form: Output
 
     if form not in FORMATS:
         raise UserError(f"--format: expected one of {', '.join(FORMATS)}, found {form!r}")
+    if text is not None and file:
+        raise UserError("--file: expected a text or a file of texts, found both")
     if is_bundle(model):
         if device not in (None, "auto", "cpu"):
             raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
@@ -225,10 +227,12 @@ def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: A
 def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None, processes: Processes = 1,
         engine: str = "local", address: Address = None, overwrite: OverwriteResult = False) -> None:
     """Tag a corpus: text, JSONL, CoNLL, Parquet, or a folder of them; goes on where it stopped."""
+    if address and engine != "ray":
+        raise UserError("--address: expected --engine ray with it, found another engine")
     if engine == "ray":
         from ner_mx.serving.cluster import tag_tables
 
-        done = tag_tables(bundle, source, target, processes, address, overwrite)
+        done = tag_tables(bundle, source, target, form, processes, address, overwrite)
     elif engine == "local":
         from ner_mx.serving.bulk import tag as run
 

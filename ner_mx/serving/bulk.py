@@ -130,7 +130,7 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
 
     Raises
     ------
-    UserError : there is nothing to tag, a format is unknown, or two results have one name.
+    UserError : there is nothing to tag, a format is unknown, or two files would have one name.
     """
     if form is not None and form not in {*FORMS, "parquet"}:
         raise UserError(f"--form: expected one of {', '.join([*FORMS, 'parquet'])}, found {form!r}")
@@ -143,7 +143,7 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                             f"{source.suffix!r}; say what it is with --form")
         if target.is_dir() or target.resolve() == source.resolve():
             raise UserError(f"{target}: expected the name of another file")
-        return [Job(source, target, found)]
+        return _apart([Job(source, target, found)])
     if target.is_file() or source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"{target}: expected a folder outside the source's")
     paths = [path for path in sorted(source.rglob("*")) if path.is_file()
@@ -156,9 +156,24 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                     len(paths) - len(jobs))
     if not jobs:
         raise UserError(f"{source}: expected files to tag, found none; say what they are with --form")
+    return _apart(jobs)
+
+
+def _apart(jobs: List[Job]) -> List[Job]:
+    """The jobs, whose sources, results and files of bad records are all different files.
+
+    Raises
+    ------
+    UserError : one of them would take the place of another.
+    """
     twice = repeated(job.target for job in jobs)
     if twice:
         raise UserError(f"{twice}: expected one source for each result, found two; rename one")
+    others = {path.resolve() for job in jobs for path in (job.source, job.target)}
+    for job in jobs:
+        if bad_of(job).resolve() in others:
+            raise UserError(f"{bad_of(job)}: expected a name for the bad records of {job.source} alone, "
+                            "found it among the sources or results; rename one, or choose another target")
     return jobs
 
 
@@ -184,6 +199,7 @@ def _begin_anew(job: Job, digest: str) -> None:
 
 
 def bad_of(job: Job) -> Path:
+    """Where the records of a file go that cannot be read."""
     return job.target.with_name(f"{job.target.name}.bad.jsonl")
 
 
@@ -202,9 +218,9 @@ def _is_done(job: Job, digest: str) -> bool:
     RunError : what is there is something else, or made with another bundle or of another source.
     """
     if not job.beside("made.json").is_file():
-        if job.target.exists():
-            raise RunError(f"{job.target}: holds something already; choose another target, or give "
-                           "--overwrite")
+        taken = next((path for path in (job.target, bad_of(job)) if path.exists()), None)
+        if taken:
+            raise RunError(f"{taken}: holds something already; choose another target, or give --overwrite")
         return False
     if not job.target.exists() and not any(job.beside("parts").glob("*")):
         return False  # nothing came of it

@@ -35,8 +35,8 @@ class RowTagger:
             [record.text or "" for record in tables.records_of(table)]))
 
 
-def tag_tables(bundle: Path, source: Path, target: Path, workers: int = 1, address: Optional[str] = None,
-               overwrite: bool = False) -> Totals:
+def tag_tables(bundle: Path, source: Path, target: Path, form: Optional[str] = None, workers: int = 1,
+               address: Optional[str] = None, overwrite: bool = False) -> Totals:
     """Tag a Parquet file, or a folder of them, on a cluster; what is tagged already is passed over.
 
     The result of a file is that of :func:`ner_mx.serving.bulk.tag`.  A worker
@@ -45,12 +45,13 @@ def tag_tables(bundle: Path, source: Path, target: Path, workers: int = 1, addre
 
     Parameters
     ----------
+    form : ``parquet``, where no suffix says so.
     workers : of the cluster, a thread each.
     address : of a cluster, which reads sources and bundle under the same paths;
         one on this machine is started if not given.
     """
     tables.arrow()  # Ray Data needs it, too
-    jobs = plan(source, target, None)
+    jobs = plan(source, target, form)
     other = next((job for job in jobs if job.form != "parquet"), None)
     if other:
         raise UserError(f"{other.source}: expected Parquet for --engine ray, found {other.form}; "

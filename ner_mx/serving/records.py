@@ -42,6 +42,8 @@ class Record(NamedTuple):
         return 1 + (len(self.content) if isinstance(self.content, str) else sum(map(len, self.content or ())))
 
 
+# What is nested deeper is refused: it could be read, and then not be written, or not cross to a worker.
+DEEPEST = 100
 # So much of what cannot be read is kept, to be looked at.
 KEPT = 1000
 
@@ -85,6 +87,8 @@ def _read_jsonl(stream: BinaryIO) -> Iterator[Record]:
         problem, cut = "", record._replace(content=record.content[:KEPT], text=None)
         try:
             value = json.loads(record.content, parse_float=_finite, parse_constant=_finite)
+            if record.content.count("[") + record.content.count("{") > DEEPEST and _is_deep(value):
+                raise ValueError(f"lists in lists more than {DEEPEST} deep")
             text = value[TEXT]
             text.encode("utf-8")
             if ENTITIES in value:
@@ -94,6 +98,14 @@ def _read_jsonl(stream: BinaryIO) -> Iterator[Record]:
         except (TypeError, KeyError, AttributeError):
             problem = f'expected an object with a string under "{TEXT}"'
         yield cut._replace(problem=problem) if problem else Record(value, text)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [child for one in level if isinstance(one, (list, dict))
+                 for child in (one.values() if isinstance(one, dict) else one)]
+    return bool(level)
 
 
 def _finite(number: str) -> float:

@@ -207,16 +207,20 @@ def test_tables_keep_their_columns(bundle, tagger, tmp_path):
         bulk.tag(bundle, tmp_path / "broken.parquet", tmp_path / "never.parquet")
 
 
+def nested(depth):
+    return b'{"text": "deep", "x": ' + b"[" * depth + b"]" * depth + b"}\n"
+
+
 def test_bad_records_go_aside_with_their_reasons(bundle, tmp_path):
     (tmp_path / "in.jsonl").write_bytes(b'{"text": "Ada"}\nnothing\n\n{"text": 3}\n{"txt": ""}\n[]\n'
                                         b'{"text": "caf\xe9"}\n{"text": "\\ud800"}\n{"text": "Bert"}\n'
-                                        + b"[" * 100_000 + b"\n")
-    done = bulk.tag(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    assert done.records == 10 and done.problems == 8
+                                        + b"[" * 100_000 + b"\n" + nested(95) + nested(900))
+    done = bulk.tag(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl", processes=2)
+    assert done.records == 12 and done.problems == 9
     good = (tmp_path / "out.jsonl").read_text().splitlines()
-    assert [json.loads(line)["text"] for line in good] == ["Ada", "Bert"]
+    assert [json.loads(line)["text"] for line in good] == ["Ada", "Bert", "deep"]
     bad = [json.loads(line) for line in (tmp_path / "out.jsonl.bad.jsonl").read_text().splitlines()]
-    assert [one["record"] for one in bad] == [1, 2, 3, 4, 5, 6, 7, 9]
+    assert [one["record"] for one in bad] == [1, 2, 3, 4, 5, 6, 7, 9, 11]
     assert "expected UTF-8, found byte 0xe9" in bad[5]["reason"] and 'string under "text"' in bad[2]["reason"]
 
 
@@ -347,6 +351,9 @@ def test_a_cluster_gives_the_same_and_bears_a_death(bundle, tmp_path, root, monk
     (tmp_path / "in.txt").write_text("Ada")
     with pytest.raises(UserError, match="expected Parquet for --engine ray, found text"):
         tag_tables(bundle, tmp_path / "in.txt", tmp_path / "out.jsonl")
+    (tmp_path / "noname").write_text("Ada")
+    with pytest.raises(UserError, match="expected Parquet for --engine ray, found jsonl"):
+        tag_tables(bundle, tmp_path / "noname", tmp_path / "out.jsonl", "jsonl")
 
 
 def test_what_cannot_be_tagged_is_one_line(bundle, tmp_path, run_command):
@@ -355,8 +362,16 @@ def test_what_cannot_be_tagged_is_one_line(bundle, tmp_path, run_command):
     (tmp_path / "broken.txt.gz").write_bytes(gzip.compress(os.urandom(5000))[:2000])
     (tmp_path / "taken.jsonl").write_text("mine")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "fresh.jsonl.bad.jsonl").write_text('{"text": "mended"}\n')
+    (tmp_path / "clash").mkdir()
+    for name in ("a.jsonl", "a.jsonl.bad.jsonl"):
+        (tmp_path / "clash" / name).write_text('{"text": "Ada left."}\n')
     for arguments, problem in (
             (["in.txt", "taken.jsonl"], "holds something already"),
+            (["in.txt", "fresh.jsonl"], "fresh.jsonl.bad.jsonl: holds something already"),
+            (["fresh.jsonl.bad.jsonl", "fresh.jsonl"], "expected a name for the bad records of"),
+            (["clash", "out"], "expected a name for the bad records of"),
+            (["in.txt", "out.jsonl", "--address", "auto"], "--address: expected --engine ray"),
             (["in.bin", "out.jsonl"], "expected a suffix among"),
             (["gone.txt", "out.jsonl"], "expected a file or folder, found none"),
             (["broken.txt.gz", "out.jsonl"], "broken.txt.gz: expected a readable file, found"),
@@ -365,10 +380,11 @@ def test_what_cannot_be_tagged_is_one_line(bundle, tmp_path, run_command):
             (["in.txt", "out.jsonl", "--form", "csv"], "expected one of text, jsonl, conll, parquet"),
             (["in.txt", "out.jsonl", "--engine", "spark"], "expected local or ray")):
         done = run_command("-m", "ner_mx", "tag", bundle, *[
-            tmp_path / one if not one.startswith("-") and one not in ("csv", "spark") else one
+            tmp_path / one if not one.startswith("-") and one not in ("csv", "spark", "auto") else one
             for one in arguments])
         assert done.returncode == 2 and problem in done.stderr, done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert (tmp_path / "taken.jsonl").read_text() == "mine"
+    assert (tmp_path / "fresh.jsonl.bad.jsonl").read_text() == '{"text": "mended"}\n'
     good = run_command("-m", "ner_mx", "tag", bundle, tmp_path / "in.bin", tmp_path / "o", "--form", "text")
     assert good.returncode == 0 and "1 files, 1 records, 0 of them bad" in good.stdout
