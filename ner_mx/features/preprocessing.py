@@ -128,7 +128,11 @@ def _table(vectors: WordVectors, rows: np.ndarray, config: Config) -> Tuple[np.n
     matrix = np.zeros((len(rows), vectors.matrix.shape[1]), np.float32)
     matrix[known] = vectors.matrix[rows[known]]
     if config.features.vectors.scale:
-        matrix *= config.features.vectors.scale / matrix[known].std()
+        spread = matrix[known].std()
+        if not spread:
+            raise ConfigError("features.vectors.scale: expected numbers that differ, found one alone in "
+                              f"{config.features.vectors.path}; take other vectors")
+        matrix *= config.features.vectors.scale / spread
     return matrix, known
 
 

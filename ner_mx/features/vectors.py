@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ner_mx.errors import ConfigError, CorpusError, shown
 from ner_mx.features.words import fold_digits
 
 CHUNK = 20000
+
+# Why a word is passed over.
+NOT_FINITE, TWICE, EMPTY = "words with a number that is not finite", "words that stood before", "empty words"
 
 
 class WordVectors(NamedTuple):
@@ -92,7 +95,7 @@ def _read_senna(folder: Path, settings: Vectors) -> WordVectors:
         matrix = np.array(rows, dtype=np.float32)
     except ValueError as error:
         raise CorpusError(number_file, None, f"expected numbers, found: {error}") from None
-    return WordVectors(words, matrix, Counter())
+    return _usable(number_file, words, matrix)
 
 
 def _read_binary(path: Path, settings: Vectors) -> WordVectors:
@@ -125,7 +128,35 @@ def _read_binary(path: Path, settings: Vectors) -> WordVectors:
         if wanted == count and file.read(2).strip(b"\n"):
             raise CorpusError(path, None, f"expected the end after {count} words of {dimension} numbers, "
                                           "found more; a file of text must not be named .bin")
-    return WordVectors(words, matrix, Counter())
+    return _usable(path, words, matrix)
+
+
+def _usable(path: Path, words: List[str], matrix: np.ndarray) -> WordVectors:
+    """Vectors without empty words, words that stood before and rows with numbers that are not finite.
+
+    Raises
+    ------
+    CorpusError : nothing is left.
+    """
+    warnings: Counter = Counter()
+    seen = {""}
+    # The largest and the smallest number of a row tell it, and take no second matrix.
+    finite = (np.isfinite(matrix.max(axis=1)) & np.isfinite(matrix.min(axis=1)) if matrix.size
+              else np.zeros(len(words), bool))
+    keep = []
+    for row, word in enumerate(words):
+        if not finite[row]:
+            warnings[NOT_FINITE] += 1
+        elif word in seen:
+            warnings[TWICE if word else EMPTY] += 1
+        else:
+            seen.add(word)
+            keep.append(row)
+    if not keep:
+        raise CorpusError(path, None, "expected words with finite numbers, found none")
+    if len(keep) == len(words):
+        return WordVectors(words, matrix, warnings)
+    return WordVectors([words[row] for row in keep], matrix[keep], warnings)
 
 
 def _read_text(path: Path, settings: Vectors) -> WordVectors:
@@ -154,7 +185,7 @@ def _read_text(path: Path, settings: Vectors) -> WordVectors:
             keep = []
             for index, word in enumerate(rows):
                 if word in seen:
-                    warnings["words that stood before"] += 1
+                    warnings[TWICE] += 1
                 else:
                     seen.add(word)
                     keep.append(index)
@@ -187,7 +218,7 @@ def _lines(path: Path, settings: Vectors) -> Iterator[Tuple[Optional[Tuple[int, 
                 io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n") as file:
             first = file.readline().lstrip("\ufeff")
             head = first.split()
-            if len(head) == 2 and all(part.isdigit() for part in head):
+            if len(head) == 2 and all(part.isdecimal() for part in head):
                 yield (int(head[0]), int(head[1])), lines([], file)
             else:
                 yield None, lines([first], file)
@@ -220,7 +251,7 @@ def _parsed(block: List[str], dimension: int,
         words.append(parts[0])
         numbers.append(parts[1:])
     try:
-        values = np.array(numbers, dtype=np.float32).reshape(len(words), dimension)
+        values = _numbers(numbers).reshape(len(words), dimension)
         if np.isfinite(values).all():
             return words, values
     except ValueError:
@@ -228,16 +259,22 @@ def _parsed(block: List[str], dimension: int,
     good_words, good = [], []
     for word, row in zip(words, numbers):
         try:
-            values = np.array(row, dtype=np.float32)
+            values = _numbers(row)
         except ValueError:
             warnings["lines with something that is no number"] += 1
             continue
         if not np.isfinite(values).all():
-            warnings["lines with a number that is not finite"] += 1
+            warnings[NOT_FINITE] += 1
             continue
         good_words.append(word)
         good.append(values)
     return good_words, np.array(good, dtype=np.float32).reshape(len(good), dimension)
+
+
+def _numbers(texts: List[Any]) -> np.ndarray:
+    """Texts as float32; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(texts, dtype=np.float32)
 
 
 HOW_FOUND = ("exact", "lower-cased", "digits folded", "missing")

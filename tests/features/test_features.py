@@ -222,7 +222,10 @@ GLOVE = "the 1 2\nRome 3 4\n"
     (". . . 5 6\n" + GLOVE, [". . .", "the", "Rome"], {}),
     (GLOVE + "the 9 9\n", ["the", "Rome"], {"words that stood before": 1}),
     (GLOVE + "odd 1 x\n", ["the", "Rome"], {"lines with something that is no number": 1}),
-    (GLOVE + "odd 1 nan\n", ["the", "Rome"], {"lines with a number that is not finite": 1}),
+    (GLOVE + "odd 1 nan\n", ["the", "Rome"], {"words with a number that is not finite": 1}),
+    (GLOVE + "large 1 1e50\n", ["the", "Rome"], {"words with a number that is not finite": 1}),
+    (GLOVE + "\u00b2 7 8\n", ["the", "Rome", "\u00b2"], {}),
+    ("\u00b2 3\n" + GLOVE, ["the", "Rome"], {"lines with too few numbers": 1}),
     (GLOVE + "\u0085 1 1\n", ["the", "Rome", "\u0085"], {}),
 ])
 def test_vectors_in_their_forms(tmp_path, text, words, warnings):
@@ -299,6 +302,32 @@ def test_senna_as_it_is_published(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text)
     assert read_vectors(Vectors(path=str(tmp_path))).matrix.tolist() == [[1, 2], [3, 4]]
+
+
+UNUSABLE = [("the", [1, 2]), ("odd", [np.nan, 1]), ("odder", [1, -np.inf]), ("", [1, 1]), ("the", [9, 9]),
+            ("rome", [3, 4])]
+PASSED_OVER = {"words with a number that is not finite": 2, "words that stood before": 1, "empty words": 1}
+
+
+def write_binary(folder, rows):
+    (folder / "v.bin").write_bytes(f"{len(rows)} 2\n".encode() + b"".join(
+        word.encode() + b" " + np.array(row, "<f4").tobytes() + b"\n" for word, row in rows))
+    return folder / "v.bin"
+
+
+def write_senna(folder, rows):
+    (folder / "words.lst").write_text("".join(f"{word}\n" for word, _ in rows))
+    (folder / "embeddings.txt").write_text("".join(f"{one} {two}\n" for _, (one, two) in rows))
+    return folder
+
+
+@pytest.mark.parametrize("write", [write_binary, write_senna])
+def test_what_is_no_vector_is_passed_over_and_counted(tmp_path, write):
+    found = read_vectors(Vectors(path=str(write(tmp_path, UNUSABLE))))
+    assert found.words == ["the", "rome"] and found.matrix.tolist() == [[1, 2], [3, 4]]
+    assert found.warnings == PASSED_OVER
+    with pytest.raises(CorpusError, match="expected words with finite numbers, found none"):
+        read_vectors(Vectors(path=str(write(tmp_path, UNUSABLE[1:3]))))
 
 
 def test_how_a_word_is_found():

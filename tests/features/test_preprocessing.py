@@ -179,3 +179,9 @@ def test_a_folder_of_something_else_is_not_replaced(make, tmp_path, name):
     with pytest.raises(RunError, match=f"expected a processed corpus or nothing, found {name.split('/')[0]}"):
         preprocess(make())
     assert place.read_text() == "mine"
+
+
+def test_vectors_that_cannot_be_scaled_are_refused(make, tmp_path):
+    (tmp_path / "v.txt").write_text("Rome 1 1\nfell 1 1\n")
+    with pytest.raises(ConfigError, match="features.vectors.scale: expected numbers that differ"):
+        preprocess(make(features={"vectors": {"path": str(tmp_path / "v.txt"), "scale": 0.1}}))
