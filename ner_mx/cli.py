@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import logging
 import os
@@ -12,8 +13,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, NoReturn, Optional, Sequence
 
-import typer
-from typing_extensions import Annotated
+try:
+    import typer
+    from typing_extensions import Annotated
+except ModuleNotFoundError as error:
+    print(f"error: this Python ({sys.executable}) has no {error.name}; README.md says how to install, and "
+          ". .venv/bin/activate takes the Python of make demo", file=sys.stderr)
+    raise SystemExit(2) from None
 
 from ner_mx import __version__
 from ner_mx.config import Config, load_config
@@ -26,6 +32,9 @@ lexicon = typer.Typer(help="Lists of known names.")
 app.add_typer(lexicon, name="lexicon")
 
 API_KEY = "NER_MX_API_KEY"
+
+# What the system says where a file cannot be written to its end.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # The arguments of the verbs.
 ConfigPath = Annotated[Optional[Path], typer.Option(
@@ -132,15 +141,14 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
 
 
 @app.command()
-def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False,
-             device: Device = None) -> None:
-    """Tag an annotated file with a run's network and score it."""
-    from ner_mx.training.records import read_run_config  # brings no MXNet yet
-
-    _set_threads(read_run_config(run))
+def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, device: Device = None,
+             settings: Settings = None) -> None:
+    """Tag an annotated file with a run's network and score it; --set corpus.… says how it is read."""
+    config = _run_config(run, settings or ())
+    _set_threads(config)
     from ner_mx.training.predictor import evaluate_run
 
-    for name, evaluation in evaluate_run(run, file, device).items():
+    for name, evaluation in evaluate_run(run, config.corpus, file, device).items():
         _print_evaluation(evaluation, as_json, name)
 
 
@@ -173,6 +181,8 @@ def predict(model: Model, text: Text = None, file: TextFile = None, form: Output
     else:
         from ner_mx.training.records import read_run_config
 
+        if not (model / "config.yaml").is_file():
+            raise UserError(f"{model}: expected a bundle or the folder of a run, found neither's files in it")
         _set_threads(read_run_config(model))
         from ner_mx.training.predictor import load_recogniser
 
@@ -390,6 +400,21 @@ def _print_evaluation(evaluation: Any, as_json: bool, name: str = "") -> None:
         typer.echo((f"{name}\n" if name else "") + conlleval(evaluation))
 
 
+def _run_config(run: Path, settings: Sequence[str]) -> Config:
+    """A run's configuration, with settings of the section corpus over it."""
+    from ner_mx.runtime.bundle import is_bundle
+    from ner_mx.training.records import read_run_config  # brings no MXNet yet
+
+    if is_bundle(run):
+        raise UserError(f"{run}: expected the folder of a run, found a bundle; name the run it was made from")
+    other = next((one for one in settings if not one.startswith("corpus.")), None)
+    if other:
+        raise ConfigError(f"--set {other}: expected a key of the section corpus, as everything else is the "
+                          "run's")
+    read_run_config(run)
+    return load_config(run / "config.yaml", None, settings)
+
+
 def _resumed_config(resume: Path, config: Optional[Path], experiment: Optional[str],
                     settings: Sequence[str]) -> Config:
     """The configuration of a run to resume: its own, with settings over it, where no other is named."""
@@ -420,13 +445,10 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
         command()
     except UserError as error:
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output left; python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}; what was there before is untouched")
+        full = "; what was there before is untouched" if error.errno in FULL else ""
+        _fail(f"{place}{error.strerror or error}{full}")
     raise SystemExit(0)
 
 

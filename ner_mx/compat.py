@@ -22,7 +22,7 @@ from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from ner_mx.errors import DeviceError
+from ner_mx.errors import DeviceError, install
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def check_builds(builds: List[str]) -> None:
         if sys.version_info >= (3, 13):
             raise DeviceError("MXNet 1.9.1 wants numpy 1.26 and thus Python 3.9 to 3.12, and this is "
                               f"{platform.python_version()}; make an environment with one of those")
-        raise DeviceError('MXNet is not installed; pip install "ner-mx[cpu]", or "ner-mx[gpu]" for a GPU')
+        raise DeviceError(f'MXNet is not installed; {install("cpu")}, or {install("gpu")} for a GPU')
     if len(builds) > 1:
         raise DeviceError(f"{' and '.join(builds)} are both installed and overwrite each other; "
                           f"pip uninstall {' '.join(builds)}, then install one of them")
@@ -78,7 +78,7 @@ def preload_cuda(folders: Optional[List[str]] = None) -> None:
         ctypes.CDLL("libcuda.so.1", ctypes.RTLD_GLOBAL)
     except OSError:
         raise DeviceError("mxnet-cu112 needs NVIDIA's driver (libcuda.so.1), which is not here; "
-                          'install the driver, or use the CPU build: pip install "ner-mx[cpu]"') from None
+                          f'install the driver, or use the CPU build: {install("cpu")}') from None
     folders = library_folders() if folders is None else folders
     for name in CUDA_LIBRARIES:
         candidates = [os.path.join(folder, name) for folder in folders] + [name]
@@ -89,7 +89,7 @@ def preload_cuda(folders: Optional[List[str]] = None) -> None:
             except OSError:
                 continue
         else:
-            raise DeviceError(f'mxnet-cu112 needs {name}, which is not here; pip install "ner-mx[gpu]"')
+            raise DeviceError(f'mxnet-cu112 needs {name}, which is not here; {install("gpu")}')
 
 
 def gpu_capability(number: int) -> Tuple[int, int]:
@@ -212,7 +212,7 @@ def choose_device(wanted: str):
     number = int(re.sub(r"\D", "", wanted) or 0)
     if not built_for_gpu:
         raise DeviceError(f"run.device is {wanted}, and this MXNet is the CPU build; "
-                          'in a new environment: pip install "ner-mx[gpu]"')
+                          f'in a new environment: {install("gpu")}')
     check_capability(number, gpu_capability(number))
     return mx.gpu(number)
 

@@ -56,6 +56,11 @@ class TrainingError(UserError):
     exit_code = 3
 
 
+def install(extra: str) -> str:
+    """How to get what an extra of this package brings; the package is on no index."""
+    return f'pip install -e ".[{extra}]" in a checkout of ner_mx'
+
+
 def repeated(items: Iterable[Hashable]) -> Optional[Any]:
     """The first item that stands twice, for a message that names it; None where all differ."""
     return next((item for item, count in Counter(items).items() if count > 1), None)

@@ -7,11 +7,11 @@ process never leaves half a file under a name that somebody reads.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Container, Iterator, Optional, Union
@@ -40,6 +40,11 @@ def replacing(path: PathLike) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        # A write that fails does not say where; the hidden name would tell nobody anything.
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -89,6 +94,8 @@ def locked(path: PathLike, remedy: str) -> Iterator[None]:
     ------
     RunError : another process works on it; ``remedy`` says what to do.
     """
+    import fcntl  # not on Windows, where the tagger runs, and locks nothing
+
     path = named(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
@@ -110,19 +117,19 @@ def write_json(path: PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: PathLike) -> Any:
+def read_json(path: PathLike, remedy: str = "make it anew") -> Any:
     """Read a JSON file of ours.
 
     Raises
     ------
-    RunError : the file is missing or is no JSON.
+    RunError : the file is missing or is no JSON; ``remedy`` says what to do.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{path}: expected a file, found none") from None
+        raise RunError(f"{path}: expected a file, found none; {remedy}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: expected JSON, found damage ({error}); make it anew") from None
+        raise RunError(f"{path}: expected JSON, found damage ({error}); {remedy}") from None
 
 
 def write_arrays(path: PathLike, arrays: dict[str, np.ndarray]) -> None:
@@ -130,25 +137,27 @@ def write_arrays(path: PathLike, arrays: dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{name} holds Python objects, which npz would pickle")
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+    # As numpy.savez does it, which leaves its archive open where the disk is full.
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
-def read_arrays(path: PathLike) -> dict[str, np.ndarray]:
+def read_arrays(path: PathLike, remedy: str = "make it anew") -> dict[str, np.ndarray]:
     """Read an ``.npz`` of ours.
 
     Raises
     ------
-    RunError : the file is missing, cut short, or holds pickled objects.
+    RunError : the file is missing, cut short, or holds pickled objects; ``remedy`` says what to do.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
-        raise RunError(f"{path}: expected a file, found none") from None
+        raise RunError(f"{path}: expected a file, found none; {remedy}") from None
     except Exception as error:  # numpy raises zip, zlib, value and OS errors for one damaged file
-        raise RunError(f"{path}: expected numpy arrays, found damage ({error}); "
-                       "make it anew") from None
+        raise RunError(f"{path}: expected numpy arrays, found damage ({error}); {remedy}") from None
 
 
 def sha256(path: PathLike) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional
 
-from ner_mx.errors import UserError
+from ner_mx.errors import UserError, install
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def joined(address: Optional[str], cores: int) -> Iterator[Any]:
     try:
         import ray
     except ImportError:
-        raise UserError('the engine ray needs Ray: pip install "ner-mx[ray]"') from None
+        raise UserError(f'the engine ray needs Ray: {install("ray")}') from None
     if ray.is_initialized():
         yield ray
         return

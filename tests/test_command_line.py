@@ -29,7 +29,21 @@ def test_mistakes_are_one_line(run_command, tmp_path):
     assert "run preprocess.py" in failing(run_command, "train.py", "--set", f"run.directory={tmp_path}",
                                           "--set", f"corpus.processed={tmp_path}")
     assert "expected a run folder" in failing(run_command, "-m", "ner_mx", "evaluate", tmp_path)
-    assert "expected a file, found none" in failing(run_command, "-m", "ner_mx", "score", tmp_path / "none")
+    assert failing(run_command, "-m", "ner_mx", "score", tmp_path / "none").endswith("a file, found none")
+    bad.write_bytes(b"caf\xe9 O O\n")
+    assert "found byte 0xe9; convert it to utf-8" in failing(run_command, "-m", "ner_mx", "score", bad)
+    assert "no.conll: expected an annotated corpus, found none" in failing(
+        run_command, "-m", "ner_mx", "convert", tmp_path / "no.conll", tmp_path / "o.jsonl")
+    assert "expected a bundle or the folder of a run" in failing(
+        run_command, "-m", "ner_mx", "predict", tmp_path, "Ada left.")
+    assert "found both" in failing(run_command, "-m", "ner_mx", "predict", tmp_path, "Ada.", "--file", bad)
+
+
+def test_a_python_without_the_libraries_is_told_so(root):
+    done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['typer'] = None\n"
+                           "exec(open('preprocess.py').read())"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "has no typer; README.md says how to install" in done.stderr
 
 
 def test_wrong_arguments_are_exit_code_2(run_command):
@@ -41,6 +55,7 @@ def test_wrong_arguments_are_exit_code_2(run_command):
     (CorpusError("f.txt", 3, "expected x, found y"), 2, "error: f.txt:3: expected x, found y\n"),
     (OSError(28, "No space left on device", "f.npz"), 2,
      "error: f.npz: No space left on device; what was there before is untouched\n"),
+    (OSError(2, "No such file or directory", "f.txt"), 2, "error: f.txt: No such file or directory\n"),
 ])
 def test_every_kind_of_error(error, code, text, capsys):
     def command():

@@ -1,12 +1,15 @@
 """Files that are wholly there or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ner_mx.errors import RunError
-from ner_mx.files import locked, replacing, replacing_folder, write_text
+from ner_mx.files import locked, read_arrays, replacing, replacing_folder, write_arrays, write_text
 
 
 def test_the_folder_that_one_stands_in_can_be_named(tmp_path, monkeypatch):
@@ -48,3 +51,26 @@ def test_an_error_leaves_what_stood_and_nothing_beside_it(tmp_path):
         temporary.write_text("half")
         1 / 0  # noqa: B018
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_arrays_are_those_of_numpy(tmp_path):
+    arrays = {"a": np.arange(6, dtype=np.int8).reshape(2, 3), "b": np.array(2.5), "c": np.zeros((0, 4))}
+    write_arrays(tmp_path / "ours.npz", arrays)
+    np.savez(tmp_path / "numpys.npz", **arrays)
+    ours, numpys = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("ours", "numpys"))
+    assert list(ours) == list(numpys) == list(read_arrays(tmp_path / "ours.npz"))
+    for name in arrays:
+        assert ours[name].dtype == numpys[name].dtype
+        np.testing.assert_array_equal(ours[name], numpys[name])
+
+
+def test_arrays_that_fill_the_disk_are_one_error_with_the_name(tmp_path, root):
+    """A limit on the size of files stands in for the disk."""
+    code = ("import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+            "import numpy as np; from ner_mx.cli import guarded; from ner_mx.files import write_arrays\n"
+            f"guarded(lambda: write_arrays('{tmp_path}/a.npz', {{'a': np.zeros(99_999)}}))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2, f"error: {tmp_path}/a.npz: File too large; what was there before is untouched\n")
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from ner_mx.corpora.offsets import documents
 from ner_mx.corpora.schemes import convert, tags_of
 from ner_mx.corpora.sentence import Reading, Sentence
 from ner_mx.corpora.spans import Span, spans_of
-from ner_mx.errors import CorpusError, UserError
+from ner_mx.errors import CorpusError, UserError, install
 from ner_mx.files import replacing
 
 
@@ -20,7 +20,7 @@ def _spacy() -> Any:
         import spacy
         import spacy.tokens
     except ImportError:
-        raise UserError('a DocBin needs spaCy: pip install "ner-mx[spacy]"') from None
+        raise UserError(f'a DocBin needs spaCy: {install("spacy")}') from None
     return spacy
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, Tuple
 
-from ner_mx.errors import CorpusError, UserError
+from ner_mx.errors import CorpusError, UserError, install
 
 SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 
@@ -99,5 +99,5 @@ def zstandard() -> Any:
     try:
         import zstandard as library
     except ImportError:
-        raise UserError('a .zst file needs zstandard: pip install "ner-mx[corpora]"') from None
+        raise UserError(f'a .zst file needs zstandard: {install("corpora")}') from None
     return library

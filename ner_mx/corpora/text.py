@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from ner_mx.errors import CorpusError
 
 
-def read_text(path: Path, encoding: str, settings: str = "corpus",
+def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
               content: str = "annotated text") -> str:
     """The decoded text of a file, without a byte-order mark.
 
     Parameters
     ----------
-    settings : the section of the configuration whose ``path`` and ``encoding`` these are.
+    settings : the section of the configuration whose ``path`` and ``encoding`` these are;
+        None where an argument named the file, which has to be in ``encoding``.
     content : what the file should hold.
 
     Raises
@@ -22,12 +23,14 @@ def read_text(path: Path, encoding: str, settings: str = "corpus",
     CorpusError : the file is missing, is a folder, cannot be read, is empty, or
         is not in ``encoding``.
     """
+    elsewhere = f"; set {settings}.path" if settings else ""
+    encoded = f"set {settings}.encoding" if settings else f"convert it to {encoding}"
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise CorpusError(path, None, f"expected a file, found none; set {settings}.path") from None
+        raise CorpusError(path, None, f"expected a file, found none{elsewhere}") from None
     except IsADirectoryError:
-        raise CorpusError(path, None, f"expected a file, found a folder; set {settings}.path") from None
+        raise CorpusError(path, None, f"expected a file, found a folder{elsewhere}") from None
     except OSError as error:
         raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
     if not data.strip():
@@ -41,15 +44,14 @@ def read_text(path: Path, encoding: str, settings: str = "corpus",
         # UTF-16 and its kin have no one-byte line ends to count.
         line = data.count(b"\n", 0, error.start) + 1
         raise CorpusError(path, line, (
-            f"expected {encoding}, found byte {data[error.start]:#04x}; set {settings}.encoding "
+            f"expected {encoding}, found byte {data[error.start]:#04x}; {encoded} "
             "(windows-1252 and iso-8859-1 are common)")) from None
     except (UnicodeError, ValueError) as error:  # encodings with rules of their own
-        raise CorpusError(path, None, f"expected {encoding}, found: {error}; "
-                                      f"set {settings}.encoding") from None
+        raise CorpusError(path, None, f"expected {encoding}, found: {error}; {encoded}") from None
     return text[1:] if text.startswith("\ufeff") else text
 
 
-def read_lines(path: Path, encoding: str, settings: str = "corpus",
+def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",
                content: str = "annotated text") -> List[str]:
     """The lines of a file, without their ends: ``\\n``, ``\\r\\n`` or ``\\r`` and nothing else.
 

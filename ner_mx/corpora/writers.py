@@ -24,7 +24,8 @@ from ner_mx.corpora.readers import READERS, read
 from ner_mx.corpora.schemes import convert as convert_tags
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.corpora.spans import spans_of
-from ner_mx.errors import ConfigError, RunError, UserError
+from ner_mx.corpora.splits import source_files
+from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.files import replacing, write_text
 
 BLANKS = "tokens with blanks inside, which became underscores"
@@ -120,6 +121,8 @@ def convert(source: Path, target: Path, settings: Corpus, reader: Optional[str] 
     if reader not in READERS:
         raise ConfigError(f"--from: expected one of {', '.join(READERS)}, found {reader!r}")
     source, target = _shared_name(source), _shared_name(target)
+    if not source.exists() and not source_files(source)[0].exists():
+        raise CorpusError(source, None, "expected an annotated corpus, found none")
     arrays = [_array(target, part) for part in ("texts", "labels")] if writer == "npy" else []
     taken = [path for path in arrays or [target] if path.exists()]
     if taken and not overwrite:

@@ -38,7 +38,7 @@ def read_predictions(path: Path) -> Predictions:
     CorpusError : no such file, no UTF-8, fewer than three columns, an unknown tag.
     """
     sentences = Predictions([[]], [[]], [[]])
-    for number, line in enumerate(read_lines(path, "utf-8"), start=1):
+    for number, line in enumerate(read_lines(path, "utf-8", None, "predictions"), start=1):
         columns = line.split()
         # conlleval counts a marker with tags as a token; without, it parts sentences.
         if not columns or (columns[0] == DOCUMENT_MARKER and len(columns) < 3):

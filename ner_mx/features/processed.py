@@ -100,27 +100,28 @@ def read_processed(config: Config) -> Processed:
     remedy = "run preprocess.py with the same arguments"
     if not (folder / META).is_file():
         raise RunError(f"{folder}: expected a processed corpus, found none; {remedy}")
-    meta = read_json(folder / META)
+    meta = read_json(folder / META, remedy)
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise RunError(f"{folder}: expected format {FORMAT}, found another; {remedy}")
     differs = difference(meta.get("making", {}), making_of(config))
     if differs:
         raise RunError(f"{folder}: was made by another configuration, {differs} now; {remedy}")
-    tables = read_json(folder / "vocab.json")
+    tables = read_json(folder / "vocab.json", remedy)
     encoder = Encoder.from_json(config.features, tables,
-                                from_arrays(read_arrays(folder / "lexicons.npz")))
+                                from_arrays(read_arrays(folder / "lexicons.npz", remedy)))
     try:
-        parts = {name: Encoded(**read_arrays(folder / f"{name}.npz")) for name in PARTS}
+        parts = {name: Encoded(**read_arrays(folder / f"{name}.npz", remedy)) for name in PARTS}
         gold = {}
-        for name, rows in read_arrays(folder / "gold.npz").items():
+        for name, rows in read_arrays(folder / "gold.npz", remedy).items():
             tags = [tables["gold_tags"][row] for row in rows]
             gold[name] = [tags[start:end] for start, end
                           in zip(parts[name].bounds[:-1], parts[name].bounds[1:])]
         vectors = known = None
         if config.features.vectors.path:
-            arrays = read_arrays(folder / "vectors.npz")
+            arrays = read_arrays(folder / "vectors.npz", remedy)
             vectors, known = arrays["vectors"], arrays["known"]
-        return Processed(encoder, parts, gold, vectors, known, read_json(folder / "genres.json"), meta)
+        genres = read_json(folder / "genres.json", remedy)
+        return Processed(encoder, parts, gold, vectors, known, genres, meta)
     except (TypeError, KeyError, IndexError) as error:
         raise RunError(f"{folder}: expected the arrays of this version, found others ({error}); "
                        f"{remedy}") from None

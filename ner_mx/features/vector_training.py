@@ -20,7 +20,7 @@ from ner_mx.config import Features
 from ner_mx.corpora.packing import SUFFIXES, opened
 from ner_mx.corpora.splits import Parts
 from ner_mx.corpora.tokenizer import tokenize
-from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
+from ner_mx.errors import ConfigError, CorpusError, RunError, UserError, install
 from ner_mx.features.vectors import HOW_FOUND, find, how_found
 from ner_mx.features.words import normal_form
 from ner_mx.files import replacing, sha256, write_json
@@ -147,7 +147,7 @@ def _gensim():
         import gensim
         import gensim.models
     except ImportError:
-        raise UserError('own vectors need gensim: pip install "ner-mx[vectors]"') from None
+        raise UserError(f'own vectors need gensim: {install("vectors")}') from None
     return gensim
 
 

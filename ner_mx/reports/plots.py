@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
+from ner_mx.errors import install
 from ner_mx.files import replacing
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ def _figure(width: float, height: float):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        log.warning('plots need matplotlib: pip install "ner-mx[report]"')
+        log.warning("plots need matplotlib: %s", install("report"))
         return None
     return Figure(figsize=(width, height), layout="constrained")
 

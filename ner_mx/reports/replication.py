@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Sequence
 
 from ner_mx.config import experiment_names, load_experiment, read_experiment
 from ner_mx.corpora.text import read_text
-from ner_mx.errors import ConfigError, RunError, UserError
+from ner_mx.errors import ConfigError, RunError, UserError, install
 from ner_mx.files import write_text
 from ner_mx.reports import plots
 from ner_mx.reports.markdown import spread, table
@@ -263,7 +263,7 @@ def _html(text: str) -> str:
     try:
         from markdown import markdown
     except ImportError:
-        raise RunError('the HTML report needs markdown: pip install "ner-mx[report]"') from None
+        raise RunError(f'the HTML report needs markdown: {install("report")}') from None
     style = ("body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
              "table{border-collapse:collapse;margin:1rem 0}"
              "td,th{border-bottom:1px solid #ccc;padding:.2rem .6rem}"

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List
 
+from ner_mx.errors import install
 from ner_mx.evaluation.confusion import NOTHING, Confusion, confusions, matrix
 from ner_mx.evaluation.files import Predictions, read_predictions
 from ner_mx.files import read_json, write_text
@@ -84,7 +85,7 @@ def _training(metrics: Dict[str, Any], history: List[Dict[str, Any]], plotted: b
     if plotted:
         lines += ["![loss and dev score by epoch](plots/learning-curves.png)", ""]
     else:
-        lines += ['Plots need matplotlib: pip install "ner-mx[report]".', ""]
+        lines += [f'Plots need matplotlib: {install("report")}.', ""]
     rows = [(record["epoch"], f"{record['loss']:.4f}", _percent(record["score"]),
              f"{record['learning_rate']:.5f}", f"{record['seconds']:.1f}") for record in history]
     return lines + table(("epoch", "loss a token", "dev score", "learning rate", "seconds"), rows)

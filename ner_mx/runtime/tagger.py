@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Unio
 
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.recogniser import Recogniser
-from ner_mx.errors import BundleError, UserError
+from ner_mx.errors import BundleError, UserError, install
 from ner_mx.runtime.bundle import Bundle, entity_types, read_bundle
 from ner_mx.runtime.network import OnnxNetwork
 from ner_mx.runtime.text import Entity, find_entities
@@ -67,7 +67,7 @@ class Tagger:
         try:
             return cls(bundle, threads)
         except ImportError:
-            raise UserError('the tagger needs onnxruntime: pip install "ner-mx[runtime]"') from None
+            raise UserError(f'the tagger needs onnxruntime: {install("runtime")}') from None
         except Exception as error:  # onnxruntime's own classes share no base but this
             raise BundleError(f"{folder}: expected networks that onnxruntime can run, found: "
                               f"{str(error).splitlines()[0]}; export it anew") from None

@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import Optional
 
-from ner_mx.errors import UserError
+from ner_mx.errors import UserError, install
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving.limits import Limits
 
@@ -27,7 +27,7 @@ def serve(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Opt
 
         from ner_mx.serving.app import create_app
     except ImportError as error:
-        raise UserError(f'the service needs {error.name}: pip install "ner-mx[serve]"') from None
+        raise UserError(f'the service needs {error.name}: {install("serve")}') from None
     limits = limits or Limits()
     listening = _bound(host, port)
     config = uvicorn.Config(create_app(tagger, limits, api_key), log_level="warning", server_header=False,

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
 
-from ner_mx.errors import CorpusError, UserError
+from ner_mx.errors import CorpusError, UserError, install
 from ner_mx.files import replacing
 from ner_mx.runtime.text import Entity
 from ner_mx.serving.records import ENTITIES, TEXT, Record, decoded, entities_of
@@ -18,7 +18,7 @@ def arrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise UserError('Parquet needs pyarrow: pip install "ner-mx[corpora]"') from None
+        raise UserError(f'Parquet needs pyarrow: {install("corpora")}') from None
     return pyarrow
 
 

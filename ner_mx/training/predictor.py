@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
 from ner_mx.corpora.annotation import annotated
 from ner_mx.corpora.schemes import convert
-from ner_mx.corpora.splits import read_part, read_parts
+from ner_mx.corpora.sentence import Sentence
+from ner_mx.corpora.spans import spans_of
+from ner_mx.corpora.splits import read_part, read_parts, source_files
 from ner_mx.decoding.recogniser import Recogniser
-from ner_mx.errors import RunError
+from ner_mx.errors import CorpusError, RunError
 from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.lexicon_files import from_arrays
@@ -66,9 +69,22 @@ def _check_same(folder: Path, files: List[Path], settings: Corpus) -> None:
                            "found another; name the file to score the run on it")
 
 
-def evaluate_run(folder: Path, file: Optional[Path] = None,
+def _warn_of_types(sentences: Sequence[Sentence], tags: Sequence[str]) -> None:
+    """Say which types the network does not know."""
+    types = Counter(span.label for sentence in sentences for span in spans_of(sentence.tags or ()))
+    unknown = sorted(set(types) - {tag[2:] for tag in tags if tag != "O"})
+    if unknown:
+        log.warning("warning: %d entities of types that the run does not know (%s); they count as missed",
+                    sum(types[label] for label in unknown), ", ".join(unknown))
+
+
+def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
                  device: Optional[str] = None) -> Dict[str, Evaluation]:
-    """Score a run on its test set, or on another file of its corpus' format.
+    """Score a run on its test set, or on another file.
+
+    Parameters
+    ----------
+    settings : how the corpus or the file is read: the run's, or others for a file in another format.
 
     Returns
     -------
@@ -80,9 +96,10 @@ def evaluate_run(folder: Path, file: Optional[Path] = None,
     CorpusError, RunError, ConfigError
     """
     recogniser = load_recogniser(folder, device)
-    settings = recogniser.config.corpus
     name = file.name if file else "test"
     if file:
+        if not file.exists() and not source_files(file)[0].exists():
+            raise CorpusError(file, None, "expected an annotated file, found none")
         sentences, warnings = read_part(file, settings)
     else:
         divided = read_parts(settings)
@@ -92,6 +109,7 @@ def evaluate_run(folder: Path, file: Optional[Path] = None,
     for what, count in (warnings + found.warnings).items():
         log.warning("warning: %d %s", count, what)
     sentences = found.parts[name]
+    _warn_of_types(sentences, recogniser.encoder.tags)
     gold = [convert(sentence.tags or ("O",) * len(sentence.tokens), "IOB2") for sentence in sentences]
     encoded = recogniser.encoder.encode(sentences)
     forms = {name: encoded}

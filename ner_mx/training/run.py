@@ -20,6 +20,7 @@ from ner_mx.evaluation.files import Predictions, write_predictions
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoder import Encoded, joined
 from ner_mx.features.lexicon_files import to_arrays
+from ner_mx.features.preprocessing import changed_source
 from ner_mx.features.processed import Processed, folder_of, read_processed
 from ner_mx.features.vectors import fitting_dimension
 from ner_mx.files import locked, read_json, replacing_folder, sha256, write_arrays, write_json, write_text
@@ -70,6 +71,8 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
     """
     folder = resume or run_folder(config)
     processed = read_processed(config)
+    if not resume:  # a run goes on with the corpus that it began with
+        _check_current(processed, config)
     # Training need not be told the path again; evaluating the run later needs it.
     config.corpus.path = processed.meta["path"]
     if processed.vectors is not None:
@@ -95,6 +98,22 @@ def train(config: Config, resume: Optional[Path] = None, overwrite: bool = False
             return _finish(folder, config, processed, model, state, parts)
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None
+
+
+def _check_current(processed: Processed, config: Config) -> None:
+    """Refuse a processed corpus that was made from other files than the configuration names.
+
+    It stands without them: one that is not there is not asked for.
+
+    Raises
+    ------
+    RunError
+    """
+    changed = changed_source(processed.meta["sources"], config)
+    if changed:
+        raise RunError(f"{folder_of(config)}: was made from another {changed} than is there now (corpus.path "
+                       f"was {processed.meta['path']}, and is {config.corpus.path}); run preprocess.py with "
+                       "the same arguments")
 
 
 def build_model(task: Task, processed: Processed, device: Any) -> Model:

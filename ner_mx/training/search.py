@@ -10,6 +10,7 @@ in full.  The test set plays no part.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -25,10 +26,9 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import yaml
-from tqdm import tqdm
 
 from ner_mx.config import Config, difference
-from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, install
 from ner_mx.features.preprocessing import changed_source
 from ner_mx.features.processed import folder_of, making_of
 from ner_mx.files import locked, read_json, write_text
@@ -130,9 +130,9 @@ def _search(optuna, space: Space, folder: Path, wanted: int, workers: Optional[i
     again = _train_again(space, folder, complete[:space.again], workers)
     best = (next(one for one in complete if one.number == again[0][0]) if again else complete[0]).settings
     comment = f"# Found by ner-mx search {folder.name} in {len(tried)} trials, judged on dev.\n"
-    # What the best were trained in full with belongs to it.
+    # What every run was trained with belongs to it.
     write_text(folder / "best.yaml", comment + yaml.safe_dump(
-        {"extends": space.experiment, **_nested({**_placeless(space.again_set), **best})}, sort_keys=False))
+        {"extends": space.experiment, **_nested({**_placeless(space.set), **best})}, sort_keys=False))
     return Found(folder, tried, again, best)
 
 
@@ -140,7 +140,7 @@ def _optuna():
     try:
         import optuna
     except ImportError:
-        raise UserError('the search needs Optuna: pip install "ner-mx[search]"') from None
+        raise UserError(f'the search needs Optuna: {install("search")}') from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
@@ -161,8 +161,9 @@ def _check_same(study, space: Space, folder: Path, config: Config) -> None:
     ------
     RunError
     """
+    everywhere = _placeless({**space.set, **space.shortened})
     now = {**json.loads(space.model_dump_json(include={"experiment", "seed", "space"})),
-           "set": json.loads(json.dumps(_placeless(space.set))), "making": making_of(config)}
+           "set": json.loads(json.dumps(everywhere)), "making": making_of(config)}
     before = study.user_attrs.get("space", now)
     differs = difference(before, now)
     if differs:
@@ -192,14 +193,13 @@ def _take_up(optuna, study) -> None:
 
 def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int) -> None:
     stop = threading.Event()
-    with tqdm(total=max(0, count), unit="trial", disable=None, leave=False) as bar, \
-            ThreadPoolExecutor(workers) as pool:
+    ordinals = itertools.count(1)
+    with ThreadPoolExecutor(workers) as pool:
 
         def one() -> None:
-            if not stop.is_set():
-                trial = _attempt(optuna, study, space, folder, stop)
-                if trial:
-                    bar.update()
+            ended = None if stop.is_set() else _attempt(optuna, study, space, folder, stop)
+            if ended is not None:
+                log.info("%s; %d of %d", _told(_trial(space, study.trials[ended])), next(ordinals), count)
 
         futures = [pool.submit(one) for _ in range(count)]
         try:
@@ -211,8 +211,13 @@ def _try_all(optuna, study, space: Space, folder: Path, count: int, workers: int
             raise
 
 
-def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> bool:
-    """Train one trial in a process of its own and tell its end; False if it was broken off."""
+def _told(trial: Trial) -> str:
+    score = "" if trial.score is None else f", dev F1 {100 * trial.score:.2f}"
+    return f"trial {trial.number}: {trial.state}{score}"
+
+
+def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -> Optional[int]:
+    """Train one trial in a process of its own and tell its end; its number, None if it was broken off."""
     with _asking:
         trial = study.ask()
     try:
@@ -220,7 +225,7 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
     except ConfigError as error:  # values that do not go together
         log.warning("trial %d: %s", trial.number, error)
         _fail(optuna, study, trial)
-        return True
+        return trial.number
     shutil.rmtree(run.folder, ignore_errors=True)
     state = optuna.trial.TrialState
     best, seen, pruned = 0.0, 0, False
@@ -241,7 +246,7 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
     best = max([best, *_scores(run.folder)])
     shutil.rmtree(run.folder, ignore_errors=True)
     if stop.is_set() and process.returncode != 0 and not pruned:
-        return False
+        return None
     if pruned:
         study.tell(trial, state=state.PRUNED)
     elif process.returncode == 0:
@@ -258,7 +263,7 @@ def _attempt(optuna, study, space: Space, folder: Path, stop: threading.Event) -
         log.warning("trial %d ended with exit code %d again; see %s", trial.number, process.returncode,
                     run.log)
         _fail(optuna, study, trial)
-    return True
+    return trial.number
 
 
 def _fail(optuna, study, trial) -> None:
@@ -278,7 +283,7 @@ def _scores(folder: Path) -> List[float]:
 
 def _run(space: Space, folder: Path, number: int, settings: Dict[str, Any]) -> Planned:
     group = Group(experiments=[space.experiment], seeds=[space.seed], name=f"trial-{number}",
-                  set={**space.set, **settings})
+                  set={**space.set, **space.shortened, **settings})
     return planned(folder, Plan(directory=str(folder / "trials"), runs=[group]), group, space.experiment,
                    space.seed)
 
@@ -304,7 +309,7 @@ def _train_again(space: Space, folder: Path, best: List[Trial], workers: Optiona
         return []
     plan = {"directory": str(folder / "again"), "records": str(folder / "records"), "runs": [
         {"experiments": [space.experiment], "seeds": space.seeds, "name": _full_name(folder, one),
-         "set": {**space.again_set, **one.settings}} for one in best]}
+         "set": {**space.set, **one.settings}} for one in best]}
     write_text(folder / "again.yaml", yaml.safe_dump(plan, sort_keys=False))
     outcomes = replicate(folder / "again.yaml", workers)
     broken = next((one for one in outcomes if one.state == "broken off"), None)

@@ -12,6 +12,9 @@ from ner_mx.errors import ConfigError
 
 SPACES = Path(__file__).parent.parent / "spaces"
 
+# Sections of which every run of a search has the same.
+OF_ALL = ("run", "corpus", "features")
+
 
 class Range(Section):
     """Numbers from ``low`` to ``high``, both included."""
@@ -58,8 +61,8 @@ class Space(Section):
 
     trials : how many, pruned ones counted.  random : the first so many drawn blindly.
     prune_after : epochs that every trial is given before it may be pruned.
-    set : settings of every trial.  again : the best so many are trained again,
-        with ``seeds`` and ``again_set`` instead of ``set``.
+    set : settings of every run.  shortened : settings of the trials alone, which save time.
+    again : the best so many are trained again, without ``shortened``, with ``seeds``.
     """
 
     experiment: str
@@ -69,13 +72,16 @@ class Space(Section):
     prune_after: int = Field(2, ge=1)
     seed: int = Field(1, ge=0)
     set: Dict[str, Any] = {}
+    shortened: Dict[str, Any] = {}
     again: int = Field(5, ge=0)
     seeds: List[int] = Field([1, 2, 3], min_length=1)
-    again_set: Dict[str, Any] = {}
     space: Dict[str, Drawn] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _known(self) -> Space:
+        elsewhere = next((key for key in self.shortened if key.split(".")[0] in OF_ALL), None)
+        if elsewhere:
+            raise ValueError(f"shortened.{elsewhere} must stand under set, for every run")
         for key, values in self.space.items():
             if isinstance(values, Same) and isinstance(self.space.get(values.same_as), (Same, type(None))):
                 raise ValueError(f"space.{key}.same_as must be a key with a range or a choice of its own")
@@ -95,22 +101,21 @@ def read_space(name: str, changes: Dict[str, Any]) -> Space:
         raise ConfigError(f"space {name!r}: expected one of {known} or a YAML file")
     space = validated(Space, read_yaml(path), str(path))
     space.set.update(changes)
-    space.again_set.update(changes)
-    for settings in (space.set, space.again_set):
+    for settings in (space.set, {**space.set, **space.shortened}):
         try:
             config = load_experiment(space.experiment, as_arguments(settings))
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
         if config.training.use_dev:
             raise ConfigError(f"{path}: expected dev to judge by, found it among what is learnt; set "
-                              "training.use_dev: false under set and again_set")
+                              "training.use_dev: false under set")
     for key, values in space.space.items():
-        if key.split(".")[0] in ("run", "corpus", "features"):
+        if key.split(".")[0] in OF_ALL:
             raise ConfigError(f"{path}: space.{key}: expected a key of network, loss, decoding or training; "
                               "every trial reads one processed corpus")
         for end in _ends(space.space[values.same_as] if isinstance(values, Same) else values):
             try:
-                load_experiment(space.experiment, as_arguments({**space.set, key: end}))
+                load_experiment(space.experiment, as_arguments({**space.set, **space.shortened, key: end}))
             except ConfigError as error:
                 raise ConfigError(f"{path}: space: {error}") from None
     return space

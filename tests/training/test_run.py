@@ -108,6 +108,39 @@ def test_a_corpus_that_changed_is_not_scored_under_its_old_name(finished, run_co
     assert done.returncode == 0 and "with 878 phrases" in done.stdout
 
 
+def test_a_corpus_that_changed_since_preprocessing_is_not_trained_on(short_sample, run_command, tmp_path):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(short_sample, corpus)
+    command = arguments(tmp_path, *PLAIN, f"corpus.path={corpus}", "training.epochs=1")
+    assert run_command("preprocess.py", *command).returncode == 0
+    train = (corpus / "train.txt").read_text()
+    (corpus / "train.txt").write_text(train.replace("B-PER", "B-HUMAN").replace("I-PER", "I-HUMAN"))
+    done = run_command("train.py", *command)
+    assert done.returncode == 2 and "processed/plain: was made from another train.txt than is" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    shutil.rmtree(corpus)  # a processed corpus stands without the files
+    assert run_command("train.py", *command).returncode == 0
+
+
+def test_a_file_in_another_format_is_scored(finished, run_command, root, tmp_path):
+    rows = [line.split() for line in (root / "data/sample/test.txt").read_text().splitlines()[:600]]
+    (tmp_path / "two.txt").write_text(
+        "".join(f"{row[0]} {row[2].replace('-ORG', '-FIRM')}\n" if row else "\n" for row in rows
+                if row[:1] != ["-DOCSTART-"]))
+    def evaluate(*rest):
+        return run_command("-m", "ner_mx", "evaluate", *rest)
+
+    done = evaluate(finished[0], tmp_path / "two.txt")
+    assert done.returncode == 2 and "set corpus.columns.pos to null" in done.stderr
+    done = evaluate(finished[0], tmp_path / "two.txt", "--set", "corpus.columns.pos=null")
+    assert done.returncode == 0 and "two.txt with predicted POS\n" in done.stdout
+    assert "entities of types that the run does not know (FIRM); they count as missed" in done.stderr
+    for rest, problem in (([finished[0], tmp_path / "none"], "none: expected an annotated file, found none"),
+                          ([finished[0], "--set", "run.seed=2"], "expected a key of the section corpus")):
+        done = evaluate(*rest)
+        assert done.returncode == 2 and problem in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_predictions_are_word_gold_predicted(finished, root):
     rows = (finished[0] / "predictions/test.conll").read_text().splitlines()
     gold = [line.split() for line in (root / "data/sample/test.txt").read_text().splitlines()]
@@ -347,6 +380,7 @@ def test_a_full_disk_is_one_line_and_harms_nothing(work, root):
         env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert "untouched" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert "/runs/full/" in done.stderr.splitlines()[-1] and ".tmp:" not in done.stderr
     assert not list((work / "runs/full").rglob("*.params"))
     assert not list((work / "runs/full").rglob("*.tmp"))
 

@@ -15,6 +15,7 @@ from ner_mx.errors import ConfigError, RunError
 from ner_mx.files import locked
 from ner_mx.reports.search_report import summary, write_search_report
 from ner_mx.training.engines import Outcome
+from ner_mx.training.records import read_record
 from ner_mx.training.search import search
 from ner_mx.training.space import SPACES, own_values, read_space
 
@@ -31,7 +32,7 @@ def write_space(tmp_path, root, monkeypatch):
         path = tmp_path / "small.yaml"
         path.write_text(yaml.safe_dump({
             "experiment": "sample", "directory": str(tmp_path / "search"), "trials": 3, "random": 2,
-            "again": 1, "seeds": [1], "set": {"training.epochs": 1}, "again_set": {"training.epochs": 2},
+            "again": 1, "seeds": [1], "set": {"training.epochs": 2}, "shortened": {"training.epochs": 1},
             "space": {"network.lstm_units": {"low": 4, "high": 12, "whole": True},
                       "training.optimizer.learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
                       "loss.name": {"among": ["cross-entropy", "sentence"]}}, **changes}))
@@ -68,6 +69,19 @@ def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_p
     assert not [path for path in (found.folder / "trials").iterdir() if path.is_dir()]
 
 
+def test_what_is_set_holds_for_the_trials_and_for_the_runs_in_full(write_space, settings, caplog):
+    """Were a setting to hold for trials alone, the best would be trained as something that was not judged."""
+    path = write_space(trials=1, set={**settings, "network.window_units": 7, "training.epochs": 3})
+    with caplog.at_level("INFO", "ner_mx"):
+        found = search(path, {}, workers=1)
+    assert f"trial 0: complete, dev F1 {100 * found.trials[0].score:.2f}; 1 of 1" in caplog.text
+    (record,) = (read_record(one) for one in (found.folder / "records").iterdir())
+    assert [found.trials[0].epochs, len(record.history)] == [1, 3]
+    assert record.config["network"]["window_units"] == 7
+    best = load_config(None, str(found.folder / "best.yaml"))
+    assert best.network.window_units == 7 and best.network.word_dimension == 8
+
+
 def test_the_first_trial_has_the_settings_of_the_experiment(write_space, settings, tmp_path):
     space = {"network.lstm_units": {"low": 4, "high": 12, "step": 4, "whole": True},
              "network.window_units": {"same_as": "network.lstm_units"},
@@ -97,7 +111,7 @@ def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space,
     whole = {"training.epochs": 2, "training.patience": 1}
     space = {"network.lstm_units": {"low": 4, "high": 12, "whole": True},
              "network.window_units": {"same_as": "network.lstm_units"}}
-    path = write_space(trials=2, again=1, again_set=whole, space=space)
+    path = write_space(trials=2, again=1, set=whole, space=space)
     with locked(tmp_path / "search/small", "later"), pytest.raises(RunError, match="another process is at"):
         search(path, settings)
     search(path, settings, trials=1, workers=1)
@@ -112,7 +126,7 @@ def test_a_trial_that_was_broken_off_is_tried_again_and_not_counted(write_space,
     assert best["training"] == {"epochs": 2, "patience": 1, "batch_size": 64} and "corpus" not in best
     assert best["network"]["window_units"] == best["network"]["lstm_units"]
     with pytest.raises(RunError, match="another: set.training.epochs: 1 against 3 now; give the space"):
-        search(write_space(set={"training.epochs": 3}, space=space), settings)
+        search(write_space(shortened={"training.epochs": 3}, space=space), settings)
 
 
 def test_no_two_workers_take_the_same_trial_from_the_queue(write_space, settings, tmp_path, monkeypatch):
@@ -155,7 +169,7 @@ def test_what_falls_behind_is_pruned_after_the_epochs_that_all_are_given(write_s
     import optuna
 
     key = "training.optimizer.learning_rate"
-    path = write_space(trials=2, again=0, random=1, prune_after=1, set={"training.epochs": 12},
+    path = write_space(trials=2, again=0, random=1, prune_after=1, shortened={"training.epochs": 12},
                        space={key: {"among": [0.02, 1e-9]}})
     (tmp_path / "search/small").mkdir(parents=True)
     study = optuna.create_study(study_name="small", direction="maximize",
@@ -221,7 +235,8 @@ def test_a_diverging_trial_is_counted(write_space, settings):
     ({"space": {"network.lstm_unit": {"low": 1, "high": 2}}}, "unknown key; did you mean lstm_units?"),
     ({"space": {"network.lstm_units": {"low": 3, "high": 2}}}, "low must be below high"),
     ({"space": {"network.lstm_units": {"same_as": "network.window"}}}, "a range or a choice of its own"),
-    ({"again_set": {"training.use_dev": True}}, "expected dev to judge by, found it among what is learnt"),
+    ({"set": {"training.use_dev": True}}, "expected dev to judge by, found it among what is learnt"),
+    ({"shortened": {"corpus.path": "x"}}, "shortened.corpus.path must stand under set"),
     ({"experiment": "conll2003-blstm-cnn"}, "expected dev to judge by, found it among what is learnt"),
     ({"space": {"network.lstm_units": {"lo": 3, "high": 4}}},
      "space.network.lstm_units.lo: unknown key; did you mean low?"),
