@@ -36,22 +36,23 @@ def read_brat(path: Path, settings: Corpus) -> Reading:
     for number, file in enumerate(texts):
         annotation = file.with_suffix(".ann")
         if not annotation.is_file():
-            raise CorpusError(annotation, None, "expected the annotation of a text, found no file")
+            raise CorpusError(annotation, None, "expected the annotation of a text, found no file; if the "
+                                          "texts are no pairs of brat's, see corpus.reader or --from")
         # An offset counts characters: line ends as they are in the file.
-        text = read_text(file, settings.encoding) if file.stat().st_size else ""
+        text = read_text(file, settings.encoding, may_be_empty=True)
         spans = _spans(annotation, settings, text, warnings)
         for tokens, tags in tagged_text(text, spans, file, None, widened):
             result.append(Sentence(tokens, tags, None, str(path), 0, number))
     if not result:
-        raise CorpusError(path, None, "expected a folder with pairs of .txt and .ann, found none")
+        raise CorpusError(path, None, "expected a folder with pairs of .txt and .ann, found none; "
+                                      "see corpus.reader, or --from of ner-mx convert")
     warnings.update(widening(widened))
     return Reading(result, warnings)
 
 
 def _spans(path: Path, settings: Corpus, text: str, warnings: Counter) -> List[Span]:
     found: List[Span] = []
-    lines = read_lines(path, settings.encoding) if path.stat().st_size else []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(path, settings.encoding, may_be_empty=True), start=1):
         if not line.startswith("T"):
             continue  # relations, events, notes
         match = _ENTITY.fullmatch(line)

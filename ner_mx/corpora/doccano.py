@@ -1,4 +1,4 @@
-"""doccano's JSONL: a text a line, its entities as character offsets."""
+"""doccano's JSONL and its kin: a text a line, its entities as character offsets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from ner_mx.errors import CorpusError, shown
 from ner_mx.files import write_text
 
 TEXT_KEYS = ("text", "data")
-LABEL_KEYS = ("label", "labels", "entities")
+LABEL_KEYS = ("label", "labels", "entities", "spans")
 
 
 def read_doccano(path: Path, settings: Corpus) -> Reading:
-    """Read a JSONL export; each line is a document, split into sentences and tokens.
+    """Read a JSONL export, or what ``ner-mx predict`` and ``tag`` write; each line is a document.
+
+    Documents are split into sentences and tokens.
 
     A span that does not fall on token borders is widened to the tokens that it
     touches, and no sentence ends inside a span, so that no entity of the gold
@@ -93,12 +95,14 @@ def _record(record: Any, path: Path, number: int) -> Tuple[str, List[Span]]:
     spans: List[Span] = []
     if any("\ud800" <= character <= "\udfff" for character in json.dumps(labels, ensure_ascii=False)):
         raise CorpusError(path, number, "expected labels, found half of a surrogate pair")
-    for label in labels:
-        if isinstance(label, dict):
-            label = [label.get("start_offset"), label.get("end_offset"), label.get("label")]
+    for given in labels:
+        label = given
+        if isinstance(given, dict):  # doccano's names, or those of ner-mx predict and of other tools
+            label = [given.get(f"{end}_offset", given.get(end)) for end in ("start", "end")]
+            label.append(given.get("label"))
         if (not isinstance(label, list) or len(label) != 3 or not isinstance(label[2], str)
                 or not label[2].strip() or any(type(offset) is not int for offset in label[:2])):
-            raise CorpusError(path, number, f"expected [start, end, label], found {shown(json.dumps(label))}")
+            raise CorpusError(path, number, f"expected [start, end, label], found {shown(json.dumps(given))}")
         start, end, name = label
         if not 0 <= start < end <= len(text):
             raise CorpusError(path, number, f"expected offsets inside the text of {len(text)} "

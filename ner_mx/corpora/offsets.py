@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
@@ -58,17 +59,19 @@ def tagged_text(text: str, spans: Sequence[Span], path: Path, number: Optional[i
 
 
 def _with_spans(text: str, spans: Sequence[Span], path: Path, number: Optional[int],
-                parts: List[List[Token]]) -> Iterator[Tuple[List[Token], List[Span]]]:
+                parts: List[List[Token]]) -> Iterator[Tuple[List[Token], Sequence[Span]]]:
     """The sentences of a text, each with its spans; sentences that share a span are one."""
-    waiting = list(spans)
+    starts = [span.start for span in spans]
+    first = 0  # of the spans that no sentence has had
     current: List[Token] = []
     for place, tokens in enumerate(parts):
         current = current + tokens
         following = parts[place + 1][0].start if place + 1 < len(parts) else len(text) + 1
-        if any(span.start < following < span.end for span in waiting):
+        end = bisect_left(starts, following, first)
+        # None is over another, so the last that begins here ends last.
+        if end > first and spans[end - 1].end > following:
             continue
-        inside = [span for span in waiting if span.start < following]
-        waiting = waiting[len(inside):]
+        inside, first = spans[first:end], end
         for span in inside:
             if not text[span.start:span.end].strip():
                 raise CorpusError(path, number, f"expected a span over a word, found blanks at {span.start}")

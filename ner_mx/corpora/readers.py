@@ -31,8 +31,14 @@ READERS: Dict[str, Callable[[Path, Corpus], Reading]] = {
 }
 
 
+# What stands in the place of a part of speech where a format wants one and there is none.
+NO_POS = ("_", "")
+
+
 def read(path: Path, settings: Corpus) -> Reading:
     """Read one part of a corpus with the reader that the settings name.
+
+    A column of parts of speech that holds none is no column.
 
     Raises
     ------
@@ -42,7 +48,10 @@ def read(path: Path, settings: Corpus) -> Reading:
     if settings.reader not in READERS:
         raise ConfigError(f"corpus.reader: expected one of {', '.join(READERS)}, "
                           f"found {settings.reader!r}")
-    return READERS[settings.reader](path, settings)
+    reading = READERS[settings.reader](path, settings)
+    if all(part in NO_POS for sentence in reading.sentences for part in sentence.pos or ()):
+        return reading._replace(sentences=[one._replace(pos=None) for one in reading.sentences])
+    return reading
 
 
 def locate(settings: Corpus, names: Optional[Union[str, List[str]]]) -> Optional[Path]:

@@ -9,7 +9,7 @@ from ner_mx.errors import CorpusError
 
 
 def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
-              content: str = "annotated text") -> str:
+              content: str = "annotated text", may_be_empty: bool = False) -> str:
     """The decoded text of a file, without a byte-order mark.
 
     Parameters
@@ -17,6 +17,7 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
     settings : the section of the configuration whose ``path`` and ``encoding`` these are;
         None where an argument named the file, which has to be in ``encoding``.
     content : what the file should hold.
+    may_be_empty : whether it may hold nothing, or blanks alone.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
         raise CorpusError(path, None, f"expected a file, found a folder{elsewhere}") from None
     except OSError as error:
         raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
-    if not data.strip():
+    if not data.strip() and not may_be_empty:
         raise CorpusError(path, None, f"expected {content}, found an empty file")
     try:
         text = data.decode(encoding)
@@ -52,13 +53,13 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
 
 
 def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",
-               content: str = "annotated text") -> List[str]:
+               content: str = "annotated text", may_be_empty: bool = False) -> List[str]:
     """The lines of a file, without their ends: ``\\n``, ``\\r\\n`` or ``\\r`` and nothing else.
 
     ``str.splitlines`` would also cut at characters such as U+0085 and U+2028,
     which stand inside tokens in real corpora.
     """
-    text = read_text(path, encoding, settings, content)
+    text = read_text(path, encoding, settings, content, may_be_empty)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if lines and not lines[-1]:
         lines.pop()

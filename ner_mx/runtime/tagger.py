@@ -114,7 +114,7 @@ def in_groups(texts: Iterable[str]) -> Iterator[List[str]]:
     size = 0
     for text in texts:
         group.append(text)
-        size += len(text)
+        size += 1 + len(text)  # an endless many of empty ones come to something, too
         if size >= READ_AHEAD:
             yield group
             group, size = [], 0

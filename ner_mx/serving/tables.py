@@ -41,19 +41,30 @@ def read_rows(path: Path, rows: int) -> Iterator[Any]:
 
 def check_columns(path: Path, schema: Any) -> None:
     """Raise a CorpusError where a table has no texts, or entities already."""
-    pyarrow = arrow()
     names = schema.names
-    if TEXT not in names or not (pyarrow.types.is_string(schema.field(TEXT).type)
-                                 or pyarrow.types.is_large_string(schema.field(TEXT).type)):
-        raise CorpusError(path, None, f'expected a column "{TEXT}" of strings, found {", ".join(names)}')
+    if names.count(TEXT) != 1:
+        raise CorpusError(path, None, f'expected a column "{TEXT}", found {", ".join(names) or "none"}')
+    kind = schema.field(TEXT).type
+    if not _is_string(kind):
+        raise CorpusError(path, None, f'expected strings in the column "{TEXT}", found {kind}')
     if ENTITIES in names:
         raise CorpusError(path, None, f'expected no column "{ENTITIES}" yet, found one; drop or rename it')
 
 
+def _is_string(kind: Any) -> bool:
+    """Whether a type is one of strings; those of pandas' categories are."""
+    types = arrow().types
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
 def records_of(table: Any) -> List[Record]:
     """A record for each row."""
+    column = table.column(TEXT)
+    if arrow().types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     # A string of Parquet may be any bytes.
-    return [_record(value) for value in table.column(TEXT).cast(arrow().large_binary()).to_pylist()]
+    return [_record(value) for value in column.cast(arrow().large_binary()).to_pylist()]
 
 
 def _record(value: Optional[bytes]) -> Record:

@@ -142,6 +142,11 @@ def test_standoff_of_others(tmp_path):
     (folder / "a.ann").write_text("T1\tPER 1 9\tAda Bert\n")
     with pytest.raises(CorpusError, match="a.ann:1: expected 'Ada Bert' at 1 .* found 'da Bert '"):
         read(folder, Corpus(reader="brat"))
+    (folder / "a.txt").write_text("\n")
+    (folder / "a.ann").write_text("\n")
+    (folder / "b.txt").write_text("Ada left.")
+    (folder / "b.ann").write_text("")
+    assert [one.tokens for one in read(folder, Corpus(reader="brat")).sentences] == [("Ada", "left", ".")]
     (folder / "a.ann").unlink()
     with pytest.raises(CorpusError, match="a.ann: expected the annotation of a text, found no file"):
         read(folder, Corpus(reader="brat"))

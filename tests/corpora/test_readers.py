@@ -1,6 +1,7 @@
 """Readers: what they accept, and the one line they say of what they do not."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -186,6 +187,40 @@ def test_a_bad_jsonl_is_one_line(tmp_path, line, message):
     with pytest.raises(CorpusError) as error:
         read_bytes(tmp_path, '{"text": "good", "label": []}\n' + line, "doccano")
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("labels", [
+    '"label": [[0, 3, "PER"]]', '"labels": [[0, 3, "PER"]]',
+    '"entities": [{"start_offset": 0, "end_offset": 3, "label": "PER", "id": 7}]',
+    '"entities": [{"start": 0, "end": 3, "label": "PER", "text": "Ada", "score": 0.9}]',
+    '"spans": [{"start": 0, "end": 3, "label": "PER"}]'])
+def test_spans_under_the_names_that_tools_give_them(tmp_path, labels):
+    (sentence,) = read_bytes(tmp_path, f'{{"text": "Ada left", {labels}}}', "doccano").sentences
+    assert (sentence.tokens, sentence.tags) == (("Ada", "left"), ("B-PER", "O"))
+
+
+def test_an_odd_label_is_quoted_as_it_stands(tmp_path):
+    with pytest.raises(CorpusError, match='found .{"from": 0, "label": "A"}'):
+        read_bytes(tmp_path, '{"text": "ab", "label": [{"from": 0, "label": "A"}]}', "doccano")
+
+
+def test_a_column_without_parts_of_speech_is_none(tmp_path):
+    assert read_bytes(tmp_path, "EU _ B-ORG\nleft _ O\n").sentences[0].pos is None
+    assert read_bytes(tmp_path, "EU _ B-ORG\nleft VBD O\n").sentences[0].pos == ("_", "VBD")
+    table = "Sentence #,Word,POS,Tag\nSentence: 1,Rome,,B-geo\n,fell,,O\n"
+    assert read_bytes(tmp_path, table, "gmb").sentences[0].pos is None
+
+
+def test_the_spans_of_a_long_document_take_no_time_in_its_square(tmp_path):
+    seconds = []
+    for count in (5_000, 40_000):
+        label = [[start, start + 3, "PER"] for start in range(0, 10 * count, 10)]
+        data = json.dumps({"text": "Ada left. " * count, "label": label})
+        started = time.process_time()
+        reading = read_bytes(tmp_path, data, "doccano")
+        seconds.append(time.process_time() - started)
+        assert [sentence.tags for sentence in reading.sentences] == [("B-PER", "O", "O")] * count
+    assert seconds[1] < 24 * seconds[0]  # eight times the text; in the square, sixty-four
 
 
 def test_doccano_does_not_cut_an_entity_at_the_end_of_a_sentence(tmp_path):

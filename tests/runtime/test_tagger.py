@@ -134,6 +134,18 @@ def test_odd_tokens(tagger):
     tagger.tag(["x" * 1_000_000, "left", "y" * 1_000_000])
 
 
+def test_a_stream_of_empty_texts_is_answered_before_it_ends(tagger):
+    pulled = 0
+
+    def source():
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield ""
+
+    assert next(tagger.stream(source())) == [] and pulled <= 1 << 16
+
+
 def test_importing_and_loading_take_neither_mxnet_nor_the_libraries_of_training(folder, root):
     # Windows has no fcntl.
     code = (f"import sys, time; sys.modules['fcntl'] = None; start = time.perf_counter(); "

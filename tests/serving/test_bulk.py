@@ -197,14 +197,30 @@ def test_tables_keep_their_columns(bundle, tagger, tmp_path):
     assert found.column("entities").to_pylist() == wanted(tagger, texts)
     bad = json.loads((tmp_path / "out.parquet.bad.jsonl").read_text())
     assert bad == {"record": 20, "reason": "expected a text, found null", "content": None}
-    for name, change in (("none", {"id": [1]}), ("two", {"text": ["a"], "entities": [1]}),
-                         ("numbers", {"text": [1]})):
-        pyarrow.parquet.write_table(pyarrow.table(change), tmp_path / f"{name}.parquet")
-        with pytest.raises(CorpusError, match='expected a column "text"|expected no column "entities"'):
+    column = pyarrow.array(["Ada"])
+    for name, change, problem in (
+            ("none", pyarrow.table({"id": [1]}), 'expected a column "text", found id'),
+            ("entities", pyarrow.table({"text": ["a"], "entities": [1]}), 'expected no column "entities"'),
+            ("twice", pyarrow.table([column, column], ["text", "text"]), 'column "text", found text, text'),
+            ("numbers", pyarrow.table({"text": [1]}), 'expected strings in the column "text", found int64')):
+        pyarrow.parquet.write_table(change, tmp_path / f"{name}.parquet")
+        with pytest.raises(CorpusError, match=problem):
             bulk.tag(bundle, tmp_path / f"{name}.parquet", tmp_path / "never.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(CorpusError, match="expected Parquet, found"):
         bulk.tag(bundle, tmp_path / "broken.parquet", tmp_path / "never.parquet")
+
+
+def test_a_column_of_categories_is_one_of_strings(bundle, tagger, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    texts = [TEXTS[0], TEXTS[1], TEXTS[0], None]
+    table = pyarrow.table({"text": pyarrow.array(texts).dictionary_encode()})
+    pyarrow.parquet.write_table(table, tmp_path / "in.parquet")
+    assert bulk.tag(bundle, tmp_path / "in.parquet", tmp_path / "out.parquet")[:3] == (1, 4, 1)
+    found = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert found.column("text").to_pylist() == texts
+    assert found.column("entities").to_pylist() == wanted(tagger, [*texts[:3], ""])
 
 
 def nested(depth):
