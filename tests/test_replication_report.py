@@ -141,8 +141,28 @@ def test_what_must_be_known_before_rows_are_compared(records):
         path.unlink()
     text = report(read_rows(records))
     assert "- The test set is not the paper's: `blstm` (120 entities for 5,648).\n" in text
-    assert "`conll2003-own-50` (2).\n" in text and "| `conll2003-own-50` |" not in text
+    assert cells(text.split("## Rows on other corpora")[1], "`conll2003-own-50`")[1] == "gmb"
     assert cells(text, "`blstm`")[5] == "3" and "Is the difference chance?" not in text
+
+
+def test_a_corpus_of_ones_own_has_its_rows_and_tests_and_nothing_of_the_paper(tmp_path):
+    scores = {"base": [0.8, 0.81, 0.82], "nocasing": [0.7, 0.71, 0.73]}
+    for name, values in scores.items():
+        for seed, f1 in enumerate(values, start=1):
+            config = load_experiment("sample", [f"run.seed={seed}", f"run.name={name}-{seed}",
+                                                f"features.casing.use={str(name == 'base').lower()}"])
+            part = {"entity": {"micro": {"f1": f1, "precision": f1, "recall": f1, "gold": 99}}}
+            write_record(Record(f"{name}-{seed}", portable(config), {
+                "test": part, "dev": part, "train": {"seconds": 60.0, "fitted_f1": f1}, "data": {}}, {},
+                [[1, 2.0, f1, 30.0]]), tmp_path / "runs")
+    write_replication(tmp_path / "runs", tmp_path / "mine.md")
+    text = (tmp_path / "mine.md").read_text()
+    assert text.startswith("# Runs beside each other\n") and "Chiu" not in text and "Not run" not in text
+    assert cells(text, "`nocasing`")[1:6] == ["sample", "parts of speech", "train", "71.33 ± 1.53",
+                                              "71.33 / 71.33"]
+    assert "- `nocasing` is `base` with features.casing.use: false against true\n" in text
+    assert cells(text, "`base` against `nocasing`")[1] == "+9.67"
+    assert "(mine/seeds.png)" in text and (tmp_path / "mine/seeds.png").is_file()
 
 
 @pytest.mark.parametrize("name, problem", [

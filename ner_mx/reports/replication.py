@@ -46,26 +46,34 @@ def write_replication(records: Path, output: Path) -> Dict[str, Row]:
 
 
 def report(rows: Dict[str, Row], pictures: Sequence[str] = (), notes: str = "", place: str = "runs") -> str:
-    """The whole report, Markdown; ``place`` is where its reader finds the records."""
-    lines = ["# Replication of Chiu & Nichols 2016", "",
+    """The whole report, Markdown; ``place`` is where its reader finds the records.
+
+    What is about the paper is in it where a row is of one of the paper's corpora.
+    """
+    replicates = any(row.corpus in CORPORA for row in rows.values())
+    lines = ["# Replication of Chiu & Nichols 2016" if replicates else "# Runs beside each other", "",
              "Entity-level F1 on the test set, in per cent, by conlleval's rules. Ours: mean ± standard "
-             "deviation (n - 1) over n finished runs, each with a seed of its own, every one counted. The "
-             "paper's are means of ten successful runs; P and R stand where it gives them.", "",
-             "*Failed* counts runs that diverged + finished runs that fail by the paper's rule: an F1 below "
-             "95 on dev, where it is learnt (CoNLL-2003), or below 80 on the last 5,000 sentences learnt "
-             "(OntoNotes); where CoNLL's dev is not learnt, those stand for it. *Successful* is the mean of "
-             "the finished without the latter.", ""]
+             "deviation (n - 1) over n finished runs, each with a seed of its own, every one counted."]
+    if replicates:
+        lines[-1] += " The paper's are means of ten successful runs; P and R stand where it gives them."
+        lines += ["", "*Failed* counts runs that diverged + finished runs that fail by the paper's rule: an "
+                  "F1 below 95 on dev, where it is learnt (CoNLL-2003), or below 80 on the last 5,000 "
+                  "sentences learnt (OntoNotes); where CoNLL's dev is not learnt, those stand for it. "
+                  "*Successful* is the mean of the finished without the latter."]
+    lines += [""]
     for name in dict.fromkeys(row.table for row in ROWS):
         lines += _beside(name, [row for row in ROWS if row.table == name], rows)
     lines += _genres(rows)
     lines += _others(rows)
+    lines += _elsewhere(rows)
     lines += _remarks(rows)
     lines += _tests(rows)
     lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
     lines += [notes.strip(), ""] if notes else []
-    lines += _not_run(rows)
-    lines += ["## Where the paper is silent", ""]
-    lines += table(("what", "our choice", "why"), CHOICES, text=3)
+    if replicates:
+        lines += _not_run(rows)
+        lines += ["## Where the paper is silent", ""]
+        lines += table(("what", "our choice", "why"), CHOICES, text=3)
     lines += ["## Commands", "",
               "`ner-mx replicate PLAN` makes the runs, `ner-mx report` this page; a plan holds experiments "
               "by name (`ner-mx experiments`), seeds and paths. The records of the runs, with their "
@@ -113,26 +121,48 @@ def _genres(rows: Dict[str, Row]) -> List[str]:
         ["BLSTM-CNN + emb + lex, paper", *(f"{f1:.2f}" for f1 in GENRES.values())], *cells])] if cells else []
 
 
+# The columns that any row can fill.
+FIGURES = ("reads, beside words and characters", "learns", "F1", "P / R", "n", "failed", "dev F1", "minutes")
+
+
+def _figures(row: Row) -> List[Any]:
+    trained = [record.metrics["train"] for record in row.records]
+    dev = [100 * record.metrics["dev"]["entity"]["micro"]["f1"] for record in row.records]
+    learnt = any(train.get("use_dev") for train in trained)
+    return [_reads(row.records[0].config), "train + dev" if learnt else "train", spread(row.scores()),
+            _parts(row), len(row.records), row.failures, "" if learnt else spread(dev),
+            f"{statistics.mean(train['seconds'] for train in trained) / 60:.0f}"]
+
+
 def _others(rows: Dict[str, Row]) -> List[str]:
     """Rows of ours that the paper has not."""
     known = {row.experiment for row in ROWS}
     others = [row for row in rows.values() if row.name not in known and row.records and row.corpus in CORPORA]
     if not others:
         return []
-    cells = []
-    for row in others:
-        trained = [record.metrics["train"] for record in row.records]
-        dev = [100 * record.metrics["dev"]["entity"]["micro"]["f1"] for record in row.records]
-        learnt = any(train.get("use_dev") for train in trained)
-        cells.append([f"`{row.name}`", _reads(row.records[0].config), "train + dev" if learnt else "train",
-                      spread(row.scores()), _parts(row), len(row.records), row.failures,
-                      "" if learnt else spread(dev),
-                      f"{statistics.mean(train['seconds'] for train in trained) / 60:.0f}"])
     named = experiment_names()
     origins = [_origin(row) for row in others if row.name not in named]
     return ["## Rows of ours", "",
-            *table(("", "reads, beside words and characters", "learns", "F1", "P / R", "n", "failed",
-                    "dev F1", "minutes"), cells, text=3), *origins, *[""] * bool(origins)]
+            *table(("", *FIGURES), [[f"`{row.name}`", *_figures(row)] for row in others], text=3),
+            *origins, *[""] * bool(origins)]
+
+
+def _elsewhere(rows: Dict[str, Row]) -> List[str]:
+    """Rows on corpora that are not the paper's, and how those on one corpus depart from the first of them."""
+    others = [row for row in rows.values() if row.records and row.corpus not in CORPORA]
+    if not others:
+        return []
+    firsts: Dict[str, Row] = {}
+    changes = []
+    for row in others:
+        first = firsts.setdefault(row.corpus, row)
+        differs = departures(row.records[0].config, first.records[0].config)
+        if row is not first:
+            changes.append(f"- `{row.name}` is `{first.name}` with {'; '.join(differs) or 'nothing changed'}")
+    return ["## Rows on other corpora", "",
+            *table(("", "corpus", *FIGURES),
+                   [[f"`{row.name}`", row.corpus, *_figures(row)] for row in others], text=4),
+            *changes, *[""] * bool(changes)]
 
 
 def _origin(row: Row) -> str:
@@ -145,19 +175,16 @@ def _origin(row: Row) -> str:
 
 def _remarks(rows: Dict[str, Row]) -> List[str]:
     """What a reader must know before comparing rows."""
-    finished = [row for row in rows.values() if row.records]
-    shown = [row for row in finished if row.corpus in CORPORA]
+    shown = [row for row in rows.values() if row.records]
     cut = [f"`{row.name}` ({row.entities:,} entities for {CORPORA[row.corpus].entities:,})" for row in shown
-           if row.entities not in (None, CORPORA[row.corpus].entities)]
+           if row.corpus in CORPORA and row.entities not in (None, CORPORA[row.corpus].entities)]
     # A record that says nothing is older than those that do: another state.
     states = {row.name: {state for record in row.records
                          for state in record.environment.get("code", "").split("+")} for row in shown}
     mixed = [f"`{name}` ({len(found)} states of it)" for name, found in states.items() if len(found) > 1]
     unsaid = [f"`{name}`" for name, found in states.items() if found == {""}]
-    others = [f"`{row.name}` ({len(row.records)})" for row in finished if row.corpus not in CORPORA]
     remarks = [("The test set is not the paper's", cut), ("The code changed between runs", mixed),
-               ("Older records, which do not say which state of the code made them", unsaid),
-               ("Runs on other corpora are among the records, and not shown", others)]
+               ("Older records, which do not say which state of the code made them", unsaid)]
     lines = [f"- {what}: {', '.join(names)}." for what, names in remarks if names]
     return [*lines, *[""] * bool(lines)]
 
@@ -177,8 +204,7 @@ def _tests(rows: Dict[str, Row]) -> List[str]:
     from scipy import stats
 
     found = []
-    for one, two in combinations([row for row in rows.values()
-                                  if len(row.records) > 2 and row.corpus in CORPORA], 2):
+    for one, two in combinations([row for row in rows.values() if len(row.records) > 2], 2):
         if (one.corpus, one.entities) != (two.corpus, two.entities):
             continue
         first, second = one.scores(), two.scores()
@@ -240,7 +266,9 @@ def _needs(experiment: str) -> str:
 
 def _plots(rows: Dict[str, Row], output: Path) -> List[str]:
     """Box plots, dev curves and F1 against time; their paths below the report's folder."""
-    chosen = [row for row in rows.values() if row.records and row.corpus in CORPORA]
+    chosen = [row for row in rows.values() if row.records]
+    # The scale of another corpus would press the paper's rows together.
+    chosen = [row for row in chosen if row.corpus in CORPORA] or chosen
     folder = output.with_suffix("")
     made = []
     if chosen and plots.score_boxes([(row.name, row.scores()) for row in chosen], folder / "seeds.png"):
