@@ -67,6 +67,9 @@ SourceForm = Annotated[Optional[str], typer.Option(
     "--form", help="text (a text a line), jsonl, conll or parquet; by the suffix if not given.")]
 Processes = Annotated[int, typer.Option(min=1, help="That tag; a single one takes all cores.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Precision = Annotated[str, typer.Option(help="float32, float16 (half the size) or int8 (a quarter).")]
+Engine = Annotated[str, typer.Option(help="local or ray.")]
+Method = Annotated[str, typer.Option(help="skip-gram, cbow or fasttext.")]
 Reader = Annotated[Optional[str], typer.Option(
     "--from", help="conll, gmb, un, doccano, npy, brat or spacy; by the suffix if not given.")]
 Writer = Annotated[Optional[str], typer.Option(
@@ -121,6 +124,8 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
     """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
     from ner_mx.evaluation.conlleval import conlleval
 
+    if resume and overwrite:
+        raise UserError("--overwrite: expected a new run or one to --resume, found both")
     resolved = (load_config(config, experiment, settings or ()) if resume is None else
                 _resumed_config(resume, config, experiment, settings or ()))
     _set_threads(resolved)
@@ -196,7 +201,7 @@ def predict(model: Model, text: Text = None, file: TextFile = None, form: Output
 
 
 @app.command()
-def export(run: RunFolder, folder: BundleFolder, precision: str = "float32",
+def export(run: RunFolder, folder: BundleFolder, precision: Precision = "float32",
            overwrite: OverwriteBundle = False) -> None:
     """Write a run's network as a bundle that needs no MXNet; checks that both compute the same."""
     from ner_mx.runtime.export import export as run_export
@@ -235,7 +240,7 @@ def serve(bundle: Bundle, host: str = "127.0.0.1", port: Port = 8080, api_key: A
 
 @app.command()
 def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None, processes: Processes = 1,
-        engine: str = "local", address: Address = None, overwrite: OverwriteResult = False) -> None:
+        engine: Engine = "local", address: Address = None, overwrite: OverwriteResult = False) -> None:
     """Tag a corpus: text, JSONL, CoNLL, Parquet, or a folder of them; goes on where it stopped."""
     if address and engine != "ray":
         raise UserError("--address: expected --engine ray with it, found another engine")
@@ -251,7 +256,8 @@ def tag(bundle: Bundle, source: Source, target: Target, form: SourceForm = None,
     else:
         raise UserError(f"--engine: expected local or ray, found {engine!r}")
     rate = done.words / max(done.seconds, 1e-9)
-    typer.echo(f"{done.files:,} files, {done.records:,} records, {done.problems:,} of them bad; "
+    aside = " (see .bad.jsonl beside the result)" if done.problems else ""
+    typer.echo(f"{done.files:,} files, {done.records:,} records, {done.problems:,} of them bad{aside}; "
                f"{done.words:,} words in {done.seconds:.1f} s ({rate:,.0f} words/s)\n\nwritten to {target}")
 
 
@@ -300,7 +306,7 @@ def experiments() -> None:
 
 @app.command()
 def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experiment: Experiment = None,
-            settings: Settings = None, method: str = "skip-gram", dimension: int = 50, window: int = 5,
+            settings: Settings = None, method: Method = "skip-gram", dimension: int = 50, window: int = 5,
             negative: int = 5, min_count: int = 5, epochs: int = 5, workers: Workers = 1,
             seed: int = 1, against: Against = False, overwrite: OverwriteResult = False) -> None:
     """Learn word vectors from raw text, in the form in which the configuration looks words up."""
@@ -318,7 +324,7 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
 
 
 @app.command()
-def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: str = "local",
+def replicate(plan: PlanFile, workers: RunsAtATime = None, engine: Engine = "local",
               address: Address = None, records: PlansRecords = None) -> None:
     """Work off a plan of experiments and seeds; what is done is never repeated."""
     from ner_mx.training.replication import replicate as run
@@ -447,6 +453,8 @@ def guarded(command: Callable[[], Any]) -> NoReturn:
         _fail(str(error), error.exit_code)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            _fail(f"{place}expected a folder, found a file; move it, or choose another place")
         full = "; what was there before is untouched" if error.errno in FULL else ""
         _fail(f"{place}{error.strerror or error}{full}")
     raise SystemExit(0)

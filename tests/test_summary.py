@@ -7,7 +7,7 @@ import pytest
 from ner_mx.config import Config
 from ner_mx.errors import RunError
 from ner_mx.reports.summary import plot, rows, summary
-from ner_mx.training.records import Record, portable, read_record, write_record
+from ner_mx.training.records import Record, portable, read_record, read_records, write_record
 
 
 def record(name, seed, f1, units=100, data="a1"):
@@ -40,6 +40,19 @@ def test_a_row_is_called_what_its_runs_are_called_but_for_the_seed(names, shown)
 def test_a_record_keeps_no_path(tmp_path):
     write_record(record("a", 1, 0.5), tmp_path)
     assert read_record(tmp_path / "a.json") == record("a", 1, 0.5)
+
+
+def test_what_lies_beside_runs_is_passed_over(tmp_path):
+    """Whoever names every run of a plan's folder names their logs, too."""
+    (tmp_path / "a-1").mkdir()
+    for name in ("a-1.log", "a-1.yaml"):
+        (tmp_path / name).write_text("text")
+    write_record(record("a-2", 2, 0.5), tmp_path)
+    paths = [tmp_path / name for name in ("a-1.log", "a-1.yaml", "a-2.json")]
+    assert [one.name for one in read_records(paths)] == ["a-2"]
+    (tmp_path / "a-1").rmdir()
+    with pytest.raises(RunError, match="a-1.log: expected JSON"):
+        read_records(paths)
 
 
 def test_what_is_no_run(tmp_path):

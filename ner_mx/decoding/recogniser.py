@@ -112,7 +112,10 @@ class Recogniser:
         Raises
         ------
         ValueError : a token is empty.
+        TypeError : a sentence is a string, not its tokens.
         """
+        if any(isinstance(tokens, str) for tokens in sentences):
+            raise TypeError("expected sentences as tokens, found a string; predict() takes raw text")
         pieces = [(number, start, tokens[start:start + LONGEST]) for number, tokens in enumerate(sentences)
                   for start in _starts(len(tokens))]
         for number, _, tokens in pieces:

@@ -232,7 +232,7 @@ def summary(meta: Dict[str, Any]) -> str:
         lines.append(f"vectors, {name:<7}" + ", ".join(f"{share:.2%} {how}"
                                                       for how, share in coverage.items()))
     for name, counted in meta["lexicons"].items():
-        lines.append(f"lexicon {name:<8}{counted['entries']:,} entries; matched: " + ", ".join(
+        lines.append(f"lexicon {name:<7} {counted['entries']:,} entries; matched: " + ", ".join(
             f"{counted[part]:.2%} of {part}" for part in parts))
     lines.append("duplicates      " + ", ".join(f"{count:,} {'within ' if ' ' not in name else ''}{name}"
                                                 for name, count in meta["duplicates"].items()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 import onnx
@@ -38,8 +41,19 @@ def quantized(model: bytes) -> bytes:
     """Weights in 8 bits; activations are quantised on the way (dynamic quantisation)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _silent():
         path = Path(folder) / "model.onnx"
         quantize_dynamic(onnx.load_from_string(model), path, weight_type=QuantType.QInt8, per_channel=True,
                          op_types_to_quantize=["LSTM", "MatMul", "Gather"])
         return path.read_bytes()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the library's advice to prepare graphs first: ours need none."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -25,7 +25,14 @@ TagBatch = Callable[[Sequence[Sequence[str]]], List[List[ScoredSpan]]]
 
 
 def find_entities(texts: Sequence[str], tag_batch: TagBatch) -> List[List[Entity]]:
-    """The entities of each text in order, found sentence by sentence."""
+    """The entities of each text in order, found sentence by sentence.
+
+    Raises
+    ------
+    TypeError : the texts are a single string, or one of them is none.
+    """
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("expected several texts, each a string; predict() takes one text, tag() tokens")
     parts = [sentences(text) for text in texts]
     found = iter(tag_batch([[token.text for token in tokens] for part in parts for tokens in part]))
     result: List[List[Entity]] = []

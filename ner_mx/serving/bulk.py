@@ -26,7 +26,7 @@ from ner_mx.files import locked, read_json, replacing, sha256, write_json
 from ner_mx.runtime.bundle import MANIFEST
 from ner_mx.runtime.tagger import Tagger
 from ner_mx.serving import tables
-from ner_mx.serving.records import FORMS, SUFFIXES, Record, form_of
+from ner_mx.serving.records import FORMS, SUFFIXES, Record, form_of, looks_like_columns
 from ner_mx.serving.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                             f"{source.suffix!r}; say what it is with --form")
         if target.is_dir() or target.resolve() == source.resolve():
             raise UserError(f"{target}: expected the name of another file")
+        _warn_of_columns([source], form, found)
         return _apart([Job(source, target, found)])
     if target.is_file() or source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"{target}: expected a folder outside the source's")
@@ -156,7 +157,16 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                     len(paths) - len(jobs))
     if not jobs:
         raise UserError(f"{source}: expected files to tag, found none; say what they are with --form")
+    _warn_of_columns([job.source for job in jobs if job.form == "text"], form, "text")
     return _apart(jobs)
+
+
+def _warn_of_columns(paths: List[Path], given: Optional[str], form: str) -> None:
+    """Say which files have the suffix of plain text and columns in them."""
+    for path in paths if given is None and form == "text" else ():
+        if looks_like_columns(path):
+            log.warning("warning: %s is read as a text a line, and looks like columns; those are read with "
+                        "--form conll", path)
 
 
 def _apart(jobs: List[Job]) -> List[Job]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
@@ -44,6 +46,8 @@ class Record(NamedTuple):
 
 # What is nested deeper is refused: it could be read, and then not be written, or not cross to a worker.
 DEEPEST = 100
+_TAG = re.compile(r"O|[BILOUSE]-\S+")
+
 # So much of what cannot be read is kept, to be looked at.
 KEPT = 1000
 
@@ -191,3 +195,12 @@ def form_of(path: Path, form: Optional[str]) -> Optional[str]:
     """The format of a file by its suffix, where it is not given; None where the suffix is no help."""
     plain = path.with_suffix("") if path.suffix in packing.SUFFIXES else path
     return form or SUFFIXES.get(plain.suffix.lower())
+
+
+def looks_like_columns(path: Path) -> bool:
+    """Whether the first lines of a file are words in columns with tags behind them."""
+    with packing.opened(path) as (stream, _):
+        lines = [line.decode("utf-8", "replace").split() for line in islice(_lines(stream), 50)]
+    lines = [line for line in lines if line]
+    tagged = sum(len(line) > 1 and _TAG.fullmatch(line[-1]) is not None for line in lines)
+    return bool(lines) and tagged == len(lines)

@@ -159,13 +159,14 @@ def _history(path: Path) -> List[List[float]]:
 
 
 def read_records(paths: Sequence[Path]) -> List[Record]:
-    """Read several runs, each counted once.
+    """Read several runs, each counted once; the log and the configuration beside a run are passed over.
 
     Raises
     ------
     RunError : one is no run, or two have one name.
     """
-    records = [read_record(path) for path in dict.fromkeys(path.resolve() for path in paths)]
+    records = [read_record(path) for path in dict.fromkeys(path.resolve() for path in paths)
+               if not (path.suffix in (".log", ".yaml") and path.with_suffix("").is_dir())]
     twice = repeated(record.name for record in records)
     if twice:
         raise RunError(f"{twice}: expected runs of different names, found two of this one")

@@ -134,6 +134,13 @@ def test_odd_tokens(tagger):
     tagger.tag(["x" * 1_000_000, "left", "y" * 1_000_000])
 
 
+def test_text_and_tokens_are_not_mistaken_for_each_other(tagger):
+    for call in (lambda: tagger.tag("Jordan May"), lambda: tagger.tag_batch(["Jordan"]),
+                 lambda: tagger.predict_batch("Jordan"), lambda: tagger.predict(["Jordan"])):
+        with pytest.raises(TypeError, match="expected "):
+            call()
+
+
 def test_a_stream_of_empty_texts_is_answered_before_it_ends(tagger):
     pulled = 0
 

@@ -223,6 +223,18 @@ def test_a_column_of_categories_is_one_of_strings(bundle, tagger, tmp_path):
     assert found.column("entities").to_pylist() == wanted(tagger, [*texts[:3], ""])
 
 
+def test_columns_under_the_suffix_of_text_are_warned_of(bundle, tmp_path, caplog):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/columns.txt").write_text("-DOCSTART- -X- O\n\nAda NNP B-PER\nleft VBD O\n")
+    (tmp_path / "in/words.txt").write_text("Ada left.\nTo O\n")
+    (tmp_path / "in/empty.txt").write_text("")
+    bulk.plan(tmp_path / "in", tmp_path / "out", None)
+    assert [one.args[0].name for one in caplog.records] == ["columns.txt"]
+    bulk.plan(tmp_path / "in/columns.txt", tmp_path / "out", None)
+    bulk.plan(tmp_path / "in/columns.txt", tmp_path / "out", "text")
+    assert len(caplog.records) == 2
+
+
 def nested(depth):
     return b'{"text": "deep", "x": ' + b"[" * depth + b"]" * depth + b"}\n"
 

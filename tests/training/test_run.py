@@ -208,7 +208,7 @@ def test_smaller_bundles_say_what_they_cost(finished, bundle, work, run_command,
     assert scores["float32"] - 0.03 < scores[precision] <= 1 and f"{scores[precision]:.4f}" in done.stdout
     sizes = [sum(path.stat().st_size for path in folder.glob("*.onnx"))
              for folder in (bundle, work / precision)]
-    assert sizes[1] < 0.75 * sizes[0]
+    assert sizes[1] < 0.75 * sizes[0] and done.stderr == ""
     found = run_command("-m", "ner_mx", "predict", work / precision, "Jordan May left Washington.")
     assert json.loads(found.stdout)["entities"]
 
@@ -368,6 +368,16 @@ def test_two_processes_do_not_share_a_run(finished, work, run_command):
     with locked(finished[0], "wait"):
         done = run_command("train.py", "--resume", finished[0])
     assert done.returncode == 2 and "another process is at work on it" in done.stderr
+
+
+def test_mistakes_about_folders_are_one_line(work, finished, run_command, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    taken = run_command("train.py", *arguments(work, f"run.directory={tmp_path}/file"))
+    both = run_command("train.py", "--resume", finished[0], "--overwrite")
+    for done, problem in ((taken, f"{tmp_path}/file: expected a folder, found a file"),
+                          (both, "--overwrite: expected a new run or one to --resume, found both")):
+        assert done.returncode == 2 and problem in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_full_disk_is_one_line_and_harms_nothing(work, root):
