@@ -71,10 +71,15 @@ def locate(settings: Corpus, names: Optional[Union[str, List[str]]]) -> Optional
     candidates = [names] if isinstance(names, str) else names
     for name in candidates:
         path = root / name
-        if path.exists() or _is_pair(path):
+        if is_there(path):
             return path
     raise CorpusError(root, None, f"expected {' or '.join(candidates)} in this folder, found none; "
                                   "set corpus.path or the names under corpus")
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something to read: a file, a folder, or a pair of arrays that share the name."""
+    return path.exists() or _is_pair(path)
 
 
 def _is_pair(path: Path) -> bool:

@@ -20,11 +20,10 @@ from ner_mx.corpora.conll import DOCUMENT_MARKER, in_column, without_blanks
 from ner_mx.corpora.docbin import write_docbin
 from ner_mx.corpora.doccano import write_doccano
 from ner_mx.corpora.offsets import documents
-from ner_mx.corpora.readers import READERS, read
+from ner_mx.corpora.readers import READERS, is_there, read
 from ner_mx.corpora.schemes import convert as convert_tags
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.corpora.spans import spans_of
-from ner_mx.corpora.splits import source_files
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.files import replacing, write_text
 
@@ -121,7 +120,7 @@ def convert(source: Path, target: Path, settings: Corpus, reader: Optional[str] 
     if reader not in READERS:
         raise ConfigError(f"--from: expected one of {', '.join(READERS)}, found {reader!r}")
     source, target = _shared_name(source), _shared_name(target)
-    if not source.exists() and not source_files(source)[0].exists():
+    if not is_there(source):
         raise CorpusError(source, None, "expected an annotated corpus, found none")
     arrays = [_array(target, part) for part in ("texts", "labels")] if writer == "npy" else []
     taken = [path for path in arrays or [target] if path.exists()]

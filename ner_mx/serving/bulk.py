@@ -143,8 +143,7 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                             f"{source.suffix!r}; say what it is with --form")
         if target.is_dir() or target.resolve() == source.resolve():
             raise UserError(f"{target}: expected the name of another file")
-        _warn_of_columns([source], form, found)
-        return _apart([Job(source, target, found)])
+        return _checked([Job(source, target, found)], form)
     if target.is_file() or source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"{target}: expected a folder outside the source's")
     paths = [path for path in sorted(source.rglob("*")) if path.is_file()
@@ -157,25 +156,22 @@ def plan(source: Path, target: Path, form: Optional[str]) -> List[Job]:
                     len(paths) - len(jobs))
     if not jobs:
         raise UserError(f"{source}: expected files to tag, found none; say what they are with --form")
-    _warn_of_columns([job.source for job in jobs if job.form == "text"], form, "text")
-    return _apart(jobs)
+    return _checked(jobs, form)
 
 
-def _warn_of_columns(paths: List[Path], given: Optional[str], form: str) -> None:
-    """Say which files have the suffix of plain text and columns in them."""
-    for path in paths if given is None and form == "text" else ():
-        if looks_like_columns(path):
-            log.warning("warning: %s is read as a text a line, and looks like columns; those are read with "
-                        "--form conll", path)
-
-
-def _apart(jobs: List[Job]) -> List[Job]:
+def _checked(jobs: List[Job], form: Optional[str]) -> List[Job]:
     """The jobs, whose sources, results and files of bad records are all different files.
+
+    Of a file that only its suffix calls text (``form`` is None), a warning says that it looks like columns.
 
     Raises
     ------
     UserError : one of them would take the place of another.
     """
+    for job in jobs:
+        if form is None and job.form == "text" and looks_like_columns(job.source):
+            log.warning("warning: %s is read as a text a line, and looks like columns; those are read with "
+                        "--form conll", job.source)
     twice = repeated(job.target for job in jobs)
     if twice:
         raise UserError(f"{twice}: expected one source for each result, found two; rename one")

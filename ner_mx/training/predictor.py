@@ -10,10 +10,11 @@ from typing import Dict, List, Optional, Sequence
 from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
 from ner_mx.corpora.annotation import annotated
+from ner_mx.corpora.readers import is_there
 from ner_mx.corpora.schemes import convert
 from ner_mx.corpora.sentence import Sentence
 from ner_mx.corpora.spans import spans_of
-from ner_mx.corpora.splits import read_part, read_parts, source_files
+from ner_mx.corpora.splits import read_part, read_parts
 from ner_mx.decoding.recogniser import Recogniser
 from ner_mx.errors import CorpusError, RunError
 from ner_mx.evaluation.scores import Evaluation, evaluate
@@ -98,7 +99,7 @@ def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
     recogniser = load_recogniser(folder, device)
     name = file.name if file else "test"
     if file:
-        if not file.exists() and not source_files(file)[0].exists():
+        if not is_there(file):
             raise CorpusError(file, None, "expected an annotated file, found none")
         sentences, warnings = read_part(file, settings)
     else:

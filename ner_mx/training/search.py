@@ -44,6 +44,9 @@ GLANCE = 0.5
 # How often a trial is begun before what ends it from outside counts as its own failure.
 TRIES = 2
 
+# Where a corpus lies and what it is called, which is no setting of what is trained.
+PLACES = ("corpus.path", "corpus.processed", "corpus.name")
+
 # Two threads that ask at once are given the same queued trial: SQLite does not keep them apart.
 _asking = threading.Lock()
 
@@ -151,7 +154,8 @@ def _begun(folder: Path) -> bool:
 
 def _placeless(settings: Dict[str, Any]) -> Dict[str, Any]:
     """Settings without those that say where things lie."""
-    return {key: value for key, value in settings.items() if key.split(".")[0] not in ("run", "corpus")}
+    return {key: value for key, value in settings.items()
+            if key not in PLACES and key.split(".")[0] != "run"}
 
 
 def _check_same(study, space: Space, folder: Path, config: Config) -> None:

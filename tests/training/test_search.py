@@ -71,7 +71,8 @@ def test_a_search_goes_on_and_ends_in_an_experiment(write_space, settings, tmp_p
 
 def test_what_is_set_holds_for_the_trials_and_for_the_runs_in_full(write_space, settings, caplog):
     """Were a setting to hold for trials alone, the best would be trained as something that was not judged."""
-    path = write_space(trials=1, set={**settings, "network.window_units": 7, "training.epochs": 3})
+    path = write_space(trials=1, set={
+        **settings, "network.window_units": 7, "training.epochs": 3, "corpus.scheme": "IOB2"})
     with caplog.at_level("INFO", "ner_mx"):
         found = search(path, {}, workers=1)
     assert f"trial 0: complete, dev F1 {100 * found.trials[0].score:.2f}; 1 of 1" in caplog.text
@@ -80,6 +81,7 @@ def test_what_is_set_holds_for_the_trials_and_for_the_runs_in_full(write_space, 
     assert record.config["network"]["window_units"] == 7
     best = load_config(None, str(found.folder / "best.yaml"))
     assert best.network.window_units == 7 and best.network.word_dimension == 8
+    assert best.corpus.scheme == "IOB2" and best.corpus.path == "data/sample"
 
 
 def test_the_first_trial_has_the_settings_of_the_experiment(write_space, settings, tmp_path):
