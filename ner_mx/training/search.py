@@ -165,7 +165,9 @@ def _check_same(study, space: Space, folder: Path, config: Config) -> None:
     ------
     RunError
     """
-    everywhere = _placeless({**space.set, **space.shortened})
+    # How the corpus is read stands under "making", whoever said it.
+    everywhere = {key: value for key, value in _placeless({**space.set, **space.shortened}).items()
+                  if not key.startswith("corpus.")}
     now = {**json.loads(space.model_dump_json(include={"experiment", "seed", "space"})),
            "set": json.loads(json.dumps(everywhere)), "making": making_of(config)}
     before = study.user_attrs.get("space", now)
