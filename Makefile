@@ -1,5 +1,5 @@
-# make demo: from nothing to a trained network.  make test: everything CI checks.
-# One interpreter of the range is looked for; PYTHON=/path/to/python chooses another.
+# make demo: install, train and use a model.  make test: run all checks of CI.
+# A supported Python version is searched for; PYTHON=/path/to/python selects an interpreter.
 
 SHELL := /bin/bash
 .ONESHELL:
@@ -11,12 +11,12 @@ BIN := $(VENV)/bin
 PYTHON ?=
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# An environment variable, and no -c: it binds the isolated builds of source packages, too.
+# An environment variable instead of -c, because it also applies to isolated builds of source packages.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: demo test lint suite bench matrix runtime sample clean check-machine
+.PHONY: demo test lint suite mutants bench matrix runtime sample clean check-machine check-compiler
 
-# Under names of its own: runs/sample is what a user's own first run is called.
+# The demo has its own names, because runs/sample is the default name of a user's first run.
 demo: $(VENV)/.demo
 	$(BIN)/python preprocess.py --set corpus.name=demo
 	$(BIN)/python train.py --set corpus.name=demo --set run.name=demo --overwrite
@@ -29,44 +29,50 @@ test: $(VENV)/.test
 lint:
 	$(BIN)/ruff check .
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/mypy
 
 suite:
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Mutation testing: change the code in many small ways and count the changes that no test detects.
+mutants: $(VENV)/.test
+	$(PIP) -e '.[mutants]'
+	PYTHON=$(BIN)/python tools/mutants
 
 bench: $(VENV)/.test
 	$(PIP) -e '.[bench]'
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s
 
-# Install, import and one training step under every interpreter of the range that is here.
+# Install, import and train for one epoch with every supported Python version that is installed.
 matrix: check-machine
 	folder=$$(mktemp -d)
 	trap 'rm -rf "$$folder"' EXIT
-	proven=0
+	tested=0
 	for version in 3.9 3.10 3.11 3.12; do
-	  python=$$(tools/find-python $$version) || { echo "python$$version: not here"; continue; }
+	  python=$$(tools/find-python $$version) || { echo "python$$version: not installed"; continue; }
 	  "$$python" -m venv "$$folder/$$version"
 	  "$$folder/$$version/bin/python" -m pip install --quiet --disable-pip-version-check '.[cpu]'
-	  # From another folder, so that what runs is what was installed.
+	  # Run in another folder, so that the installed package is imported.
 	  (cd "$$folder" && "$$folder/$$version/bin/python" "$(CURDIR)/tools/train-once" "$(CURDIR)/data/sample")
-	  proven=$$((proven + 1))
+	  tested=$$((tested + 1))
 	done
-	test $$proven -gt 0
+	test $$tested -gt 0
 
-# The runtime alone, where MXNet cannot be: a bundle made here, used in an environment without it.
+# Test the runtime extra: a bundle is written here and used in environments without MXNet.
 runtime: $(VENV)/.test
 	folder=$$(mktemp -d)
 	trap 'rm -rf "$$folder"' EXIT
 	PYTHONPATH=.:tests $(BIN)/python tools/small-bundle "$$folder/bundle"
-	proven=0
+	tested=0
 	for version in 3.9 3.11 3.13; do
-	  python=$$(tools/find-python $$version) || { echo "python$$version: not here"; continue; }
+	  python=$$(tools/find-python $$version) || { echo "python$$version: not installed"; continue; }
 	  "$$python" -m venv "$$folder/$$version"
-	  # Without the constraints: they are of the interpreters that MXNet knows.
+	  # Without the constraints, which are for the Python versions that MXNet supports.
 	  PIP_CONSTRAINT= "$$folder/$$version/bin/python" -m pip install --quiet --disable-pip-version-check '.[runtime]'
 	  (cd "$$folder" && "$$folder/$$version/bin/python" "$(CURDIR)/tools/tag-once" bundle)
-	  proven=$$((proven + 1))
+	  tested=$$((tested + 1))
 	done
-	test $$proven -gt 0
+	test $$tested -gt 0
 
 sample:
 	$(BIN)/python data/generate.py
@@ -76,10 +82,12 @@ clean:
 
 check-machine:
 	if [ "$$(uname -sm)" != "Linux x86_64" ]; then
-	  echo "MXNet 1.9.1 runs on Linux x86-64 alone, and this is $$(uname -sm): train on such a machine." >&2; exit 2
+	  echo "MXNet 1.9.1 supports only Linux x86-64, and this machine is $$(uname -sm)." >&2; exit 2
 	fi
+
+check-compiler:
 	if ! command -v cc > /dev/null && ! command -v gcc > /dev/null; then
-	  echo "GluonNLP needs a C compiler to install: apt-get install gcc libc6-dev (or your system's like)." >&2; exit 2
+	  echo "The tests install GluonNLP, which needs a C compiler: apt-get install gcc libc6-dev, or the equivalent." >&2; exit 2
 	fi
 
 $(VENV)/bin/python: | check-machine
@@ -92,5 +100,6 @@ $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
+	$(MAKE) --no-print-directory check-compiler
 	$(PIP) -e '.[cpu,report,export,serve,corpora,spacy,vectors,search,ray,test]'
 	touch $@ $(VENV)/.demo

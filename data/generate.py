@@ -1,18 +1,18 @@
-"""Write the embedded corpus: python data/generate.py
+"""Generate the embedded corpus: python data/generate.py
 
-About 3,000 newswire-like sentences in three files of CoNLL columns (token,
-POS, tag in IOB2).  Every name is put together here, from syllables and common
-words; any that belongs to somebody does so by chance.  What makes the corpus
-worth training on:
+Writes about 3,000 newswire-like sentences into three files of CoNLL columns
+(token, POS, IOB2 tag).  All names are composed of syllables and common words;
+any resemblance to real names is a coincidence.  The corpus has the following
+properties, so that a model has something to learn:
 
-- one word, several readings: Washington, Jordan, Chelsea, Paris, Florence,
-  Georgia as persons and places; May, April, June as persons and months;
-  places that stand for a team or a government;
-- the names of dev and test are for the most part new, so that a word table
-  alone is lost and spelling, casing and context must help;
-- contexts in which a person, a place and an organisation may stand alike, and
-  endings that surnames and places share;
-- entities of several tokens, and entities that touch.
+- ambiguous words: Washington, Jordan, Chelsea, Paris, Florence and Georgia are
+  persons and places; May, April and June are persons and months; place names
+  also denote teams or governments;
+- most names of dev and test do not occur in train, so that word embeddings
+  alone are not enough, and spelling, casing and context are needed;
+- contexts in which a person, a place or an organisation can occur, and
+  suffixes that surnames and places share;
+- entities of several tokens, and adjacent entities.
 """
 
 from __future__ import annotations
@@ -29,41 +29,42 @@ ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", 
 VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
 CODAS = ["n", "r", "l", "s", "m", "nd", "rt", "ck", "st"] + [""] * 4
 
-BOTH = ["Washington", "Jordan", "Chelsea", "Paris", "Florence", "Georgia", "Austin", "Israel"]
+PERSONS_AND_PLACES = ["Washington", "Jordan", "Chelsea", "Paris", "Florence", "Georgia", "Austin", "Israel"]
 MONTH_NAMES = ["May", "April", "June", "August"]
 MONTHS = MONTH_NAMES + ["January", "March", "July", "September", "October"]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
-def pieces(rng, count):
+def syllables(rng, count):
+    """A capitalized string of random syllables."""
     return "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
                    for _ in range(count)).capitalize()
 
 
-def first(rng):
-    return pieces(rng, 1) + rng.choice(["a", "o", "an", "ie", "el", "is"])
+def given_name(rng):
+    return syllables(rng, 1) + rng.choice(["a", "o", "an", "ie", "el", "is"])
 
 
 def surname(rng):
-    return pieces(rng, 1) + rng.choice(["son", "sen", "ez", "ini", "ov", "er", "mann", "ley", "ski",
-                                        "ton", "ford", "field"])
+    return syllables(rng, 1) + rng.choice(["son", "sen", "ez", "ini", "ov", "er", "mann", "ley", "ski",
+                                           "ton", "ford", "field"])
 
 
 def city(rng):
-    return pieces(rng, 1) + rng.choice(["ville", "burg", "ton", "grad", "ford", "mouth", "abad", "field",
-                                        "ley", "er", "ini"])
+    return syllables(rng, 1) + rng.choice(["ville", "burg", "ton", "grad", "ford", "mouth", "abad", "field",
+                                           "ley", "er", "ini"])
 
 
 def country(rng):
-    return pieces(rng, rng.choice([1, 2])) + rng.choice(["ia", "land", "stan", "istan", "onia"])
+    return syllables(rng, rng.choice([1, 2])) + rng.choice(["ia", "land", "stan", "istan", "onia"])
 
 
 def adjective(rng):
-    return pieces(rng, 1) + rng.choice(["ian", "ish", "ese", "ani"])
+    return syllables(rng, 1) + rng.choice(["ian", "ish", "ese", "ani"])
 
 
 def company(rng):
-    stem = pieces(rng, rng.choice([1, 2]))
+    stem = syllables(rng, rng.choice([1, 2]))
     return rng.choice([
         [stem, rng.choice(["Corp", "Inc", "Ltd", "Group", "Holdings", "Bank"])],
         [stem + rng.choice(["tech", "soft", "com", "air", "oil"])],
@@ -84,47 +85,54 @@ def agency(rng):
 
 def club(rng):
     return rng.choice([[city(rng), rng.choice(["United", "Rovers", "City"])], [city(rng)],
-                       [rng.choice(BOTH)]])
+                       [rng.choice(PERSONS_AND_PLACES)]])
 
 
-def title(rng):
+def event(rng):
     return rng.choice([
-        [pieces(rng, 1), rng.choice(["Cup", "Prize", "Open", "Trophy"])],
+        [syllables(rng, 1), rng.choice(["Cup", "Prize", "Open", "Trophy"])],
         ["World", rng.choice(["Cup", "Series"])],
         [rng.choice(["Treaty", "Accord"]), "of", city(rng)],
-        [pieces(rng, 2), rng.choice(["Festival", "Grand", "Marathon"])],
+        [syllables(rng, 2), rng.choice(["Festival", "Grand", "Marathon"])],
     ])
 
 
-class Names:
-    """The names of one part: a pool that repeats itself, with a share of another pool."""
+class NamePool:
+    """The names of one split, by kind.
 
-    def __init__(self, seed, older=None, share=0.0):
-        # Not hash(): it differs from process to process.
+    Parameters
+    ----------
+    seed : int, the seed of the random generator.
+    other : NamePool or None, a second pool from which some of the names are drawn.
+    share : float, the probability that a name is drawn from ``other``.
+    """
+
+    def __init__(self, seed, other=None, share=0.0):
         rng = random.Random(seed)
-        self.older, self.share = older, share
-        make = {
-            "first": (lambda: first(rng), 120), "surname": (lambda: surname(rng), 160),
+        self.other, self.share = other, share
+        generators = {
+            "given_name": (lambda: given_name(rng), 120), "surname": (lambda: surname(rng), 160),
             "city": (lambda: city(rng), 110), "country": (lambda: country(rng), 50),
             "adjective": (lambda: adjective(rng), 50), "company": (lambda: company(rng), 110),
             "agency": (lambda: agency(rng), 60), "club": (lambda: club(rng), 60),
-            "title": (lambda: title(rng), 50),
+            "event": (lambda: event(rng), 50),
         }
-        self.pool = {kind: [maker() for _ in range(count)] for kind, (maker, count) in make.items()}
+        self.names = {kind: [generate() for _ in range(count)] for kind, (generate, count) in generators.items()}
 
     def draw(self, kind, rng):
-        if self.older and rng.random() < self.share:
-            return self.older.draw(kind, rng)
-        return rng.choice(self.pool[kind])
+        """A random name of a kind."""
+        if self.other and rng.random() < self.share:
+            return self.other.draw(kind, rng)
+        return rng.choice(self.names[kind])
 
 
 def entity(kind, names, rng):
-    """A name as (tokens, POS, type)."""
-    if kind == "ANY":  # contexts that tell nothing: the name must
+    """A random entity: its tokens, their POS tags and its type."""
+    if kind == "ANY":  # the context does not show the type, only the name does
         kind = rng.choice(["PER", "PER", "LOC", "ORG", "CLUB"])
     if kind == "PER":
-        given = rng.choice(BOTH + MONTH_NAMES) if rng.random() < 0.15 else names.draw("first", rng)
-        family = rng.choice(BOTH + ["May"]) if rng.random() < 0.12 else names.draw("surname", rng)
+        given = rng.choice(PERSONS_AND_PLACES + MONTH_NAMES) if rng.random() < 0.15 else names.draw("given_name", rng)
+        family = rng.choice(PERSONS_AND_PLACES + ["May"]) if rng.random() < 0.12 else names.draw("surname", rng)
         form = rng.random()
         tokens = ([given, family] if form < 0.55 else [family] if form < 0.85 else
                   [rng.choice("ABCDEJKLMPRST") + ".", family] if form < 0.95 else [given])
@@ -132,24 +140,24 @@ def entity(kind, names, rng):
     if kind == "LOC":
         form = rng.random()
         if form < 0.2:
-            return [rng.choice(BOTH)], ["NNP"], "LOC"
+            return [rng.choice(PERSONS_AND_PLACES)], ["NNP"], "LOC"
         if form < 0.6:
             return [names.draw("city", rng)], ["NNP"], "LOC"
         if form < 0.9:
             return [names.draw("country", rng)], ["NNP"], "LOC"
-        before = rng.choice(["North", "South", "New", "Lake", "Mount"])
-        return [before, names.draw("city", rng)], ["NNP", "NNP"], "LOC"
+        modifier = rng.choice(["North", "South", "New", "Lake", "Mount"])
+        return [modifier, names.draw("city", rng)], ["NNP", "NNP"], "LOC"
     if kind == "NAT":
         return [names.draw("adjective", rng)], ["JJ"], "MISC"
     if kind == "EVENT":
-        tokens = names.draw("title", rng)
+        tokens = names.draw("event", rng)
         return tokens, ["IN" if token == "of" else "NNP" for token in tokens], "MISC"
     kind = {"ORG": rng.choice(["company", "agency"]), "CLUB": "club"}[kind]
     tokens = names.draw(kind, rng)
     return tokens, ["IN" if token == "of" else "CC" if token == "&" else "NNP" for token in tokens], "ORG"
 
 
-# A word is WORD/POS; {KIND} is a name, {#} a number, {DAY}, {MONTH} and {YEAR} are dates.
+# Tokens are WORD/POS.  {KIND} stands for an entity, {#} for a number, {DAY}, {MONTH} and {YEAR} for dates.
 TEMPLATES = """
 {PER} ,/, the/DT {NAT} foreign/JJ minister/NN ,/, arrived/VBD in/IN {LOC} on/IN {DAY} ./.
 {ORG} said/VBD it/PRP would/MD cut/VB {#} jobs/NNS in/IN {LOC} by/IN {MONTH} ./.
@@ -194,45 +202,48 @@ Nobody/NN expects/VBZ {ANY} to/TO win/VB the/DT {EVENT} ./.
 
 
 def sentence(names, rng):
-    """One sentence as rows of token, POS, tag."""
+    """A random sentence as a list of (token, POS, tag)."""
     rows = []
-    for word in rng.choice(TEMPLATES).split():
-        if word == "{#}":
+    for item in rng.choice(TEMPLATES).split():
+        if item == "{#}":
             rows.append((rng.choice(["{}", "{}.5", "{},000"]).format(rng.randint(1, 99)), "CD", "O"))
-        elif word == "{YEAR}":
+        elif item == "{YEAR}":
             rows.append((str(rng.randint(1950, 2009)), "CD", "O"))
-        elif word == "{DAY}":
+        elif item == "{DAY}":
             rows.append((rng.choice(DAYS), "NNP", "O"))
-        elif word == "{MONTH}":
+        elif item == "{MONTH}":
             rows.append((rng.choice(MONTHS), "NNP", "O"))
-        elif word.startswith("{"):
-            tokens, pos, label = entity(word.strip("{}"), names, rng)
+        elif item.startswith("{"):
+            tokens, pos, label = entity(item.strip("{}"), names, rng)
             tags = [f"B-{label}"] + [f"I-{label}"] * (len(tokens) - 1)
             rows += list(zip(tokens, pos, tags))
         else:
-            token, _, pos = word.rpartition("/")
+            token, _, pos = item.rpartition("/")
             rows.append((token, pos, "O"))
-    if rng.random() < 0.06:  # a headline, all in capitals
+    if rng.random() < 0.06:  # a headline in upper case
         rows = [(token.upper(), pos, tag) for token, pos, tag in rows]
     return rows
 
 
-def write(name, names, count):
-    rng = random.Random(zlib.crc32(name.encode()))
+def write_split(split, names, count):
+    """Write the sentences of one split, in documents of 20 sentences."""
+    # crc32 instead of hash(), which differs between processes.
+    rng = random.Random(zlib.crc32(split.encode()))
     lines = []
     for number in range(count):
         if number % 20 == 0:
             lines += ["-DOCSTART- -X- O", ""]
         lines += [" ".join(row) for row in sentence(names, rng)] + [""]
     HERE.mkdir(exist_ok=True)
-    (HERE / f"{name}.txt").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
+    (HERE / f"{split}.txt").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
 
 
 def main():
-    known = Names(1)
-    write("train", known, SIZES["train"])
-    write("dev", Names(2, known, 0.3), SIZES["dev"])
-    write("test", Names(3, known, 0.3), SIZES["test"])
+    """Write the three splits."""
+    train_names = NamePool(1)
+    write_split("train", train_names, SIZES["train"])
+    write_split("dev", NamePool(2, train_names, 0.3), SIZES["dev"])
+    write_split("test", NamePool(3, train_names, 0.3), SIZES["test"])
 
 
 if __name__ == "__main__":

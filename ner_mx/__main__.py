@@ -1,5 +1,6 @@
 """``python -m ner_mx`` is ``ner-mx``."""
 
-from ner_mx.cli import main
+from ner_mx.cli.main import main
 
-main()
+if __name__ == "__main__":
+    main()

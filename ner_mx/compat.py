@@ -1,8 +1,9 @@
-"""The one door to MXNet: everything that must happen before and around its import.
+"""The only place that imports MXNet, with everything that must happen before and around the import.
 
 ``from ner_mx.compat import mx`` gives an MXNet 1.9.1 that works on numpy 1.26
-and, where the CUDA build is installed, finds its libraries.  What stands in
-the way is a :class:`~ner_mx.errors.DeviceError` of one sentence.
+and, if the CUDA build is installed, finds its libraries.  If that is not
+possible, a :class:`~ner_mx.errors.DeviceError` says why.  Importing this
+module alone changes nothing in the process.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -26,8 +27,8 @@ from ner_mx.errors import DeviceError, install
 
 log = logging.getLogger(__name__)
 
-# The libraries that mxnet-cu112's libmxnet.so asks for, in an order in which each
-# finds the ones before it.  Its RPATH is its own folder, so they are loaded beforehand.
+# The libraries that mxnet-cu112's libmxnet.so needs, in an order in which each finds those
+# before it.  Its RPATH is its own folder, so they are loaded beforehand.
 CUDA_LIBRARIES = (
     "libcudart.so.11.0", "libcublasLt.so.11", "libcublas.so.11", "libcufft.so.10",
     "libcurand.so.10", "libcusparse.so.11", "libcusolver.so.11", "libnvrtc.so.11.2",
@@ -45,7 +46,7 @@ def installed_builds() -> List[str]:
 
 
 def check_builds(builds: List[str]) -> None:
-    """Refuse an environment with no MXNet, or with two that overwrite each other.
+    """Check that there is one MXNet: two builds overwrite each other.
 
     Raises
     ------
@@ -53,8 +54,8 @@ def check_builds(builds: List[str]) -> None:
     """
     if not builds:
         if sys.version_info >= (3, 13):
-            raise DeviceError("MXNet 1.9.1 wants numpy 1.26 and thus Python 3.9 to 3.12, and this is "
-                              f"{platform.python_version()}; make an environment with one of those")
+            raise DeviceError("MXNet 1.9.1 needs numpy 1.26 and thus Python 3.9 to 3.12, and this is "
+                              f"{platform.python_version()}; create an environment with one of those")
         raise DeviceError(f'MXNet is not installed; {install("cpu")}, or {install("gpu")} for a GPU')
     if len(builds) > 1:
         raise DeviceError(f"{' and '.join(builds)} are both installed and overwrite each other; "
@@ -72,12 +73,12 @@ def preload_cuda(folders: Optional[List[str]] = None) -> None:
 
     Raises
     ------
-    DeviceError : no driver, or a library that is nowhere.
+    DeviceError : there is no driver, or a library is missing.
     """
     try:
         ctypes.CDLL("libcuda.so.1", ctypes.RTLD_GLOBAL)
     except OSError:
-        raise DeviceError("mxnet-cu112 needs NVIDIA's driver (libcuda.so.1), which is not here; "
+        raise DeviceError("mxnet-cu112 needs NVIDIA's driver (libcuda.so.1), which is not installed; "
                           f'install the driver, or use the CPU build: {install("cpu")}') from None
     folders = library_folders() if folders is None else folders
     for name in CUDA_LIBRARIES:
@@ -89,7 +90,7 @@ def preload_cuda(folders: Optional[List[str]] = None) -> None:
             except OSError:
                 continue
         else:
-            raise DeviceError(f'mxnet-cu112 needs {name}, which is not here; {install("gpu")}')
+            raise DeviceError(f'mxnet-cu112 needs {name}, which is not installed; {install("gpu")}')
 
 
 def gpu_capability(number: int) -> Tuple[int, int]:
@@ -97,12 +98,12 @@ def gpu_capability(number: int) -> Tuple[int, int]:
 
     Raises
     ------
-    DeviceError : no driver, or no such GPU.
+    DeviceError : there is no driver, or no such GPU.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        raise DeviceError("no NVIDIA driver (libcuda.so.1) is here; set run.device to cpu") from None
+        raise DeviceError("there is no NVIDIA driver (libcuda.so.1); set run.device to cpu") from None
     device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     # 75 and 76 are CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
     if (driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), number)
@@ -113,7 +114,7 @@ def gpu_capability(number: int) -> Tuple[int, int]:
 
 
 def check_capability(number: int, capability: Tuple[int, int]) -> None:
-    """Refuse a GPU for which the last MXNet has no machine code.
+    """Check that the last MXNet has machine code for a GPU.
 
     Raises
     ------
@@ -125,32 +126,52 @@ def check_capability(number: int, capability: Tuple[int, int]) -> None:
             "holds machine code for 5.0 to 8.6; set run.device to cpu")
 
 
-def _tune_process() -> None:
-    """What must be set before libmxnet.so and its OpenMP library are loaded.
+def tune_process(threads: Optional[int] = None) -> None:
+    """Set up this process for training; to be called before MXNet is imported.
 
-    The user's own environment variables go before these.
+    Variables of the user's own environment take precedence, except for ``threads``.
+
+    Parameters
+    ----------
+    threads : of MXNet's operators; None takes all cores, or what the environment says.
     """
-    # Its notes on lazy updates and storage go to stderr from C++; our log says what runs.
-    os.environ.setdefault("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "0")
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # after the import, too: a run records it
+    if "mxnet" in sys.modules:
+        if threads:
+            set_threads(threads)
+        return
     # The operators are short; threads that sleep between them wake too late (measured on two
-    # cores: 14k tokens/s asleep, 20k awake).  Threads that never sleep take Python's core away
-    # in small batches (56 ms a step against 37): they wait awake for some ten microseconds.
+    # cores: 14k tokens/s asleep, 20k awake).  Threads that never sleep take the core from Python
+    # in small batches (56 ms per step against 37): they wait awake for some ten microseconds.
     os.environ.setdefault("OMP_WAIT_POLICY", "active")
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    # MXNet frees and asks for the same large blocks at every step.  Kept by malloc instead
-    # of returned to the system, they are not mapped anew page by page.
+    # MXNet frees and allocates the same large blocks at every step.  Kept by malloc instead
+    # of returned to the system, they need not be mapped again page by page.
     libc = ctypes.CDLL("libc.so.6")
     for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 26), (-8, 1)):
         libc.mallopt(parameter, value)  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD, M_ARENA_MAX
 
 
-@contextmanager
-def _passed_over(*names: str) -> Iterator[None]:
-    """Let the import of these packages fail for a while, as if they were not installed.
+def set_threads(count: int) -> None:
+    """Set the number of threads of MXNet's operators after its import.
 
-    MXNet imports scikit-learn and SciPy, and pandas with them, for a class of
-    its past and for quantization, which nothing here uses; it goes without, and
-    its own import takes half of the time.
+    The setting is that of the OpenMP library that libmxnet.so was linked with.
+    """
+    for library in ("libgomp.so.1", "libiomp5.so", "libomp.so"):
+        try:
+            ctypes.CDLL(library, os.RTLD_NOLOAD | os.RTLD_NOW).omp_set_num_threads(count)
+        except (OSError, AttributeError):
+            continue
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Let the import of these packages fail, as if they were not installed.
+
+    MXNet imports scikit-learn and SciPy, and pandas with them, for an obsolete
+    class and for quantization, which nothing here uses; without them, its own
+    import takes half of the time.
     """
     absent = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
@@ -161,9 +182,9 @@ def _passed_over(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def _import_mxnet():
+def _import_mxnet() -> Any:
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise DeviceError(f"MXNet 1.9.1 runs on Linux x86-64 alone, and this is {sys.platform} "
+        raise DeviceError(f"MXNet 1.9.1 runs only on Linux x86-64, and this is {sys.platform} "
                           f"{platform.machine()}; train there, models then run anywhere")
     builds = installed_builds()
     check_builds(builds)
@@ -171,9 +192,10 @@ def _import_mxnet():
         preload_cuda()
     # MXNet 1.9.1 was written for numpy < 1.24, which had an alias of this name.
     if "bool" not in np.__dict__:
-        np.bool = np.bool_
-    _tune_process()
-    with warnings.catch_warnings(), _passed_over("sklearn", "scipy"):
+        setattr(np, "bool", np.bool_)  # noqa: B010
+    # Its notes on lazy updates and storage go to stderr from C++; our log says what runs.
+    os.environ.setdefault("MXNET_STORAGE_FALLBACK_LOG_VERBOSE", "0")
+    with warnings.catch_warnings(), _hidden("sklearn", "scipy"):
         warnings.simplefilter("ignore")
         try:
             import mxnet
@@ -182,19 +204,29 @@ def _import_mxnet():
     return mxnet
 
 
-mx = _import_mxnet()
+def __getattr__(name: str) -> Any:
+    """Import MXNet when ``mx`` is first asked for."""
+    if name != "mx":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["mx"] = module = _import_mxnet()
+    return module
 
 
-def choose_device(wanted: str):
+def _mxnet() -> Any:
+    return sys.modules[__name__].mx
+
+
+def choose_device(wanted: str) -> Any:
     """The MXNet context for ``run.device``.
 
-    ``auto`` takes GPU 0 when the CUDA build, a driver and a GPU that the build
-    knows are there, and the CPU otherwise.
+    ``auto`` takes GPU 0 if the CUDA build, a driver and a GPU that the build
+    supports are available, and the CPU otherwise.
 
     Raises
     ------
-    DeviceError : a GPU is asked for that cannot be used, or something that is no device.
+    DeviceError : a GPU cannot be used, or the name is not that of a device.
     """
+    mx = _mxnet()
     if not re.fullmatch(r"auto|cpu|gpu(\(\d+\))?", wanted):
         raise DeviceError(f"device: expected auto, cpu, gpu or gpu(N), found {wanted}")
     built_for_gpu = mx.runtime.Features().is_enabled("CUDA")
@@ -220,10 +252,10 @@ def choose_device(wanted: str):
 def seed_everything(*parts: int) -> None:
     """Seed MXNet, numpy and Python from several numbers, such as (seed, epoch).
 
-    MXNet's random state cannot be read back, so whoever wants to resume
-    seeds anew at each point from which training may go on.
+    MXNet's random state cannot be read back, so training seeds again at every
+    point from which it may resume.
     """
     number = int(np.random.SeedSequence(parts).generate_state(1)[0] >> 1)
-    mx.random.seed(number)
+    _mxnet().random.seed(number)
     np.random.seed(number)
     random.seed(number)

@@ -1,8 +1,8 @@
-"""The errors that a user can cause, each one line that names the place and the remedy.
+"""Errors that a user can cause; each is one line that names the place and the remedy.
 
-The command line prints them without a traceback and exits with 2, or with 3
-where a training failed that was well set up.  Anything else that escapes is a
-defect of this package and keeps its traceback.
+The command line prints them without a traceback and exits with code 2, or
+with 3 if training itself failed.  Any other exception is a defect of this
+package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, Hashable, Iterable, Optional, Union
 
 
 class UserError(Exception):
-    """Something the user can put right: a file, a setting, an argument."""
+    """A problem that the user can fix: a file, a setting, an argument."""
 
     exit_code = 2
 
 
 class ConfigError(UserError):
-    """A configuration that cannot be read or that asks for the impossible."""
+    """A configuration that cannot be read or is not valid."""
 
 
 class CorpusError(UserError):
@@ -28,8 +28,8 @@ class CorpusError(UserError):
 
     Parameters
     ----------
-    path : the file, or None where there is no file to name.
-    line : the 1-based line, or None where the whole file is meant.
+    path : the file, or None if there is no file to name.
+    line : the 1-based line, or None for the whole file.
     problem : what was expected, what was found, what to do.
     """
 
@@ -39,39 +39,44 @@ class CorpusError(UserError):
 
 
 class RunError(UserError):
-    """A run or processed folder that is missing, damaged, taken or of another make."""
+    """A run or processed corpus that is missing, damaged, in the way, or made with other settings."""
 
 
 class BundleError(UserError):
-    """A bundle that is incomplete, damaged, tampered with, or younger than this software."""
+    """A bundle that is incomplete, damaged, changed, or newer than this software."""
 
 
 class DeviceError(UserError):
-    """MXNet or a GPU that is not there, or that this build cannot drive."""
+    """MXNet or a GPU that is missing, or that this build cannot use."""
 
 
 class TrainingError(UserError):
-    """Training that cannot go on: a loss that is not a number, or that explodes."""
+    """Training that failed: the loss is not a number, or it exploded."""
 
     exit_code = 3
 
 
 def install(extra: str) -> str:
-    """How to get what an extra of this package brings; the package is on no index."""
+    """The command that installs an extra of this package, which is not on a package index."""
     return f'pip install -e ".[{extra}]" in a checkout of ner_mx'
 
 
-def repeated(items: Iterable[Hashable]) -> Optional[Any]:
-    """The first item that stands twice, for a message that names it; None where all differ."""
+def first_duplicate(items: Iterable[Hashable]) -> Optional[Any]:
+    """The first duplicated item, for a message that names it; None if all items differ."""
     return next((item for item, count in Counter(items).items() if count > 1), None)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, as the end of a message; "" where none is like it."""
+    """The closest known name, as the end of a message; "" if no name is close."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """``text`` as it may stand in an error message: quoted, and cut to ``limit`` characters."""
+    """``text`` for an error message: quoted, and truncated to ``limit`` characters."""
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def first_line(error: object) -> str:
+    """The first line of what an exception says; its class name if it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

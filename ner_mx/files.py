@@ -1,8 +1,8 @@
-"""Files that are either wholly there or not there at all.
+"""Atomic files: each is either complete or does not exist.
 
 Everything this package writes goes to a temporary name in the same folder and
-is renamed when complete, so that an interrupted run, a full disk or a second
-process never leaves half a file under a name that somebody reads.
+is renamed when it is complete, so that an interrupted run, a full disk or a
+second process never leaves a partial file under its final name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Container, Iterator, Optional, Union
+from typing import Any, Container, Dict, Iterator, Mapping, Optional, Union
 
 import numpy as np
 
@@ -23,25 +23,25 @@ from ner_mx.errors import RunError
 PathLike = Union[str, Path]
 
 
-def named(path: PathLike) -> Path:
-    """A path that ends in a name, so that there can be something beside it: not ``.`` or ``..``."""
+def named_path(path: PathLike) -> Path:
+    """The path, resolved if it is ``.`` or ``..`` and thus has no name to put a sibling beside."""
     path = Path(path)
     return path.resolve() if path.name in ("", "..") else path
 
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
-    """Give a temporary path; rename it to ``path`` when the block ends without an error."""
-    path = named(path)
+    """Yield a temporary path, and rename it to ``path`` if the block ends without an error."""
+    path = named_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "rb") as complete:
+            os.fsync(complete.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        # A write that fails does not say where; the hidden name would tell nobody anything.
+        # Name the file that the user knows, not the temporary one.
         if error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
@@ -51,8 +51,8 @@ def replacing(path: PathLike) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: PathLike) -> Iterator[Path]:
-    """Give an empty folder beside ``folder``; put it in its place when the block ends well."""
-    folder = named(folder)
+    """Yield an empty temporary folder, and replace ``folder`` by it if the block ends without an error."""
+    folder = named_path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     earlier = folder.with_name(f".{folder.name}.{os.getpid()}.old")
@@ -60,11 +60,11 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        # A folder cannot be renamed onto a full one, so the earlier one steps aside.
+        # A folder cannot be renamed onto one that is not empty.
         if folder.exists():
             os.replace(folder, earlier)
         os.replace(temporary, folder)
-    except BaseException:  # Ctrl-C may strike between the two
+    except BaseException:  # Ctrl-C may come between the two renames
         if earlier.exists() and not folder.exists():
             os.replace(earlier, folder)
         raise
@@ -74,90 +74,92 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
             shutil.rmtree(earlier, ignore_errors=True)
 
 
-def stranger(folder: PathLike, names: Container[str]) -> Optional[str]:
-    """What in a folder is no file of these names, the first of it; None where the folder may be replaced."""
+def unexpected_entry(folder: PathLike, names: Container[str]) -> Optional[str]:
+    """The first entry of a folder that is not a file of these names; None if the folder may be replaced."""
     folder = Path(folder)
     if not folder.exists():
         return None
     if not folder.is_dir():
         return "a file"
-    return next((one.name for one in sorted(folder.iterdir()) if one.name not in names or one.is_dir()), None)
+    return next((entry.name for entry in sorted(folder.iterdir())
+                 if entry.name not in names or entry.is_dir()), None)
 
 
 @contextmanager
 def locked(path: PathLike, remedy: str) -> Iterator[None]:
-    """Keep a second process away from a file or folder for as long as the block runs.
+    """Lock a file or folder against other processes while the block runs.
 
-    The lock lies beside it: what it locks may be replaced.
+    The lock is a file beside it, since the file or folder itself may be replaced.
 
     Raises
     ------
-    RunError : another process works on it; ``remedy`` says what to do.
+    RunError : another process holds the lock; ``remedy`` says what to do.
     """
-    import fcntl  # not on Windows, where the tagger runs, and locks nothing
+    import fcntl  # does not exist on Windows, where only the tagger runs
 
-    path = named(path)
+    path = named_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{path}: another process is at work on it; {remedy}") from None
+            raise RunError(f"{path}: another process is using it; {remedy}") from None
         yield
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Write UTF-8 text with ``\\n`` line ends, whole or not at all."""
+    """Write UTF-8 text with ``\\n`` line ends, atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path: PathLike, value: Any) -> None:
-    """Write ``value`` as indented JSON; numbers that JSON does not know are refused."""
+    """Write ``value`` as indented JSON; NaN and infinity raise ValueError."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: PathLike, remedy: str = "make it anew") -> Any:
-    """Read a JSON file of ours.
+def read_json(path: PathLike, remedy: str = "create it again") -> Any:
+    """Read a JSON file that this package wrote.
 
     Raises
     ------
-    RunError : the file is missing or is no JSON; ``remedy`` says what to do.
+    RunError : the file is missing or is not valid JSON; ``remedy`` says what to do.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{path}: expected a file, found none; {remedy}") from None
+        raise RunError(f"{path}: expected a file, found nothing; {remedy}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: expected JSON, found damage ({error}); {remedy}") from None
+        raise RunError(f"{path}: expected JSON, found a damaged file ({error}); {remedy}") from None
 
 
-def write_arrays(path: PathLike, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays as ``.npz``; no array may need pickling."""
+def write_arrays(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as ``.npz``; arrays of Python objects, which need pickling, raise TypeError."""
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{name} holds Python objects, which npz would pickle")
-    # As numpy.savez does it, which leaves its archive open where the disk is full.
+    # Not numpy.savez, which leaves its archive open if the disk is full.
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array(  # type: ignore[no-untyped-call]
+                    file, np.asanyarray(array), allow_pickle=False)
 
 
-def read_arrays(path: PathLike, remedy: str = "make it anew") -> dict[str, np.ndarray]:
-    """Read an ``.npz`` of ours.
+def read_arrays(path: PathLike, remedy: str = "create it again") -> Dict[str, np.ndarray]:
+    """Read an ``.npz`` file that this package wrote.
 
     Raises
     ------
-    RunError : the file is missing, cut short, or holds pickled objects; ``remedy`` says what to do.
+    RunError : the file is missing, truncated, or holds pickled objects; ``remedy`` says what to do.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
-        raise RunError(f"{path}: expected a file, found none; {remedy}") from None
-    except Exception as error:  # numpy raises zip, zlib, value and OS errors for one damaged file
-        raise RunError(f"{path}: expected numpy arrays, found damage ({error}); {remedy}") from None
+        raise RunError(f"{path}: expected a file, found nothing; {remedy}") from None
+    except Exception as error:  # numpy raises zip, zlib, value and OS errors for damaged files
+        raise RunError(f"{path}: expected numpy arrays, found a damaged file ({error}); {remedy}") from None
 
 
 def sha256(path: PathLike) -> str:

@@ -1,22 +1,22 @@
-"""The one door to Ray: a cluster that stands, or this machine's cores for as long as they are wanted."""
+"""The only place that starts Ray: an existing cluster, or one on this machine."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional
 
-from ner_mx.errors import UserError, install
+from ner_mx.errors import UserError, first_line, install
 
 
 @contextmanager
-def joined(address: Optional[str], cores: int) -> Iterator[Any]:
-    """Ray, joined to the cluster at ``address``; without one, a cluster of so many cores is started here.
+def ray_session(address: Optional[str], cores: int) -> Iterator[Any]:
+    """Ray, connected to the cluster at ``address``; without one, a cluster of so many cores is started here.
 
-    A session that stands already is used and left as it is.
+    A session that exists already is used and not shut down.
 
     Raises
     ------
-    UserError : Ray is missing, or no cluster answers.
+    UserError : Ray is not installed, or no cluster answers.
     """
     try:
         import ray
@@ -28,12 +28,11 @@ def joined(address: Optional[str], cores: int) -> Iterator[Any]:
     try:
         ray.init(address=address, num_cpus=None if address else cores, log_to_driver=False,
                  include_dashboard=False, logging_level="warning")
-    except Exception as error:  # Ray has no class for what may be wrong here
+    except Exception as error:  # Ray has no class of its own for these errors
         if address is None:
             raise
-        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"address: expected that of a Ray cluster that answers, found {address!r}: "
-                        f"{said}") from None
+                        f"{first_line(error)}") from None
     try:
         yield ray
     finally:

@@ -45,6 +45,27 @@ def short_sample(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def bundle(tmp_path_factory):
+    """The folder of a bundle: a small network with random parameters."""
+    from random_networks import build
+
+    from ner_mx.inference.bundle import write_bundle
+    from ner_mx.inference.exporting import bundle_of
+
+    folder = tmp_path_factory.mktemp("random") / "bundle"
+    write_bundle(bundle_of(*build(), {"data": {}, "seed": 1}), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tagger(bundle):
+    """The tagger of the random bundle, on one thread."""
+    from ner_mx.inference.tagger import Tagger
+
+    return Tagger.load(bundle, threads=1)
+
+
+@pytest.fixture(scope="session")
 def run_command():
     """Run a command of the project as a process; gives its exit code, stdout and stderr."""
     def run(*arguments, cwd=ROOT, timeout=240, **options):
@@ -53,3 +74,15 @@ def run_command():
                               capture_output=True, text=True, encoding="utf-8", env=environment,
                               **options)
     return run
+
+
+@pytest.fixture(scope="session")
+def call_command(tmp_path_factory):
+    """Run a command inside this process; takes and gives what ``run_command`` does."""
+    from in_process import call_main
+
+    folder = tmp_path_factory.mktemp("streams")
+
+    def call(*arguments, input=""):
+        return call_main(ROOT, folder, list(map(str, arguments)), input)
+    return call

@@ -3,19 +3,18 @@
 import numpy as np
 
 from ner_mx.compat import mx
-from ner_mx.config import Config, LexiconSource, validate
-from ner_mx.corpora.sentence import Sentence
-from ner_mx.decoding.recogniser import Recogniser
+from ner_mx.config import Config
+from ner_mx.data.sentence import Sentence
+from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.features.encoder import Encoder
-from ner_mx.features.lexicon import Lexicon
-from ner_mx.features.lexicon_files import Category
-from ner_mx.training.model import Model
-from ner_mx.training.task import pos_settings
+from ner_mx.training.task import tagger_config
+from ner_mx.training.trainable import Trainable
 
 WORDS = ("Ada", "Bert", "Florence", "EU", "the", "of", "bank", "said", "17-member", "1996-08-22", ",", ".",
          "naïve", "e\u0301tude", "日本", "🙂", "O'Neil", "antidisestablishmentarianism" * 3)
 TAGS = ("O", "O", "B-PER", "I-PER", "B-LOC", "B-ORG", "I-ORG")
-SMALL = {"word_dimension": 12, "character_filters": 9, "lstm_units": 11, "window_units": 13}
+SMALL = {"features.words.dimension": 12, "features.characters.filters": 9, "model.units": 11}
+LISTS = {"PER": [["ada", "bert"], ["bert"]], "LOC": [["florence"], ["the", "bank"]]}
 
 
 def some_sentences(count, seed=0, longest=30):
@@ -29,40 +28,33 @@ def some_sentences(count, seed=0, longest=30):
                 for before, tag in zip(["O", *tags], tags)]
         words = tuple(WORDS[row] for row in random.randint(len(WORDS), size=size))
         pos = tuple("NVD"[row] for row in random.randint(3, size=size))
-        result.append(Sentence(words, tuple(tags), pos, "", 0, 0))
+        result.append(Sentence(words, tuple(tags), pos))
     return result
 
 
-def build(**changes):
-    """A recogniser on MXNet for changes to the configuration, such as ``loss__name="sentence"``."""
-    config = Config()
-    config.features.pos.use = False
-    values = config.model_dump(mode="json")
-    for key, value in {**{f"network__{key}": value for key, value in SMALL.items()}, **changes}.items():
-        section = values
-        *path, last = key.split("__")
-        for part in path:
-            section = section[part]
-        section[last] = value
-    config = validate(values, "test")
-    lexicons = []
-    if config.features.lexicons:
-        for source in config.features.lexicons:
-            lexicons += [Category(source, "PER", Lexicon.of([["ada", "bert"], ["bert"]])),
-                         Category(source, "LOC", Lexicon.of([["florence"], ["the", "bank"]]))]
-    encoder = Encoder.learnt(config.features, some_sentences(50), lexicons=lexicons)
+def lexicon_sources(folder):
+    """Two lexicons for ``features.lexicons.sources``, written to a folder."""
+    for category, entries in LISTS.items():
+        (folder / f"ner.{category.lower()}.lst").write_text("".join(f"{' '.join(entry)}\n" for entry in entries))
+    files = {category: f"ner.{category.lower()}.lst" for category in LISTS}
+    return {"one": {"path": str(folder), "files": files},
+            "two": {"path": str(folder), "files": files, "positions": "yes-no"}}
+
+
+def build(changes=None):
+    """A recognizer on MXNet, and its configuration, for values by dotted key over a small configuration."""
+    config = Config().updated({"features.pos.use": False, **SMALL, **(changes or {})})
+    encoder = Encoder.fit(config.features, some_sentences(50), config.corpus.split_digits)
     mx.random.seed(3)
     np.random.seed(3)
-    model = Model(config, encoder, encoder.tags, mx.cpu())
+    model = Trainable(config, encoder, encoder.tags, mx.cpu(), config.features.tag_encoding)
     model.initialize()
-    if config.loss.name == "sentence":
+    if config.loss.learns_transitions:
         for parameter in (model.loss.transitions, model.loss.start):
             parameter.set_data(mx.nd.random.normal(shape=parameter.shape))
-    pos_model = None
-    if config.features.pos.use:
-        pos_model = Model(pos_settings(config), encoder, encoder.pos.items, mx.cpu(), constrained=False)
-        pos_model.initialize()
-    return Recogniser(config, encoder, model, pos_model)
-
-LEXICONS = {"one": LexiconSource(path="a").model_dump(), "two": LexiconSource(path="b", positions="yes-no")
-            .model_dump()}
+    taggers = {}
+    for feature in encoder.predicted():
+        tagger = Trainable(tagger_config(config, feature), encoder, feature.vocabulary.items, mx.cpu(), encoding=None)
+        tagger.initialize()
+        taggers[feature.name] = tagger
+    return Recognizer(encoder, model, taggers, config.training.evaluation_batch, config.corpus.split_digits), config

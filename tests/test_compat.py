@@ -1,6 +1,8 @@
-"""The door to MXNet: what can be tested of CUDA without a GPU, and the traps that it keeps shut."""
+"""The import of MXNet: what can be tested of CUDA without a GPU, threads, and the defects it works around."""
 
 import ctypes
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +31,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
 
 
 def in_new_process(code, library_path):
-    """Run code with LD_LIBRARY_PATH set from the start; gives its output."""
+    """The output of code that runs with LD_LIBRARY_PATH set from the start."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
                           env={"LD_LIBRARY_PATH": str(library_path), "PATH": "/usr/bin:/bin"}, timeout=120)
     return done.stdout.strip() + done.stderr.strip()
@@ -56,35 +58,37 @@ def has_library(name):
 
 
 @pytest.mark.skipif(has_library("libcuda.so.1") or has_library("libcudnn.so.8"),
-                    reason="this machine has what the test plays with stand-ins")
-def test_cuda_libraries_are_loaded_from_the_wheels_folders(tmp_path):
+                    reason="this machine has the libraries that the test replaces")
+def test_cuda_libraries_are_loaded_from_the_folders_of_the_wheels(tmp_path):
     driver, wheels = tmp_path / "driver", tmp_path / "wheels"
     for name in compat.CUDA_LIBRARIES:
         build_library(wheels, name)
     code = PRELOAD.format(folder=str(wheels))
-    assert "needs NVIDIA's driver (libcuda.so.1), which is not here" in in_new_process(code, tmp_path)
+    assert "needs NVIDIA's driver (libcuda.so.1), which is not installed" in in_new_process(code, tmp_path)
     build_library(driver, "libcuda.so.1")
     assert in_new_process(code, driver) == "True"
     (wheels / "libcudnn.so.8").unlink()
-    assert "needs libcudnn.so.8, which is not here; pip install" in in_new_process(code, driver)
+    assert "needs libcudnn.so.8, which is not installed; pip install" in in_new_process(code, driver)
 
 
 @pytest.mark.parametrize("major, minor, usable", [
     (7, 5, True), (8, 6, True), (9, 0, False), (10, 0, False), (3, 7, False)])
-def test_a_gpu_too_new_for_the_build_is_one_sentence(tmp_path, major, minor, usable):
+def test_a_gpu_that_the_build_does_not_support_is_one_sentence(tmp_path, major, minor, usable):
     build_library(tmp_path, "libcuda.so.1", DRIVER % (major, minor))
     code = ("from ner_mx import compat\nfrom ner_mx.errors import DeviceError\n"
             "try:\n    compat.check_capability(0, compat.gpu_capability(0)); print('usable')\n"
             "except DeviceError as error: print(error)")
-    found = in_new_process(code, tmp_path)
-    assert found == "usable" if usable else (
-        f"capability {major}.{minor}, and the last MXNet holds machine code for 5.0 to 8.6" in found)
+    output = in_new_process(code, tmp_path)
+    if usable:
+        assert output == "usable"
+    else:
+        assert f"capability {major}.{minor}, and the last MXNet holds machine code for 5.0 to 8.6" in output
     other = code.replace("capability(0)", "capability(1)")
     assert "the driver knows no GPU 1" in in_new_process(other, tmp_path)
 
 
-def test_what_mxnet_imports_in_vain_is_passed_over_and_can_be_had_afterwards(root):
-    code = ("import sys\nimport ner_mx.compat\n"
+def test_libraries_that_mxnet_does_not_need_are_skipped_and_can_be_imported_afterwards(root):
+    code = ("import sys\nimport ner_mx.compat\nner_mx.compat.mx\n"
             "print([name in sys.modules for name in ('mxnet', 'sklearn', 'scipy', 'pandas')])\n"
             "import sklearn.utils.class_weight, scipy.stats\n"
             "print(ner_mx.compat.mx.nd.ones((2,)).asnumpy().sum())")
@@ -93,7 +97,69 @@ def test_what_mxnet_imports_in_vain_is_passed_over_and_can_be_had_afterwards(roo
     assert done.stdout.split("\n")[:2] == ["[True, False, False, False]", "2.0"], done.stderr
 
 
-def test_no_build_and_two_builds():
+def test_importing_compat_changes_nothing_in_the_process(root):
+    """What MXNet needs of the process is set up when MXNet is first asked for, and not before."""
+    code = ("import os, signal, sys, warnings\nimport numpy\n"
+            "before = dict(os.environ), 'bool' in vars(numpy), list(warnings.filters), signal.getsignal(2)\n"
+            "import ner_mx.compat\n"
+            "after = dict(os.environ), 'bool' in vars(numpy), list(warnings.filters), signal.getsignal(2)\n"
+            "print(before == after, 'bool' in vars(numpy), 'mxnet' in sys.modules)\n"
+            "ner_mx.compat.mx\nprint('bool' in vars(numpy), 'mxnet' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, timeout=120)
+    assert done.stdout.split("\n")[:2] == ["True False False", "True True"], done.stderr
+
+
+def run_with_two_threads(code, root, *arguments):
+    """The lines that code prints in a new process whose environment asks for two threads."""
+    code = ("import ctypes, os\nfrom ner_mx import compat\n"
+            "def threads():\n"
+            "    gomp = ctypes.CDLL('libgomp.so.1', os.RTLD_NOLOAD | os.RTLD_NOW)\n"
+            "    return gomp.omp_get_max_threads(), os.environ['OMP_NUM_THREADS']\n") + code
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)], capture_output=True,
+                          text=True, cwd=root, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "2"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_threads_are_set_before_and_after_the_import_of_mxnet(root):
+    """The number is that of libgomp, which libmxnet.so is linked with."""
+    assert run_with_two_threads("compat.mx; print(*threads()); compat.set_threads(1); print(*threads())\n"
+                                "compat.tune_process(3); print(*threads())\n"
+                                "compat.tune_process(None); print(*threads())", root) == [
+        "2 2", "1 2", "3 3", "3 3"]
+    assert run_with_two_threads("compat.tune_process(1); compat.mx; print(*threads())", root) == ["1 1"]
+    assert run_with_two_threads("compat.tune_process(); compat.mx; print(*threads())", root) == ["2 2"]
+
+
+API_TRAINING = """
+import sys
+import ner_mx
+
+class Threads(ner_mx.Callback):
+    def on_end(self, run):
+        print(*threads())
+
+config = ner_mx.Config().updated({
+    "run.directory": sys.argv[1], "corpus.processed": sys.argv[1], "corpus.path": sys.argv[2],
+    "features.pos.use": False, "features.words.dimension": 8, "features.characters.use": False, "model.units": 4,
+    "training.epochs": 1, "run.threads": 1})
+corpus = ner_mx.preprocess(config)
+assert "mxnet" not in sys.modules
+ner_mx.train(corpus, name="before-import", callbacks=[Threads()])
+other = corpus._replace(config=config.updated({"run.threads": 2}))
+ner_mx.train(other, name="after-import", callbacks=[Threads()])
+"""
+
+
+def test_the_api_trains_with_the_threads_of_the_configuration(root, tmp_path, short_sample):
+    """Whether MXNet is imported already or not; the run records them."""
+    assert run_with_two_threads(API_TRAINING, root, tmp_path, short_sample) == ["1 1", "2 2"]
+    recorded = {name: json.loads((tmp_path / name / "environment.json").read_text())["threads"]
+                for name in ("before-import", "after-import")}
+    assert recorded == {"before-import": "1", "after-import": "2"}
+
+
+def test_there_must_be_exactly_one_build():
     check_builds(["mxnet"])
     check_builds(["mxnet-cu112"])
     with pytest.raises(DeviceError, match="not installed; pip install"):
@@ -103,7 +169,7 @@ def test_no_build_and_two_builds():
     assert compat.installed_builds() in (["mxnet"], ["mxnet-cu112"])
 
 
-@pytest.mark.skipif(mx.runtime.Features().is_enabled("CUDA"), reason="the CPU build's answers")
+@pytest.mark.skipif(mx.runtime.Features().is_enabled("CUDA"), reason="about the CPU build")
 def test_devices_of_the_cpu_build():
     assert choose_device("auto") == choose_device("cpu") == mx.cpu()
     with pytest.raises(DeviceError, match="this MXNet is the CPU build"):
@@ -113,22 +179,22 @@ def test_devices_of_the_cpu_build():
             choose_device(wanted)
 
 
-def test_seeds_reach_every_source_of_chance():
+def test_seeds_reach_every_random_generator():
     def draw():
         return (mx.nd.random.normal(shape=(3,)).asnumpy().tolist(), np.random.rand(),
                 __import__("random").random())
 
     draws = []
-    for parts in ((1, 2), (1, 2), (1, 3), (2, 2)):
-        seed_everything(*parts)
+    for numbers in ((1, 2), (1, 2), (1, 3), (2, 2)):
+        seed_everything(*numbers)
         draws.append(draw())
     assert draws[0] == draws[1]
-    assert all(one != two for one, two in zip(draws[0], draws[2]))
+    assert all(first != second for first, second in zip(draws[0], draws[2]))
     assert draws[2] != draws[3]
 
 
 def test_the_bidirectional_layer_of_gluon_still_ignores_lengths():
-    """The trap that BiLSTM goes round (mxnet issue 19323): if this fails, its reason is gone."""
+    """The defect that BiLSTM works around (mxnet issue 19323): if this fails, the reason for it is gone."""
     mx.random.seed(0)
     layer = mx.gluon.rnn.LSTM(3, bidirectional=True, use_sequence_length=True)
     layer.initialize()
@@ -139,8 +205,8 @@ def test_the_bidirectional_layer_of_gluon_still_ignores_lengths():
     assert not np.allclose(alone.asnumpy(), together.asnumpy()[:4], atol=1e-3)
 
 
-def test_mxnet_still_writes_what_fits_and_says_nothing(tmp_path):
-    """The trap that Model.save goes round."""
+def test_mxnet_still_writes_truncated_files_without_an_error(tmp_path):
+    """The defect that Trainable.save works around."""
     code = (
         "import resource, signal\nfrom ner_mx.compat import mx\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -1,4 +1,4 @@
-"""OntoNotes in columns, end to end: cut at digits, 18 types, genres, the New Testament left out."""
+"""OntoNotes in columns, end to end: split at digits, 18 types, genres, the New Testament left out."""
 
 import json
 import shutil
@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 
 from ner_mx.config import load_experiment
-from ner_mx.features.preprocessing import changed_source, is_current, preprocess
+from ner_mx.preprocessing.pipeline import process
+from ner_mx.preprocessing.processed_corpus import is_current
+from ner_mx.preprocessing.source_files import changed_source
 
 TYPES = ["CARDINAL", "DATE", "EVENT", "FAC", "GPE", "LANGUAGE", "LAW", "LOC", "MONEY", "NORP", "ORDINAL",
          "ORG", "PERCENT", "PERSON", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART"]
 GENRES = ["bc", "bn", "mz", "nw", "tc", "wb", "pt"]
 
 
-def part(random, documents):
-    """Documents in columns word TAB pos TAB parse TAB tag, and their names."""
+def annotated_documents(random, documents):
+    """Documents in the columns word TAB POS TAB parse TAB tag, and the list of their names."""
     lines, names = [], []
     for number in range(documents):
         genre = GENRES[number % len(GENRES)]
@@ -35,7 +37,7 @@ def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ontonotes")
     random = np.random.RandomState(3)
     for name, documents in (("train", 70), ("development", 14), ("test", 14)):
-        text, names = part(random, documents)
+        text, names = annotated_documents(random, documents)
         (folder / f"{name}.txt").write_text(text)
         (folder / f"{name}.documents").write_text(names)
     return folder
@@ -44,13 +46,13 @@ def corpus(tmp_path_factory):
 def test_from_columns_to_results_by_genre(corpus, tmp_path, run_command):
     arguments = ["--experiment", "ontonotes-blstm-cnn"]
     for setting in (f"corpus.path={corpus}", f"corpus.processed={tmp_path}/processed",
-                    f"run.directory={tmp_path}/runs", "network.lstm_units=24", "training.epochs=3",
-                    "network.dropout.output=0.1", "network.dropout.layers=0.1"):
+                    f"run.directory={tmp_path}/runs", "model.units=24", "training.epochs=3",
+                    "model.dropout.output=0.1", "model.dropout.layers=0.1"):
         arguments += ["--set", setting]
     done = run_command("preprocess.py", *arguments)
     assert done.returncode == 0, done.stderr
     meta = json.loads((tmp_path / "processed/ontonotes-blstm-cnn/meta.json").read_text())
-    # 60 of 70 documents are not pt/; of four sentences each, every one is cut into 12 pieces.
+    # 60 of 70 documents are not of pt/; each has four sentences, of 13 pieces each.
     assert meta["counts"]["train"]["sentences"] == 240 and meta["counts"]["train"]["documents"] == 60
     assert meta["counts"]["train"]["tokens"] == 240 * (6 + 1 + 6)
     assert set(meta["counts"]["train"]["types"]) == set(TYPES) and meta["scheme"] == "IOB2"
@@ -60,28 +62,28 @@ def test_from_columns_to_results_by_genre(corpus, tmp_path, run_command):
     metrics = json.loads((tmp_path / "runs/ontonotes-blstm-cnn/metrics.json").read_text())
     genres = metrics["test"]["genres"]
     assert set(genres) == set(GENRES) - {"pt"}
-    whole = metrics["test"]["entity"]["micro"]
+    total = metrics["test"]["entity"]["micro"]
     for count in ("gold", "found", "correct"):
-        assert sum(score[count] for score in genres.values()) == whole[count]
+        assert sum(score[count] for score in genres.values()) == total[count]
     assert "| genre |" in (tmp_path / "runs/ontonotes-blstm-cnn/report.md").read_text()
     done = run_command("-m", "ner_mx", "evaluate", tmp_path / "runs/ontonotes-blstm-cnn", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["entity"]["micro"] == whole
+    assert json.loads(done.stdout.splitlines()[-1])["entity"]["micro"] == total
 
 
-def test_a_list_of_names_is_a_file_of_the_corpus(corpus, tmp_path):
-    """It decides what is left out and the genres: a change of it is a change of the corpus."""
+def test_a_list_of_document_names_is_a_file_of_the_corpus(corpus, tmp_path):
+    """It decides the genres and which documents are left out, so changing it changes the corpus."""
     folder = tmp_path / "corpus"
     shutil.copytree(corpus, folder)
-    config = load_experiment("ontonotes-blstm-cnn", [f"corpus.path={folder}",
-                                                     f"corpus.processed={tmp_path}/processed"])
+    config = load_experiment("ontonotes-blstm-cnn", {"corpus.path": str(folder),
+                                                     "corpus.processed": str(tmp_path / "processed")})
     for name in ("train", "development", "test"):
         (folder / f"{name}.documents").rename(tmp_path / f"{name}.kept")
-    assert preprocess(config).meta["counts"]["train"]["documents"] == 70 and is_current(config)
+    assert process(config).meta["counts"]["train"]["documents"] == 70 and is_current(config)
     for name in ("train", "development", "test"):
         (tmp_path / f"{name}.kept").rename(folder / f"{name}.documents")
     assert not is_current(config)
-    meta = preprocess(config).meta
+    meta = process(config).meta
     assert meta["counts"]["train"]["documents"] == 60 and is_current(config)
     assert set(meta["sources"]) == {f"{name}.{kind}" for name in ("train", "development", "test")
                                     for kind in ("txt", "documents")}

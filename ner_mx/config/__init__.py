@@ -1,41 +1,47 @@
 """The typed configuration: its schema, the YAML it is read from, the layers it is built in."""
 
 from ner_mx.config.differences import difference, differences
+from ner_mx.config.fingerprints import features_fingerprint, portable, result_fingerprint
+from ner_mx.config.interfaces import (
+    CallbackSettings,
+    FeatureSettings,
+    LookupSettings,
+    LossSettings,
+    ModelSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+)
 from ner_mx.config.layers import (
     EXPERIMENTS,
-    as_arguments,
     experiment_names,
     load_config,
     load_experiment,
+    nested,
     parse_settings,
     read_experiment,
 )
+from ner_mx.config.migration import migrated
 from ner_mx.config.schema import (
     Columns,
     Config,
     Corpus,
     Decoding,
     Documents,
-    Dropout,
     Features,
-    LexiconSource,
-    Loss,
-    Network,
-    Optimizer,
-    Schedule,
-    Section,
     Split,
     Training,
-    Vectors,
-    Weights,
+    features_schema,
 )
-from ner_mx.config.validation import validate, validated
-from ner_mx.config.yaml_files import parse_yaml, read_yaml
+from ner_mx.config.section import FEATURES, INPUT, LOCATION, PLACE, RESULT, Kind, Section
+from ner_mx.config.validation import validate, validate_as
+from ner_mx.config.yaml_documents import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
-    "Columns", "Config", "Corpus", "Decoding", "Documents", "Dropout", "EXPERIMENTS", "Features",
-    "LexiconSource", "Loss", "Network", "Optimizer", "Schedule", "Section", "Split", "Training",
-    "Vectors", "Weights", "as_arguments", "difference", "differences", "experiment_names", "load_config",
-    "load_experiment", "parse_settings", "parse_yaml", "read_experiment", "read_yaml", "validate",
-    "validated",
+    "CallbackSettings", "Columns", "Config", "Corpus", "Decoding", "Documents", "EXPERIMENTS", "FEATURES",
+    "FeatureSettings", "Features", "INPUT", "Kind", "LOCATION", "LookupSettings", "LossSettings",
+    "ModelSettings", "OptimizerSettings", "PLACE", "RESULT", "ScheduleSettings", "Section", "Split",
+    "Training", "difference", "differences", "dump_yaml", "experiment_names",
+    "features_fingerprint", "features_schema", "load_config", "load_experiment", "migrated", "nested",
+    "parse_settings", "parse_yaml", "portable", "read_experiment", "read_yaml", "result_fingerprint",
+    "validate", "validate_as",
 ]

@@ -1,13 +1,15 @@
-"""What differs between two configurations."""
+"""The differences of two configurations."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, Optional
+from typing import Iterator, Optional
+
+from ner_mx.untyped import Values
 
 
-def differences(one: Dict[str, Any], other: Dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """The keys in which two configurations differ, with both values."""
+def differences(one: Values, other: Values, prefix: str = "") -> Iterator[str]:
+    """The keys in which two configurations (as JSON values) differ, with both values."""
     for key in [*one, *(key for key in other if key not in one)]:
         mine, theirs = one.get(key), other.get(key)
         if isinstance(mine, dict) and isinstance(theirs, dict):
@@ -16,6 +18,6 @@ def differences(one: Dict[str, Any], other: Dict[str, Any], prefix: str = "") ->
             yield f"{prefix}{key}: {json.dumps(mine)} against {json.dumps(theirs)}"
 
 
-def difference(one: Dict[str, Any], other: Dict[str, Any]) -> Optional[str]:
-    """The first of the :func:`differences`; None if there is none."""
+def difference(one: Values, other: Values) -> Optional[str]:
+    """The first of the :func:`differences`; None if the two are equal."""
     return next(differences(one, other), None)

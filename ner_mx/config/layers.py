@@ -1,41 +1,104 @@
-"""A configuration is built in three layers, each saying only what differs.
+"""A configuration is built in layers, each with only what differs.
 
-``config.yaml``, a named experiment, ``--set`` arguments.
+``config.yaml``, a named experiment, single settings.
 """
 
 from __future__ import annotations
 
-import json
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Iterable, List, Optional, Tuple, Type, Union, get_origin
 
+from pydantic import ValidationError
+
+from ner_mx.config.choices import Extended, OneOf, as_mapping
+from ner_mx.config.migration import find_moved
 from ner_mx.config.schema import Config
-from ner_mx.config.validation import check, validate
-from ner_mx.config.yaml_files import parse_yaml, read_yaml
+from ner_mx.config.section import UNKNOWN_KEY, Section
+from ner_mx.config.validation import explained, first_problem, key_path, validate
+from ner_mx.config.yaml_documents import parse_yaml, read_yaml
 from ner_mx.errors import ConfigError, nearest, shown
+from ner_mx.untyped import ReadOnlyValues, Values
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
-USERS_NAMES = ("lexicons", "files")
+EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "definitions"
+
+# A layer: where it comes from, and its values, each laid on those before it.
+Layer = Tuple[str, List[Values]]
 
 
-def _merged(base: Dict[str, Any], over: Dict[str, Any]) -> Dict[str, Any]:
+def merged(base: ReadOnlyValues, over: ReadOnlyValues,
+           schema: Optional[Type[Section]] = Config) -> Values:
     """``base`` with the keys of ``over`` laid on it, section by section.
 
-    A table that is a value (loss.weights) is replaced, not merged.  Of tables
-    whose names are the user's (features.lexicons) ``{}`` leaves nothing, and a
-    name that is set to null is taken out.
+    - Of a section that is one of several (``training.schedule``), another ``name`` keeps only
+      the keys that the new kind has, too.
+    - Of mappings with names of the user's own (``features.lexicons.sources``), ``{}`` leaves
+      nothing, and a name that is set to null is removed.
+    - A mapping that is a value (``loss.weights``) is replaced.
     """
     result = dict(base)
     for key, value in over.items():
-        if key in USERS_NAMES and value == {}:
-            result[key] = {}
-        elif isinstance(value, dict) and isinstance(result.get(key), dict) and key != "weights":
-            result[key] = _merged(result[key], value)
+        kind, below = _below(schema, key)
+        earlier = result.get(key)
+        if isinstance(kind, OneOf):
+            result[key] = _merged_choice(earlier, value, kind)
+        elif kind == "names":
+            result[key] = _merged_names(earlier, value, below)
+        elif isinstance(value, dict) and isinstance(earlier, dict) and kind != "value":
+            result[key] = merged(earlier, value, below)
         else:
             result[key] = value
-        if key in USERS_NAMES and isinstance(result[key], dict):
-            result[key] = {name: entry for name, entry in result[key].items() if entry is not None}
     return result
+
+
+def _below(schema: Optional[Type[Section]], key: str) -> Tuple[Any, Optional[Type[Section]]]:
+    """What a key of a schema holds: a :class:`OneOf`, ``"names"``, ``"section"`` or ``"value"``; the schema below."""
+    field = schema.model_fields.get(key) if schema is not None else None
+    if field is None:
+        return "section", None
+    for mark in field.metadata:
+        if isinstance(mark, OneOf):
+            return mark, None
+        if isinstance(mark, Extended):
+            return "section", mark.build()
+    annotation: Any = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return "section", annotation
+    if get_origin(annotation) is dict:
+        inside = annotation.__args__[1]
+        return "names", inside if isinstance(inside, type) and issubclass(inside, Section) else None
+    return "value", None
+
+
+def _merged_choice(earlier: Any, value: Any, choice: OneOf) -> Any:
+    before, after = as_mapping(earlier if earlier is not None else {}), as_mapping(value)
+    if before is None or after is None:
+        return value
+    old = before.get("name", choice.default)
+    new = after.get("name", old)
+    if new not in choice.registry:
+        return merged(before, after, None)  # the schema will refuse the name
+    if new == old:
+        return merged(before, after, choice.registry[new])
+    kept = _of_schema(before, choice.registry[new])
+    return merged({**kept, "name": new}, after, choice.registry[new])
+
+
+def _of_schema(values: ReadOnlyValues, schema: Type[Section]) -> Values:
+    """The values whose keys a schema has, section by section."""
+    result: Values = {}
+    for key, value in values.items():
+        if key in schema.model_fields:
+            below = _below(schema, key)[1]
+            result[key] = _of_schema(value, below) if below and isinstance(value, dict) else value
+    return result
+
+
+def _merged_names(earlier: Any, value: Any, schema: Optional[Type[Section]]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    result = merged(earlier, value, None) if isinstance(earlier, dict) and value else dict(value)
+    return {name: entry for name, entry in result.items() if entry is not None}
 
 
 def experiment_names() -> List[str]:
@@ -44,72 +107,87 @@ def experiment_names() -> List[str]:
 
 
 def _experiment_path(name: str) -> Optional[Path]:
-    """The file of an experiment, in whichever folder it lies; None where there is none."""
+    """The file of an experiment, in whichever folder it is; None if there is none."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else next(
         (path for path in EXPERIMENTS.rglob("*.yaml") if path.stem == name), None)
     return path if path and path.is_file() else None
 
 
-def read_experiment(name: str) -> Dict[str, Any]:
+def read_experiment(name: str) -> Values:
     """The settings of a named experiment, or of a YAML file that ``name`` points to.
 
     ``extends: other`` at its top lays it over another experiment.
+
+    Raises
+    ------
+    ConfigError : there is no such experiment, or it extends itself.
     """
-    chain: List[Dict[str, Any]] = []
+    chain: List[Values] = []
     seen: List[str] = []
     while name:
         if name in seen:
-            raise ConfigError(f"experiment {name}: extends itself: {' -> '.join(seen + [name])}")
+            raise ConfigError(f"experiment {name}: extends itself: {' -> '.join([*seen, name])}")
         seen.append(name)
         path = _experiment_path(name)
         if path is None:
-            raise ConfigError(f"experiment {shown(name)}: expected a YAML file or one of those that "
-                              "ner-mx experiments lists, found neither" + nearest(name, experiment_names()))
+            raise ConfigError(f"experiment {shown(name)}: expected a YAML file or one of the named "
+                              "experiments, found neither" + nearest(name, experiment_names()))
         settings = read_yaml(path)
         name = settings.pop("extends", "")
         if not isinstance(name, str):
             raise ConfigError(f"experiment {path.stem}: extends: expected the name of an experiment, "
                               f"found {name!r}")
         chain.append(settings)
-    result: Dict[str, Any] = {}
+    result: Values = {}
     for settings in reversed(chain):
-        result = _merged(result, settings)
+        result = merged(result, settings)
     return result
 
 
-def _setting(argument: str) -> Dict[str, Any]:
-    """``a.b=c`` as the nested mapping ``{a: {b: c}}``; c is read as YAML."""
-    key, equals, value = argument.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {argument}: expected section.key=value")
-    result: Any = parse_yaml(value, f"--set {key}")
-    if result is None and value.strip().lower() not in ("", "~", "null"):
-        result = value  # YAML takes it for a comment: corpus.comment=#
-    for part in reversed(key.strip().split(".")):
-        result = {part: result}
+def parent_of(name: str) -> Optional[str]:
+    """The experiment that another one extends; None if it extends none."""
+    path = _experiment_path(name)
+    parent = read_yaml(path).get("extends") if path else None
+    return parent if isinstance(parent, str) else None
+
+
+def nested(values: ReadOnlyValues) -> Values:
+    """Values by dotted key as nested mappings.
+
+    >>> nested({"a.b": 1, "a.c": 2})
+    {'a': {'b': 1, 'c': 2}}
+    """
+    result: Values = {}
+    for key, value in values.items():
+        *sections, last = key.strip().split(".")
+        section = result
+        for part in sections:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"{key}: expected a section at {part}, found a value")
+        section[last] = deepcopy(value)  # a later key may be below it
     return result
 
 
-def parse_settings(arguments: Iterable[str]) -> Dict[str, Any]:
-    """``section.key=value`` arguments as values by dotted key.
+def parse_settings(arguments: Iterable[str]) -> Values:
+    """``section.key=value`` arguments as values by dotted key; a later one replaces an earlier one.
 
     Raises
     ------
-    ConfigError : one is no key and value.
+    ConfigError : an argument has no key or no value.
     """
-    result = {}
+    result: Values = {}
     for argument in arguments:
-        key, value = argument.partition("=")[0].strip(), _setting(argument)
-        for part in key.split("."):
-            value = value[part]
+        key, equals, text = argument.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise ConfigError(f"{argument}: expected section.key=value")
+        value = parse_yaml(text, key)
+        if value is None and text.strip() not in ("", "~", "null", "Null", "NULL"):
+            value = text  # YAML reads it as a comment: corpus.comment=#
+        result.pop(key, None)
         result[key] = value
     return result
-
-
-def as_arguments(settings: Dict[str, Any]) -> List[str]:
-    """Values by dotted key as ``section.key=value`` arguments."""
-    # JSON is YAML, and says plainly what is a number and what a string.
-    return [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
 
 
 def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[str] = None,
@@ -119,7 +197,7 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     Parameters
     ----------
     path : the user's configuration; None takes ``config.yaml`` of the working
-        folder where there is one, else the defaults.
+        folder if there is one, else the defaults.
     experiment : a named experiment or a YAML file, laid over it.
     settings : ``section.key=value`` arguments, laid over both.
 
@@ -129,45 +207,88 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     """
     if path is None and Path("config.yaml").is_file():
         path = "config.yaml"
-    layers = [] if path is None else [(str(path), read_yaml(path))]
+    layers: List[Layer] = [] if path is None else [(str(path), [read_yaml(path)])]
     if experiment:
         layers.append(_experiment_layer(experiment))
-    return _resolved([*layers, *_setting_layers(settings)])
+    return _resolved([*layers, *_setting_layers(parse_settings(settings))])
 
 
-def load_experiment(experiment: str, settings: Iterable[str] = ()) -> Config:
-    """An experiment by itself, over the defaults: no ``config.yaml`` of the working folder has a part in it.
+def load_experiment(experiment: str, settings: Optional[ReadOnlyValues] = None) -> Config:
+    """An experiment by itself, over the defaults; ``config.yaml`` of the working folder has no effect.
+
+    Parameters
+    ----------
+    settings : values by dotted key, laid over it.
 
     Raises
     ------
     ConfigError : as :func:`load_config`.
     """
-    return _resolved([_experiment_layer(experiment), *_setting_layers(settings)])
+    return _resolved([_experiment_layer(experiment), *_setting_layers(settings or {})])
 
 
-def _experiment_layer(experiment: str) -> Tuple[str, Dict[str, Any]]:
-    return f"experiment {experiment}", read_experiment(experiment)
+def with_values(config: Config, values: ReadOnlyValues) -> Config:
+    """A configuration with other values by dotted key.
+
+    Raises
+    ------
+    ConfigError : a key is unknown or a value is not valid.
+    """
+    return _resolved([("the configuration", [config.model_dump(mode="json")]), *_setting_layers(values)])
 
 
-def _setting_layers(settings: Iterable[str]) -> List[Tuple[str, Dict[str, Any]]]:
-    return [(f"--set {argument}", _setting(argument)) for argument in settings]
+def _experiment_layer(experiment: str) -> Layer:
+    return f"experiment {experiment}", [read_experiment(experiment)]
 
 
-def _resolved(layers: Sequence[Tuple[str, Dict[str, Any]]]) -> Config:
-    """The layers, (source, values) each, one over the other and checked."""
-    values: Dict[str, Any] = {}
+def _setting_layers(settings: ReadOnlyValues) -> List[Layer]:
+    """Settings may only make sense together, so they are one layer, in which the kind of a section comes first."""
+    if not settings:
+        return []
+    nested(settings)  # checks that no key is below a value
+    ordered = sorted(settings, key=lambda key: not key.endswith(".name"))
+    return [(SETTINGS, [nested({key: settings[key]}) for key in ordered])]
+
+
+# The source of single settings; a problem names the setting itself.
+SETTINGS = "settings"
+
+
+def _resolved(layers: List[Layer]) -> Config:
+    """The layers, one over the other and checked."""
+    values: Values = {}
     culprit: Optional[str] = None
     for source, layer in layers:
-        values = _merged(values, layer)
-        # Settings that only make sense together may come one by one.
-        check(Config, values, source, together=False)
-        culprit = None if _fits(values) else culprit or source
-    return validate(values, culprit or "the configuration")
+        for part in layer:
+            values = merged(values, part)
+        problem = _problem(values)
+        if problem is not None and (problem["type"] != "value_error" or problem["loc"][-1:] == ("weights",)):
+            raise ConfigError(_told(source, problem, values))
+        # Settings that only make sense together may come in several layers.
+        culprit = None if problem is None else culprit or source
+    problem = _problem(values)
+    if problem is not None:
+        raise ConfigError(_told(culprit or "the configuration", problem, values))
+    return validate(values, "the configuration")
 
 
-def _fits(values: Dict[str, Any]) -> bool:
+def _problem(values: Values) -> Optional[Values]:
     try:
-        check(Config, values, "")
-    except ConfigError:
-        return False
-    return True
+        Config.model_validate(values)
+    except ValidationError as error:
+        return first_problem(error)
+    except RecursionError:
+        raise ConfigError("expected plain values, found one that contains itself") from None
+    return None
+
+
+def _told(source: str, problem: Values, values: Values) -> str:
+    """One sentence for a problem, with the file it comes from and where a renamed key has gone."""
+    sentence = explained(problem, values)
+    if problem["type"] == UNKNOWN_KEY:
+        keys, section = key_path(problem, values)
+        key = problem["ctx"]["key"]
+        moved = find_moved(".".join([*keys, key]), section.get(key))
+        if moved:
+            sentence = f"{moved[0]}: unknown key; it is called {moved[1]} now"
+    return sentence if source == SETTINGS else f"{source}: {sentence}"

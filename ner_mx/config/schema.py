@@ -1,53 +1,48 @@
 """The schema: every key of a configuration, its type, its default, its range.
 
-``config.yaml`` shows the same keys with the reason for each default; a test
-keeps the two equal.
+``config.yaml`` documents the same keys with the reason for each default; a
+test keeps the two equal.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Literal, Optional, Union
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Tuple, Type, Union, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from ner_mx.errors import nearest
+from ner_mx.config.choices import Extended, NameIn, OneOf
+from ner_mx.config.interfaces import (
+    FeatureSettings,
+    LossSettings,
+    ModelSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+)
+from ner_mx.config.section import FEATURES, LOCATION, PLACE, SEED, Section, default_section, located_below
+from ner_mx.config.yaml_documents import dump_yaml
+from ner_mx.registry import register
+from ner_mx.untyped import ReadOnlyValues, Values
 
-UNKNOWN_KEY = "unknown_key"
-
-
-class Section(BaseModel):
-    """A strict mapping: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True,
-                              allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_unknown_key(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                known = f"; the keys here are {', '.join(cls.model_fields)}"
-                hint = nearest(str(key), cls.model_fields) or known
-                raise PydanticCustomError(UNKNOWN_KEY, "{key}: unknown key{hint}", {"key": key, "hint": hint})
-        return values
-
+NAME = r"^[\w][\w.+=-]*$"
 
 Names = Optional[Union[str, List[str]]]
 
 
-class Documents(Section):
-    names: Optional[str] = Field(None, min_length=1)
-    leave_out: List[str] = []
-
-
 class Run(Section):
-    name: str = Field("sample", pattern=r"^[\w][\w.+=-]*$")
-    directory: str = "runs"
-    seed: int = Field(1, ge=0, lt=2**31)
-    device: str = Field("auto", pattern=r"^(auto|cpu|gpu(\(\d+\))?)$")
-    threads: Optional[int] = Field(None, ge=1)
+    name: Annotated[str, PLACE] = Field("sample", pattern=NAME)
+    directory: Annotated[str, LOCATION] = "runs"
+    seed: Annotated[int, SEED] = Field(1, ge=0, lt=2**31)
+    device: Annotated[str, PLACE] = Field("auto", pattern=r"^(auto|cpu|gpu(\(\d+\))?)$")
+    threads: Annotated[Optional[int], PLACE] = Field(None, ge=1)
 
 
 class Columns(Section):
@@ -56,8 +51,13 @@ class Columns(Section):
     tag: int = -1
 
 
+class Documents(Section):
+    names: Optional[str] = Field(None, min_length=1)
+    leave_out: List[str] = []
+
+
 class Split(Section):
-    method: Literal["files", "fraction", "last", "gmb-published"] = "files"
+    method: Annotated[str, NameIn(register.split)] = "files"
     dev: float = Field(0.1, ge=0, lt=1)
     test: float = Field(0.1, ge=0, lt=1)
     seed: int = Field(1, ge=0, lt=2**32)
@@ -71,15 +71,17 @@ class Split(Section):
 
 
 class Corpus(Section):
-    name: str = Field("sample", pattern=r"^[\w][\w.+=-]*$")
-    processed: str = "data/processed"
-    reader: str = "conll"
-    path: str = "data/sample"
+    decides: ClassVar[Optional[str]] = "features"
+
+    name: Annotated[str, PLACE] = Field("sample", pattern=NAME)
+    processed: Annotated[str, LOCATION] = "data/processed"
+    reader: Annotated[str, NameIn(register.format)] = "conll"
+    path: Annotated[str, LOCATION] = "data/sample"
     train: Names = "train.txt"
     dev: Names = "dev.txt"
     test: Names = "test.txt"
     encoding: str = "utf-8"
-    scheme: Literal["auto", "IO", "IOB1", "IOB2", "BIOES", "BILOU"] = "auto"
+    scheme: Annotated[str, NameIn(register.tag_encoding, also=("auto",))] = "auto"
     columns: Columns = Columns()
     separator: Literal["whitespace", "tab", "space"] = "whitespace"
     comment: Optional[str] = Field(None, min_length=1)
@@ -87,103 +89,61 @@ class Corpus(Section):
     unknown_tags: Literal["error", "outside"] = "error"
     split_digits: bool = False
     documents: Documents = Documents()
-    split: Split = Split()
-
-
-class Words(Section):
-    use: bool = True
-    lower: bool = True
-    min_count: int = Field(1, ge=1)
-
-
-class Characters(Section):
-    use: bool = True
-    types: bool = False
-
-
-class Switch(Section):
-    use: bool = True
-
-
-class Vectors(Section):
-    path: Optional[str] = None
-    encoding: str = "utf-8"
-    limit: Optional[int] = Field(None, ge=1)
-    scale: Optional[float] = Field(None, gt=0)
-
-
-class LexiconSource(Section):
-    path: str
-    files: Dict[str, str] = {"PER": "ner.per.lst", "ORG": "ner.org.lst", "LOC": "ner.loc.lst",
-                             "MISC": "ner.misc.lst"}
-    encoding: str = "utf-8"
-    partial: bool = False
-    positions: Literal["bioes", "yes-no"] = "bioes"
+    split: Split = default_section()
 
 
 class Features(Section):
+    """What models read of a word: the keys that features share, and a section for each registered feature.
+
+    The class that validates is built by :func:`features_schema`.
+    """
+
+    decides: ClassVar[Optional[str]] = "features"
+    unknown_hint: ClassVar[str] = "; a feature of your own must be registered first"
+
     digits: Literal["keep", "run", "each"] = "run"
-    words: Words = Words()
-    characters: Characters = Characters()
-    casing: Switch = Switch()
-    pos: Switch = Switch()
-    vectors: Vectors = Vectors()
-    lexicons: Dict[str, LexiconSource] = {}
+    tag_encoding: Annotated[str, NameIn(register.tag_encoding)] = "BILOU"
+
+    def settings(self) -> Dict[str, FeatureSettings]:
+        """The section of each feature, in the order in which their vectors are concatenated."""
+        return {name: value for name, value in self if isinstance(value, FeatureSettings)}
+
+    def active(self) -> List[str]:
+        """The names of the features that are used."""
+        return [name for name, settings in self.settings().items() if settings.active()]
+
+    @model_serializer(mode="wrap")
+    def _without_unmentioned(self, serialize: SerializerFunctionWrapHandler) -> Values:
+        """Features from outside that nothing mentions are left out: loading their module changes no configuration."""
+        values: Values = serialize(self)
+        for name, settings in self.settings().items():
+            if not register.feature[name].on_by_default and settings == type(settings)(use=False):
+                del values[name]
+        return values
 
     @model_validator(mode="after")
     def _some_feature(self) -> Features:
-        if not (self.words.use or self.characters.use):
-            raise ValueError("words and characters are both off; the network needs one of them")
-        if self.vectors.path and not self.words.use:
-            raise ValueError("vectors need words.use: true")
+        if self.settings() and not self.active():
+            raise ValueError("every feature is off; a model needs one of them")
         return self
 
 
-class Dropout(Section):
-    word: float = Field(0.25, ge=0)
-    input: float = Field(0.25, ge=0, lt=1)
-    layers: float = Field(0.0, ge=0, lt=1)
-    output: float = Field(0.5, ge=0, lt=1)
+def features_schema() -> Type[Features]:
+    """The schema of the section ``features``: one section for each feature that is registered."""
+    return _features_schema(tuple(register.feature.names()))
 
 
-class Network(Section):
-    word_dimension: Optional[int] = Field(None, ge=1)
-    word_initial: Literal["normal", "uniform"] = "uniform"
-    word_trainable: bool = True
-    character_dimension: int = Field(25, ge=1)
-    character_type_dimension: int = Field(4, ge=1)
-    character_filters: int = Field(53, ge=1)
-    character_width: int = Field(3, ge=1)
-    character_activation: Literal["none", "relu", "tanh"] = "none"
-    casing_dimension: int = Field(8, ge=1)
-    pos_dimension: int = Field(16, ge=1)
-    lexicon_dimension: int = Field(5, ge=1)
-    context: Literal["lstm", "window"] = "lstm"
-    window: int = Field(5, ge=1)
-    window_units: int = Field(300, ge=1)
-    lstm_units: int = Field(200, ge=1)
-    lstm_layers: int = Field(1, ge=1)
-    lstm_directions: Literal["separate", "joined"] = "separate"
-    lstm_forget_bias: float = 1.0
-    lstm_initial: Literal["orthogonal", "xavier", "uniform"] = "orthogonal"
-    output: Literal["linear", "summed"] = "linear"
-    dropout: Dropout = Dropout()
+@lru_cache(maxsize=8)
+def _features_schema(names: Tuple[str, ...]) -> Type[Features]:
+    classes = sorted((register.feature[name] for name in names), key=lambda feature: feature.rank)
+    fields: Values = {
+        feature.name: (feature.Settings, Field(default_factory=_default(feature))) for feature in classes}
+    return cast(Type[Features], create_model("Features", __base__=Features, __module__=__name__, **fields))
 
 
-Weights = Union[Literal["none", "balanced"], float, Dict[str, float]]
-
-
-class Loss(Section):
-    name: Literal["cross-entropy", "sentence"] = "cross-entropy"
-    weights: Weights = "none"
-
-    @field_validator("weights")
-    @classmethod
-    def _positive(cls, weights: Weights) -> Weights:
-        values = weights.values() if isinstance(weights, dict) else [weights]
-        if any(isinstance(value, float) and not 0 <= value < float("inf") for value in values):
-            raise ValueError("every weight must be 0 or more")
-        return weights
+def _default(feature: Any) -> Any:
+    # A feature from outside is on where it is named; built-in ones say so themselves.
+    return lambda: feature.Settings(use=feature.on_by_default)
 
 
 class Decoding(Section):
@@ -191,75 +151,73 @@ class Decoding(Section):
     valid_only: bool = True
 
 
-class Optimizer(Section):
-    name: Literal["sgd", "adam", "adamw"] = "adam"
-    learning_rate: float = Field(0.003, gt=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
-    clip: Optional[float] = Field(5.0, gt=0)
-    sparse_words: bool = True
-
-
-class Schedule(Section):
-    name: Literal["constant", "linear", "cosine", "inverse"] = "linear"
-    warmup: int = Field(0, ge=0)
-    final: float = Field(0.05, ge=0, le=1)
-    decay: float = Field(0.05, ge=0)
-
-
 class Training(Section):
     epochs: int = Field(30, ge=1)
     patience: Optional[int] = Field(None, ge=1)
     batch_size: int = Field(32, ge=1)
-    batches: Literal["sorted", "exact"] = "sorted"
+    batches: Annotated[str, NameIn(register.batching)] = "sorted"
     normalise: Literal["tokens", "sentences", "sum"] = "tokens"
-    optimizer: Optimizer = Optimizer()
-    schedule: Schedule = Schedule()
-    use_dev: bool = False
-    evaluation_batch: int = Field(128, ge=1)
+    clip: Optional[float] = Field(5.0, gt=0)
+    optimizer: Annotated[OptimizerSettings, OneOf(register.optimizer, "adam")] = default_section()
+    schedule: Annotated[ScheduleSettings, OneOf(register.schedule, "linear")] = default_section()
+    use_dev: Annotated[bool, FEATURES] = False
+    evaluation_batch: Annotated[int, PLACE] = Field(128, ge=1)
+    callbacks: Annotated[Dict[str, Values], PLACE] = {}
 
+    @model_validator(mode="after")
+    def _patience_has_a_judge(self) -> Training:
+        if self.use_dev and self.patience:
+            raise ValueError("use_dev trains on the sentences that patience judges by; set patience to null")
+        return self
 
-class PosTagger(Section):
-    epochs: int = Field(5, ge=1)
-    lstm_units: int = Field(100, ge=1)
+    @field_validator("callbacks")
+    @classmethod
+    def _known_callbacks(cls, callbacks: Dict[str, Values]) -> Dict[str, Values]:
+        for name, settings in callbacks.items():
+            if name not in register.callback:
+                raise ValueError(register.callback.unknown(name))
+            try:
+                register.callback[name].Settings.model_validate(settings)
+            except ValidationError as error:
+                raise located_below(error, name) from None
+        return callbacks
 
 
 class Config(Section):
+    """A complete configuration; it is frozen, see :meth:`updated`."""
+
+    decides: ClassVar[Optional[str]] = "result"
+
     run: Run = Run()
-    corpus: Corpus = Corpus()
-    features: Features = Features()
-    network: Network = Network()
-    loss: Loss = Loss()
+    corpus: Corpus = default_section()
+    features: Annotated[Features, Extended(features_schema)] = default_section()
+    model: Annotated[ModelSettings, OneOf(register.model, "bilstm-cnn")] = default_section()
+    loss: Annotated[LossSettings, OneOf(register.loss, "cross-entropy")] = default_section()
     decoding: Decoding = Decoding()
-    training: Training = Training()
-    pos_tagger: PosTagger = PosTagger()
+    training: Training = default_section()
 
     @model_validator(mode="after")
-    def _dimension(self) -> Config:
-        if self.network.word_dimension is None and not self.features.vectors.path:
-            self.network.word_dimension = 100
+    def _transitions_are_used(self) -> Config:
+        if self.loss.learns_transitions and self.decoding.method == "argmax":
+            raise ValueError(f"the loss {self.loss.name} learns transitions; decoding.method must be viterbi")
         return self
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Config:
-        optimizer = self.training.optimizer
-        if self.network.window % 2 == 0:
-            raise ValueError("network.window must be odd: as many words before a word as behind it")
-        if self.network.context == "window" and self.network.output == "summed":
-            raise ValueError("network.output: summed adds two directions, and a window has none; "
-                             "set it to linear")
-        if optimizer.momentum and optimizer.name != "sgd":
-            raise ValueError("training.optimizer.momentum belongs to sgd")
-        if self.training.use_dev and self.training.patience:
-            raise ValueError("training.use_dev learns the sentences that training.patience judges by; "
-                             "set training.patience to null")
-        if self.loss.name == "sentence" and self.loss.weights != "none":
-            raise ValueError("loss.weights belong to the cross-entropy; "
-                             "set loss.weights to none or loss.name to cross-entropy")
-        if self.loss.name == "sentence" and self.decoding.method == "argmax":
-            raise ValueError("the sentence loss learns transitions; decoding.method must be viterbi")
-        return self
+    def updated(self, values: ReadOnlyValues) -> Config:
+        """A copy with other values, by dotted key.
+
+        Raises
+        ------
+        ConfigError : a key is unknown or a value is not valid.
+
+        Examples
+        --------
+        >>> Config().updated({"training.epochs": 3}).training.epochs
+        3
+        """
+        from ner_mx.config.layers import with_values
+
+        return with_values(self, values)
 
     def to_yaml(self) -> str:
         """The whole configuration as YAML, in the order of the schema."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump(mode="json"))

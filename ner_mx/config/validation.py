@@ -1,63 +1,68 @@
-"""Values against a schema: the first problem in one sentence, with the nearest valid key."""
+"""Values against a schema: the first problem as one sentence, with the nearest valid key."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Type, TypeVar
+import re
+from typing import Any, List, Mapping, Tuple, Type, TypeVar
 
 from pydantic import ValidationError
 
-from ner_mx.config.schema import UNKNOWN_KEY, Config, Section
+from ner_mx.config.schema import Config
+from ner_mx.config.section import UNKNOWN_KEY, Section
 from ner_mx.errors import ConfigError, shown
+from ner_mx.untyped import ReadOnlyValues, Values
 
 AnySection = TypeVar("AnySection", bound=Section)
 
 
-def validate(values: Dict[str, Any], source: str) -> Config:
-    """Check ``values`` against the schema; the first problem is the error, under ``source``."""
-    return validated(Config, values, source)
-
-
-def validated(schema: Type[AnySection], values: Dict[str, Any], source: str) -> AnySection:
-    """The same for any schema."""
-    check(schema, values, source)
-    return schema.model_validate(values)
-
-
-def check(schema: Type[Section], values: Dict[str, Any], source: str, together: bool = True) -> None:
-    """Raise the first problem; ``together`` asks whether the keys fit each other, too.
+def validate(values: ReadOnlyValues, source: str) -> Config:
+    """Check ``values`` against the schema of a configuration.
 
     Raises
     ------
-    ConfigError
+    ConfigError : the first problem; ``source`` is the place it names.
     """
+    return validate_as(Config, values, source)
+
+
+def validate_as(schema: Type[AnySection], values: ReadOnlyValues, source: str) -> AnySection:
+    """The same for any schema."""
     try:
-        schema.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
-        problems = [problem for problem in error.errors() if together or not (
-            problem["type"] == "value_error" and problem["loc"][-1:] != ("weights",))]
-        # A key spelt wrong comes first: the one that misses is often the one that was meant.
-        problems.sort(key=lambda problem: problem["type"] != UNKNOWN_KEY)
-        if problems:
-            raise ConfigError(f"{source}: {_explained(problems[0], values)}") from None
+        raise ConfigError(f"{source}: {explained(first_problem(error), values)}") from None
     except RecursionError:
-        raise ConfigError(f"{source}: expected plain values, found one that holds itself") from None
+        raise ConfigError(f"{source}: expected plain values, found one that contains itself") from None
 
 
-def _explained(problem: Dict[str, Any], values: Dict[str, Any]) -> str:
-    """One sentence for pydantic's report of one problem."""
-    # pydantic adds the branch of a union to the path; only the user's own keys are shown.
+def first_problem(error: ValidationError) -> Values:
+    """The problem to report: a misspelt key comes first, since it is often the one that is missed."""
+    problems: List[Any] = sorted(error.errors(), key=lambda problem: problem["type"] != UNKNOWN_KEY)
+    return dict(problems[0])
+
+
+def key_path(problem: ReadOnlyValues, values: Any) -> Tuple[List[str], Any]:
+    """The keys of the user's own that lead to a problem, and the value there."""
+    # pydantic adds the branch of a union to the path.
     keys: List[str] = []
-    node: Any = values
     for part in problem["loc"]:
-        if isinstance(node, dict) and part in node or isinstance(node, list) and isinstance(part, int):
+        if isinstance(values, Mapping) and part in values or isinstance(values, list) and isinstance(part, int):
             keys.append(str(part))
-            node = node[part]
+            values = values[part]
+    return keys, values
+
+
+def explained(problem: ReadOnlyValues, values: Any) -> str:
+    """One sentence for pydantic's report of one problem."""
+    keys, value = key_path(problem, values)
     if problem["type"] == "missing":
-        return f"{'.'.join([*keys, str(problem['loc'][-1])])}: expected a value, found none"
-    if problem["type"] == UNKNOWN_KEY:
+        return f"{'.'.join([*keys, str(problem['loc'][-1])])}: expected a value, found nothing"
+    if problem["type"] in (UNKNOWN_KEY, "unknown_name"):
         return ".".join([*keys, problem["msg"]])
     where = ".".join(keys) or "the whole"
-    message = problem["msg"].replace("Value error, ", "").replace("Input should", "should")
-    if isinstance(node, dict) and problem["type"] == "value_error":
+    message = re.sub(r"^(Value error, |(?:Input|String) (?=should))", "", problem["msg"])
+    if problem["type"] == "value_error" and isinstance(value, Mapping):
         return f"{where}: {message}" if keys else message
-    return f"{where}: {message}, found {shown(repr(node))}"
+    if "found" in message:
+        return f"{where}: {message}"
+    return f"{where}: {message}, found {shown(value if isinstance(value, str) else repr(value))}"

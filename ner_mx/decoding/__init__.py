@@ -1,1 +1,1 @@
-"""Scores to tags and probabilities, in numpy: the lattice of a linear chain."""
+"""Emissions to tags and probabilities, in numpy: the lattice of a linear chain."""

@@ -6,18 +6,18 @@ Chiu & Nichols 2016, on their objective) is::
     S(y) = start[y_0] + sum_t emissions[t, y_t] + sum_t transitions[y_{t-1}, y_t]
 
 with no score for the end.  ``-inf`` in ``start`` or ``transitions`` forbids.
-Everything here works on a whole batch: emissions are (T, N, K) for N sentences
-of at most T tokens and K tags, ``length`` is (N,) and each at least 1.  What
-stands in the padding is never read.
+All functions work on a whole batch: emissions are (T, N, K) for N sentences of
+at most T tokens and K tags, ``length`` is (N,) and at least 1.  Values in the
+padding are never read.
 """
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence
 
 import numpy as np
 
-# exp(-300) is 5e-131: two such steps still have a product.
+# exp(-300) is 5e-131: the product of two such steps is still representable.
 DEEPEST = 300.0
 
 
@@ -39,7 +39,7 @@ def viterbi(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
             paths = scores[step - 1].T[:, :, None] + chain  # (from, N, to)
             np.maximum.reduce(paths, axis=0, out=scores[step])
             scores[step] += emissions[step]
-        # Where a path came from is asked again on the way back: for one tag then, not for all.
+        # The predecessor is computed again on the way back: for one tag then, not for all.
         into = np.ascontiguousarray(transitions.T)
         path = np.empty((steps, count), np.int32)
         current = scores[length - 1, np.arange(count)].argmax(axis=1)
@@ -47,14 +47,14 @@ def viterbi(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
         for step in range(steps - 1, -1, -1):
             path[step] = current
             if step:
-                before = (scores[step - 1] + into[current]).argmax(axis=1)
+                previous = (scores[step - 1] + into[current]).argmax(axis=1)
                 # A sentence's path begins at its own last token.
-                current = before if step < shortest else np.where(step < length, before, current)
+                current = previous if step < shortest else np.where(step < length, previous, current)
     return [path[:size, row] for row, size in enumerate(length)]
 
 
 class Lattice(NamedTuple):
-    """The forward and backward sums of a batch, each step scaled to be a distribution.
+    """The forward and backward sums of a batch; each forward step is scaled to sum to 1.
 
     alpha, beta : (T, N, K) float64; ``alpha[t] * beta[t]`` are the marginals.
     scale : (T, N) float64, the sum that each forward step was divided by.
@@ -81,13 +81,13 @@ def sum_paths(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
 
     Sums are kept as probabilities, scaled at each step (Rabiner 1989, section
     V.A), so that a step is one matrix product.  An emission more than
-    ``DEEPEST`` below the best of its token counts as that much below: the
-    best tag may be a forbidden one, and the others must not underflow.
+    ``DEEPEST`` below the best one of its token is raised to that: the best tag may
+    be a forbidden one, and the others must not underflow.
 
     Raises
     ------
-    FloatingPointError : a sentence has no possible tag sequence, or scores are
-        not finite.
+    FloatingPointError : a sentence has no possible tag sequence, or scores are not
+        finite.
     """
     steps, count, tags = emissions.shape
     length = np.asarray(length)
@@ -96,7 +96,7 @@ def sum_paths(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
     peak = scores.max(axis=2)  # (T, N)
     with np.errstate(under="ignore", divide="ignore", invalid="ignore"):
         factors = np.exp(np.maximum(scores - peak[:, :, None], -DEEPEST))
-        # Shifting every transition by one number shifts every path alike.
+        # Adding one number to every transition adds the same number to every path.
         shift, start_shift = _peak(transitions), _peak(start)
         chain = np.exp(transitions.astype(np.float64) - shift)
         alpha = np.empty((steps, count, tags))
@@ -111,7 +111,7 @@ def sum_paths(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
         scale = np.where(real, totals, 1.0)
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise FloatingPointError("a sentence has no tag sequence with a finite score")
-        # What the steps made of the padding is thrown away; nothing comes from it.
+        # The values that the steps computed in the padding are discarded.
         alpha[~real[:, :, 0]] = 0.0
         weights = np.where(real, factors / scale, 0.0)
         back = np.ascontiguousarray(chain.T)
@@ -131,7 +131,7 @@ def _peak(scores: np.ndarray) -> float:
 
 
 def expected_transitions(lattice: Lattice) -> np.ndarray:
-    """(K, K) how often each transition is expected, summed over the batch."""
+    """(K, K) the expected count of each transition, summed over the batch."""
     following = lattice.factors[1:] * lattice.beta[1:] / lattice.scale[1:, :, None]
     tags = lattice.alpha.shape[2]
     pairs = lattice.alpha[:-1].reshape(-1, tags).T @ following.reshape(-1, tags)
@@ -151,51 +151,13 @@ def path_score(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray
 
 
 def span_probability(lattice: Lattice, row: int, first: int, tags: Sequence[int]) -> float:
-    """The probability that tokens ``first``, ``first + 1``, ... of a sentence bear ``tags``.
+    """The probability that tokens ``first``, ``first + 1``, ... of a sentence have ``tags``.
 
     Exact under the model: every other token is summed over.
     """
     probability = lattice.alpha[first, row, tags[0]]
-    for offset, (before, tag) in enumerate(zip(tags, tags[1:]), start=1):
+    for offset, (previous, tag) in enumerate(zip(tags, tags[1:]), start=1):
         step = first + offset
-        probability *= (lattice.chain[before, tag] * lattice.factors[step, row, tag]
+        probability *= (lattice.chain[previous, tag] * lattice.factors[step, row, tag]
                         / lattice.scale[step, row])
     return float(min(1.0, probability * lattice.beta[first + len(tags) - 1, row, tags[-1]]))
-
-
-def constraints(tags: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
-    """What BILOU allows: 0 where a tag may follow another (or begin), ``-inf`` where not.
-
-    Ending a sentence inside an entity is not forbidden here, since the chain
-    has no score for the end; :func:`forbid_open_end` does it.
-
-    Returns
-    -------
-    transitions : (K, K) float32.  start : (K,) float32.
-    """
-    parts = [tag.partition("-") for tag in tags]
-
-    def follows(one: int, two: int) -> bool:
-        (role, _, label), (next_role, _, next_label) = parts[one], parts[two]
-        if role in ("B", "I"):
-            return next_role in ("I", "L") and label == next_label
-        return next_role in ("O", "B", "U")
-
-    size = range(len(tags))
-    transitions = np.array([[0.0 if follows(one, two) else -np.inf for two in size]
-                            for one in size], np.float32)
-    start = np.array([0.0 if part[0] in ("O", "B", "U") else -np.inf for part in parts], np.float32)
-    return transitions, start
-
-
-def open_tags(tags: Sequence[str]) -> np.ndarray:
-    """The rows of the tags that leave an entity open: B and I."""
-    return np.array([row for row, tag in enumerate(tags) if tag[0] in "BI"], int)
-
-
-def forbid_open_end(emissions: np.ndarray, length: np.ndarray, tags: np.ndarray) -> np.ndarray:
-    """The emissions with some tags (see :func:`open_tags`) impossible on each sentence's last token."""
-    closed = emissions.copy()
-    # Not -inf: an emission of -inf would make peaks and gradients undefined.
-    closed[length[:, None] - 1, np.arange(len(length))[:, None], tags] = -1e4
-    return closed

@@ -1,1 +1,1 @@
-"""Tags to spans to precision, recall and F1."""
+"""Tags to entities to figures: precision, recall, F1, confusion, calibration."""

@@ -1,48 +1,49 @@
-"""Whether an entity said to be right with probability 0.9 is right nine times in ten."""
+"""Whether entities with a probability of 0.9 are right nine times in ten."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from ner_mx.corpora.spans import spans_of
-from ner_mx.decoding.recogniser import Network, scored
-from ner_mx.features.encoder import Encoded
+from ner_mx.data.spans import spans_of
+from ner_mx.decoding.recognizer import Scorer, scored_batches
+from ner_mx.features.encoded import Encoded
+from ner_mx.untyped import Values
 
 BINS = 10
-# Where a temperature is looked for; below the first, probabilities would be all 0 or 1.
+# The range of temperatures; below the first, all probabilities would be 0 or 1.
 COLDEST, WARMEST = 0.25, 4.0
 
 
 def reliability(probability: np.ndarray, correct: np.ndarray) -> List[Dict[str, float]]:
-    """Entities in bins of like probability.
+    """Entities in bins of similar probability.
 
     Parameters
     ----------
-    probability : (E,) of each entity found.
-    correct : (E,) bool, whether the gold has it.
+    probability : (E,) of each predicted entity.
+    correct : (E,) bool, whether it is in the gold.
 
     Returns
     -------
     For each of ten bins of equal width that is not empty: ``count``, the mean
-    ``probability``, and ``precision``, the fraction that is correct.
+    ``probability``, and ``precision``, the share that is correct.
     """
-    which = np.minimum((probability * BINS).astype(int), BINS - 1)
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [{"count": int(inside.sum()), "probability": float(probability[inside].mean()),
              "precision": float(correct[inside].mean())}
-            for inside in (which == number for number in range(BINS)) if inside.any()]
+            for inside in (bins == number for number in range(BINS)) if inside.any()]
 
 
 def expected_calibration_error(probability: np.ndarray, correct: np.ndarray) -> float:
     """The mean distance of probability and precision over the bins, weighted by their counts.
 
-    Guo et al. 2017, equation 3.  0 where nothing was found.
+    Guo et al. 2017, equation 3.  0 if nothing was predicted.
     """
     if not len(probability):
         return 0.0
-    return sum(one["count"] * abs(one["probability"] - one["precision"])
-               for one in reliability(probability, correct)) / len(probability)
+    return sum(bin["count"] * abs(bin["probability"] - bin["precision"])
+               for bin in reliability(probability, correct)) / len(probability)
 
 
 def log_loss(probability: np.ndarray, correct: np.ndarray) -> float:
@@ -52,34 +53,34 @@ def log_loss(probability: np.ndarray, correct: np.ndarray) -> float:
     return float(-np.where(correct, np.log(inside), np.log1p(-inside)).mean())
 
 
-class Judge:
-    """The entities that a network finds in annotated sentences, held against the gold.
+class ConfidenceScores:
+    """The probabilities of the entities that a network predicts, compared with the gold.
 
     Parameters
     ----------
-    network : computes emissions.
-    encoded : the sentences, with the parts of speech that are to be read.
+    scorer : computes emissions.
+    encoded : the sentences, with the annotation that is to be read.
     gold : their tags.
-    width, size : of the character convolution, and of a batch.
+    size : sentences per batch.
     """
 
-    def __init__(self, network: Network, encoded: Encoded, gold: Sequence[Sequence[str]], width: int,
-                 size: int):
-        self._decoder = network.decoder()
+    def __init__(self, scorer: Scorer, encoded: Encoded, gold: Sequence[Sequence[str]], size: int):
+        self._decoder = scorer.decoder()
         self._gold = [set(spans_of(tags)) for tags in gold]
         self._batches = [(batch.sentence, batch.length, emissions)
-                         for batch, emissions in scored(network, encoded, width, size)]
+                         for batch, emissions in scored_batches(scorer, encoded, size)]
 
     def at(self, temperature: float) -> Tuple[np.ndarray, np.ndarray]:
-        """(E,) probabilities of the entities found, and (E,) bool whether each is correct."""
+        """(E,) probabilities of the predicted entities, and (E,) bool whether each is correct."""
         decoder = self._decoder.at(temperature)
-        found = [(one.probability, one.span in self._gold[number])
-                 for sentences, length, emissions in self._batches
-                 for number, spans in zip(sentences, decoder.spans(emissions, length)) for one in spans]
-        return np.array([one for one, _ in found], float), np.array([two for _, two in found], bool)
+        predicted = [(scored.probability, scored.span in self._gold[index])
+                     for sentences, length, emissions in self._batches
+                     for index, spans in zip(sentences, decoder.spans(emissions, length)) for scored in spans]
+        return (np.array([probability for probability, _ in predicted], float),
+                np.array([correct for _, correct in predicted], bool))
 
-    def fit(self, steps: int = 12) -> float:
-        """The temperature with the least log-loss; 1 where none is better or nothing is found.
+    def fit_temperature(self, steps: int = 12) -> float:
+        """The temperature with the smallest log-loss; 1 if none is better, or nothing is predicted.
 
         A golden-section search over the logarithm; 12 steps leave an interval of 1 %.
         """
@@ -95,20 +96,20 @@ class Judge:
         if not len(self.at(1.0)[0]):
             return 1.0
         for _ in range(steps):
-            one, two = high - ratio * (high - low), low + ratio * (high - low)
-            if loss(one) < loss(two):
-                high = two
+            left, right = high - ratio * (high - low), low + ratio * (high - low)
+            if loss(left) < loss(right):
+                high = right
             else:
-                low = one
+                low = left
         best = (low + high) / 2
         return float(np.exp(best)) if loss(best) < loss(0.0) else 1.0
 
 
-def calibration(judge: Judge, temperature: float) -> Dict[str, Any]:
-    """The figures of a part, before and after its scores are divided by a temperature."""
+def calibration(scores: ConfidenceScores, temperature: float) -> Values:
+    """The figures of a split, before and after its scores are divided by a temperature."""
     result = {}
     for name, value in (("before", 1.0), ("after", temperature)):
-        probability, correct = judge.at(value)
+        probability, correct = scores.at(value)
         result[name] = {"temperature": value, "bins": reliability(probability, correct),
                         "expected_calibration_error": expected_calibration_error(probability, correct)}
     return result

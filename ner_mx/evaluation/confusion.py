@@ -1,17 +1,17 @@
-"""Which entities are taken for which, and where."""
+"""Which entities are confused with which, and where."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ner_mx.corpora.spans import Span, spans_of
+from ner_mx.data.spans import Span, spans_of
 
 NOTHING = "(nothing)"
 
 
 class Confusion(NamedTuple):
-    """An error that happens: an entity of the gold and what was made of it.
+    """An error: a gold entity and what was predicted for it.
 
     gold, predicted : types, or ``(nothing)``.
     kind : ``type``, ``borders``, ``borders and type``, ``missed`` or ``invented``.
@@ -28,10 +28,10 @@ class Confusion(NamedTuple):
 
 def confusions(tokens: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
                predicted: Sequence[Sequence[str]]) -> List[Confusion]:
-    """Every error of a set of sentences.
+    """Every error in a set of sentences.
 
-    A gold entity that was not found is paired with the first predicted one
-    that shares a token with it; a predicted entity that shares none is invented.
+    A gold entity that was not found is paired with the first predicted entity
+    that overlaps it; a predicted entity that overlaps none is invented.
     """
     result: List[Confusion] = []
     for words, gold_tags, predicted_tags in zip(tokens, gold, predicted):
@@ -41,18 +41,22 @@ def confusions(tokens: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
         for span in gold_spans:
             if span in right:
                 continue
-            other = next((one for one in predicted_spans
-                          if one.start < span.end and span.start < one.end), None)
+            other = next((predicted_span for predicted_span in predicted_spans
+                          if _overlap(predicted_span, span)), None)
             result.append(Confusion(span.label, other.label if other else NOTHING,
                                     _kind(span, other), " ".join(words[span.start:span.end]), text))
         for span in predicted_spans:
-            if not any(one.start < span.end and span.start < one.end for one in gold_spans):
+            if not any(_overlap(gold_span, span) for gold_span in gold_spans):
                 result.append(Confusion(NOTHING, span.label, "invented",
                                         " ".join(words[span.start:span.end]), text))
     return result
 
 
-def _kind(gold: Span, predicted) -> str:
+def _overlap(span: Span, other: Span) -> bool:
+    return span.start < other.end and other.start < span.end
+
+
+def _kind(gold: Span, predicted: Optional[Span]) -> str:
     if predicted is None:
         return "missed"
     borders = gold[:2] != predicted[:2]
@@ -63,9 +67,9 @@ def _kind(gold: Span, predicted) -> str:
 
 def matrix(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
            errors: Sequence[Confusion]) -> Tuple[List[str], Dict[Tuple[str, str], int]]:
-    """The types in order, and how often each of the gold was taken for each.
+    """The types in order, and how often each gold type was predicted as each.
 
-    The diagonal holds entities found with the right type, borders right or not.
+    The diagonal counts entities found with the right type, whether or not the borders are right.
     """
     counts: Counter = Counter((error.gold, error.predicted) for error in errors)
     for gold_tags, predicted_tags in zip(gold, predicted):

@@ -1,4 +1,4 @@
-"""The text that the CoNLL shared tasks' conlleval prints, for the same counts."""
+"""Scores in the layout of conlleval, the script of the CoNLL shared tasks."""
 
 from __future__ import annotations
 

@@ -1,267 +1,150 @@
-"""Sentences to flat integer arrays.
-
-A corpus of a million tokens has some tens of thousands of distinct forms.
-Everything that depends on the form alone (word row, casing, characters) is
-found once per form; a token is then the number of its form.
-"""
+"""Sentences to arrays: the fitted features, and the tags that models learn."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from itertools import chain
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Counter, Dict, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 
 from ner_mx.config import Features
-from ner_mx.corpora.schemes import convert
-from ner_mx.corpora.sentence import Sentence
-from ner_mx.corpora.tokenizer import LONGEST
-from ner_mx.errors import CorpusError, RunError
-from ner_mx.features.lexicon_files import Category, known_form
-from ner_mx.features.vocabulary import Vocabulary, rows_of
-from ner_mx.features.words import casing, character_type, fold_digits, normal_form
+from ner_mx.data.sentence import Sentence
+from ner_mx.data.tag_schemes import convert_tags, grammar
+from ner_mx.errors import RunError
+from ner_mx.features.encoded import Encoded, Ragged, TypeArray, bounds_of
+from ner_mx.features.feature import Feature, TrainingData, TypeValue
+from ner_mx.features.vocabulary import Vocabulary
+from ner_mx.registry import register
+from ner_mx.untyped import Values
 
-# So many forms are kept with what was found for them, some 10 MB.
-REMEMBERED = 1 << 14
-
-
-class Form(NamedTuple):
-    """What depends on a form alone; ``text`` is UTF-8, the numbers are rows of the tables."""
-
-    text: bytes
-    word: int
-    casing: int
-    characters: List[int]
-    types: List[int]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One part of a corpus as arrays; F forms, S sentences, N tokens.
-
-    text : (bytes,) uint8, the forms in UTF-8, one after the other.
-    text_bounds : (F + 1,) int64, where each form begins in ``text``.
-    word, casing : (F,) int32, rows of the word and casing tables.
-    characters, character_types : (all characters,) int32, rows, form by form.
-    character_bounds : (F + 1,) int64, where each form begins in them.
-    form : (N,) int32, the form of each token.
-    pos, tag : (N,) int32, rows of the POS and tag tables; -1 where unannotated.
-    lexicon : (N, lexicon features) int32, the position of each token in the entry
-        that it matches, an index of :data:`~ner_mx.features.lexicon.POSITIONS`.
-    bounds : (S + 1,) int64, where each sentence begins among the tokens.
-    """
-
-    text: np.ndarray
-    text_bounds: np.ndarray
-    word: np.ndarray
-    casing: np.ndarray
-    characters: np.ndarray
-    character_types: np.ndarray
-    character_bounds: np.ndarray
-    form: np.ndarray
-    pos: np.ndarray
-    tag: np.ndarray
-    lexicon: np.ndarray
-    bounds: np.ndarray
-
-    def __len__(self) -> int:
-        """The number of sentences."""
-        return len(self.bounds) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(S,) int64, tokens a sentence."""
-        return np.diff(self.bounds)
-
-    def forms(self) -> List[str]:
-        """The F forms as strings."""
-        text = self.text.tobytes()
-        return [text[start:end].decode("utf-8", "surrogatepass")
-                for start, end in zip(self.text_bounds[:-1], self.text_bounds[1:])]
-
-    def tokens(self) -> List[List[str]]:
-        """The tokens of each sentence as strings."""
-        forms = self.forms()
-        flat = [forms[form] for form in self.form]
-        return [flat[start:end] for start, end in zip(self.bounds[:-1], self.bounds[1:])]
-
-    def longest_forms(self) -> np.ndarray:
-        """(S,) int64, the characters of the longest token of each sentence; no sentence is empty."""
-        if not len(self):
-            return np.zeros(0, np.int64)
-        return np.maximum.reduceat(np.diff(self.character_bounds)[self.form], self.bounds[:-1])
-
-    def last(self, count: int) -> Encoded:
-        """The last so many sentences."""
-        first = max(0, len(self) - count)
-        start = self.bounds[first]
-        return self.replaced(form=self.form[start:], pos=self.pos[start:], tag=self.tag[start:],
-                             lexicon=self.lexicon[start:], bounds=self.bounds[first:] - start)
-
-    def replaced(self, **arrays: np.ndarray) -> Encoded:
-        """The same sentences with other values in the arrays named."""
-        return replace(self, **arrays)
-
-    def arrays(self) -> Dict[str, np.ndarray]:
-        """The arrays by name, as they are written."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-def joined(one: Encoded, two: Encoded) -> Encoded:
-    """Two parts as one, the sentences of ``two`` behind those of ``one``."""
-    arrays = {name: np.concatenate([getattr(one, name), getattr(two, name)])
-              for name in one.arrays() if "bounds" not in name and name != "form"}
-    for name in ("text_bounds", "character_bounds", "bounds"):
-        first, second = getattr(one, name), getattr(two, name)
-        arrays[name] = np.concatenate([first, second[1:] + first[-1]])
-    arrays["form"] = np.concatenate([one.form, two.form + len(one.word)]).astype(np.int32)
-    return Encoded(**arrays)
+# How many word types are cached with their values, some 10 MB.
+CACHED = 1 << 14
 
 
 class Encoder:
-    """The tables that turn sentences into :class:`Encoded`, learnt from training data alone.
+    """Turns sentences into :class:`~ner_mx.features.encoded.Encoded`; fitted on training data alone.
 
     Parameters
     ----------
-    features : which features there are and how words are normalised.
-    words, characters, pos : tables of strings.
-    tags : BILOU tags, O first; a row is an index in this list.
-    lexicons : the known names that are looked up.
+    settings : the section ``features`` of the configuration.
+    features : in the order in which their vectors are concatenated.
+    tags : O first; the id of a tag is its index.
     """
 
-    def __init__(self, features: Features, words: Vocabulary, characters: Vocabulary,
-                 pos: Vocabulary, tags: Sequence[str], lexicons: Sequence[Category] = ()):
-        self.lexicons = list(lexicons)
-        self.features, self.words, self.characters, self.pos = features, words, characters, pos
+    def __init__(self, settings: Features, features: Sequence[Feature], tags: Sequence[str]):
+        self.settings, self.features = settings, list(features)
         self.tags: List[str] = list(tags)
-        self._tag_rows = {tag: row for row, tag in enumerate(self.tags)}
-        # Text that comes bit by bit brings the same forms again and again.
-        self._form = lru_cache(maxsize=REMEMBERED)(self._new_form)
+        self._tag_ids = {tag: index for index, tag in enumerate(self.tags)}
+        # Text that comes piece by piece repeats the same word types.
+        self._values = lru_cache(maxsize=CACHED)(self._encode_type)
 
     @classmethod
-    def learnt(cls, features: Features, sentences: Sequence[Sentence],
-               extra_words: Sequence[str] = (), lexicons: Sequence[Category] = ()) -> Encoder:
-        """Build the tables from training sentences.
-
-        extra_words : words of a vectors file; they join the word table behind
-            those of the training data.
-        """
-        forms: Counter = Counter()
-        pos: Counter = Counter()
-        labels = set()
+    def fit(cls, settings: Features, sentences: Sequence[Sentence], split_digits: bool = False) -> Encoder:
+        """Fit the features that are used on training sentences."""
+        types: Counter[str] = Counter()
+        labels: Set[str] = set()
         for sentence in sentences:
-            forms.update(sentence.tokens)
-            if sentence.pos:
-                pos.update(sentence.pos)
-            labels.update(tag.partition("-")[2] for tag in set(sentence.tags or ()) if tag != "O")
-        words: Counter = Counter()
-        characters: Counter = Counter()
-        for form, count in forms.items():
-            words[normal_form(form, features)] += count
-            for character in fold_digits(form, features.digits):
-                characters[character] += count
-        vocabulary = Vocabulary.counted(words, features.words.min_count)
-        extra = dict.fromkeys(normal_form(word, features) for word in extra_words)
-        if extra:
-            vocabulary = Vocabulary([*vocabulary.to_json(),
-                                     *(word for word in extra if word not in vocabulary)])
-        tags = ["O"] + [f"{prefix}-{label}" for label in sorted(labels) for prefix in "BILU"]
-        return cls(features, vocabulary, Vocabulary.counted(characters),
-                   Vocabulary.counted(pos), tags, lexicons)
+            types.update(sentence.tokens)
+            labels.update(tag.partition("-")[2] for tag in set(sentence.gold) if tag != "O")
+        data = TrainingData(sentences, types, split_digits)
+        features = [register.feature[name].fit(settings, data) for name in settings.active()]
+        prefixes = grammar(settings.tag_encoding).prefixes
+        return cls(settings, features,
+                   ["O"] + [f"{prefix}-{label}" for label in sorted(labels) for prefix in prefixes])
+
+    def feature(self, name: str) -> Feature:
+        """The feature of this name.
+
+        Raises
+        ------
+        KeyError : it is not used.
+        """
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    def predicted(self) -> List[Feature]:
+        """The features that are annotation, which raw text gets from taggers."""
+        return [feature for feature in self.features if feature.predicted_as]
+
+    @property
+    def entity_types(self) -> List[str]:
+        """The entity types of the tags, in alphabetical order."""
+        return sorted({tag.partition("-")[2] for tag in self.tags} - {""})
 
     def encode(self, sentences: Sequence[Sentence]) -> Encoded:
         """Turn sentences into arrays.
 
-        Tags are brought to BILOU by way of their spans.  A type that training
-        never showed has no row; it is encoded as O (callers count it) and
-        scoring works on the strings, so it stays in the gold.
+        Tags are converted to the tag encoding by way of their spans.  A type that
+        the training data lacks has no id; it is encoded as O (callers count it), and
+        scoring works on the strings, so that it remains in the gold.
         """
-        numbers: Dict[str, int] = {}
-        form = np.fromiter((numbers.setdefault(token, len(numbers))
-                            for sentence in sentences for token in sentence.tokens), np.int32)
-        forms = [self._form(word) for word in numbers]
+        indices: Dict[str, int] = {}
+        word_type = np.fromiter((indices.setdefault(token, len(indices))
+                                 for sentence in sentences for token in sentence.tokens), np.int32)
+        values = [self._values(word) for word in indices]
+        by_token: Dict[str, np.ndarray] = {}
+        for feature in self.features:
+            if feature.by_token:
+                by_token.update(zip(feature.by_token, feature.encode_tokens(sentences)))
+        text = [value[0] for value in values]
         return Encoded(
-            text=np.frombuffer(b"".join([one.text for one in forms]), np.uint8),
-            text_bounds=_bounds([len(one.text) for one in forms]),
-            word=np.array([one.word for one in forms], np.int32),
-            casing=np.array([one.casing for one in forms], np.int32),
-            characters=_flat([one.characters for one in forms]),
-            character_types=_flat([one.types for one in forms]),
-            character_bounds=_bounds([len(one.characters) for one in forms]),
-            form=form,
-            pos=self._pos_rows(sentences, len(form)),
-            tag=self._tags(sentences, len(form)),
-            lexicon=self._lexicon_rows(sentences, len(form)),
-            bounds=_bounds([len(sentence.tokens) for sentence in sentences]))
+            text=Ragged(np.frombuffer(b"".join(text), np.uint8), bounds_of([len(word) for word in text])),
+            word_type=word_type,
+            bounds=bounds_of([len(sentence.tokens) for sentence in sentences]),
+            tags=self._encode_tags(sentences, len(word_type)),
+            by_type=self._by_type([value[1] for value in values]),
+            by_token=by_token)
 
-    def _new_form(self, word: str) -> Form:
-        # No more characters than the tokenizer leaves in a token: an endless one must not cost all memory.
-        characters = fold_digits(word, self.features.digits)[:LONGEST]
-        return Form(word.encode("utf-8", "surrogatepass"), self.words.row(normal_form(word, self.features)),
-                    casing(word), [self.characters.row(character) for character in characters],
-                    [character_type(character) for character in characters])
+    def _encode_type(self, word: str) -> Tuple[bytes, Tuple[TypeValue, ...]]:
+        """A word type in UTF-8, and its values for all features."""
+        values = tuple(value for feature in self.features for value in feature.encode_type(word))
+        return word.encode("utf-8", "surrogatepass"), values
 
-    def _pos_rows(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
-        if not any(sentence.pos for sentence in sentences):
-            return np.full(count, -1, np.int32)
-        for sentence in sentences:
-            if sentence.pos is None:
-                raise CorpusError(sentence.source, sentence.line or None,
-                                  "expected POS tags as in the other sentences, found none")
-        return np.array(rows_of(self.pos, [tag for sentence in sentences
-                                           for tag in sentence.pos or ()]), np.int32)
+    def _by_type(self, values: Sequence[Tuple[TypeValue, ...]]) -> Dict[str, TypeArray]:
+        names = [name for feature in self.features for name in feature.by_type]
+        result: Dict[str, TypeArray] = {}
+        for place, name in enumerate(names):
+            column: List[Any] = [value[place] for value in values]
+            is_ragged = bool(column) and isinstance(column[0], list)
+            result[name] = Ragged.of(column) if is_ragged else np.array(column, np.int32)
+        return result
 
-    def _tags(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
-        rows = np.full(count, -1, np.int32)
+    def _encode_tags(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
+        ids = np.full(count, -1, np.int32)
         start = 0
         for sentence in sentences:
             if sentence.tags is not None:
-                rows[start:start + len(sentence.tags)] = [
-                    self._tag_rows.get(tag, 0) for tag in convert(sentence.tags, "BILOU")]
+                ids[start:start + len(sentence.tags)] = [
+                    self._tag_ids.get(tag, 0) for tag in convert_tags(sentence.tags, self.settings.tag_encoding)]
             start += len(sentence.tokens)
-        return rows
+        return ids
 
-    def _lexicon_rows(self, sentences: Sequence[Sentence], count: int) -> np.ndarray:
-        rows = np.zeros((count, len(self.lexicons)), np.int32)
-        kinds = {name: source.positions for name, source in self.features.lexicons.items()}
-        if self.lexicons:
-            words = [known_form(sentence.tokens, self.features) for sentence in sentences]
-        for number, (source, _, lexicon) in enumerate(self.lexicons):
-            rows[:, number] = lexicon.positions(words)
-            if kinds[source] == "yes-no":
-                rows[:, number] = rows[:, number] > 0
-        return rows
+    def to_json(self) -> Values:
+        """The tags and the state of every feature."""
+        return {"tags": self.tags, "features": {feature.name: feature.state() for feature in self.features}}
 
-    def to_json(self) -> Dict[str, Any]:
-        """The tables as JSON values."""
-        return {"words": self.words.to_json(), "characters": self.characters.to_json(),
-                "pos": self.pos.to_json(), "tags": self.tags}
+    def arrays(self) -> Dict[str, np.ndarray]:
+        """The arrays of every feature, under ``FEATURE/NAME``."""
+        return {f"{feature.name}/{name}": array
+                for feature in self.features for name, array in feature.arrays().items()}
 
     @classmethod
-    def from_json(cls, features: Features, value: Any, lexicons: Sequence[Category] = ()) -> Encoder:
-        """The reverse of :meth:`to_json`; lexicons are kept apart.
+    def restore(cls, settings: Features, value: Any, arrays: Mapping[str, np.ndarray]) -> Encoder:
+        """The reverse of :meth:`to_json` and :meth:`arrays`.
 
         Raises
         ------
-        RunError : a table is missing or damaged.
+        RunError : the state of a feature is missing or damaged.
         """
         try:
-            tables = [Vocabulary.from_json(value[name]) for name in ("words", "characters", "pos")]
             tags = Vocabulary.from_json(value["tags"]).to_json()
-        except (KeyError, TypeError) as error:
-            raise RunError(f"vocab.json: expected words, characters, pos and tags, found no {error}; "
-                           "preprocess again") from None
-        return cls(features, *tables, tags, lexicons)
-
-
-def _bounds(lengths: Sequence[int]) -> np.ndarray:
-    result = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=result[1:])
-    return result
-
-
-def _flat(lists: Sequence[List[int]]) -> np.ndarray:
-    return np.fromiter(chain.from_iterable(lists), np.int32)
+            states = value["features"]
+            features = [register.feature[name].restore(settings, states[name], {
+                key.partition("/")[2]: array for key, array in arrays.items()
+                if key.partition("/")[0] == name}) for name in settings.active()]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"vocab.json: expected the tags and the state of every feature, found nothing for "
+                           f"{error}; preprocess again") from None
+        return cls(settings, features, tags)

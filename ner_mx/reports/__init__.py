@@ -1,1 +1,1 @@
-"""Run folders to Markdown and plots."""
+"""Runs to Markdown, HTML and plots."""

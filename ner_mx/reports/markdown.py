@@ -1,4 +1,4 @@
-"""Tables and figures as every report writes them."""
+"""Tables and figures in the form that all reports share."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def _cell(value: Any) -> str:
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Mean ± standard deviation of a sample; the value alone where there is but one."""
+    """Mean ± standard deviation of a sample; a single value alone."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean

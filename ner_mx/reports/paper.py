@@ -1,4 +1,4 @@
-"""The figures of Chiu & Nichols 2016 (TACL 4:357-370), row by row, and what it leaves open."""
+"""The figures of Chiu & Nichols 2016 (TACL 4:357-370), row by row, and what it does not specify."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class PaperRow(NamedTuple):
     """One row of the paper on one corpus; test figures in per cent.
 
     experiment : the named experiment that replicates it.
-    table : what the paper shows the row in.
-    sd : the standard deviation over ten successful runs, where the paper gives it.
+    table : where the paper shows the row.
+    sd : the standard deviation over ten successful runs, if the paper gives it.
     """
 
     experiment: str
@@ -23,25 +23,26 @@ class PaperRow(NamedTuple):
 
 
 class PaperCorpus(NamedTuple):
-    """entities : of the test set.  failed_below : the F1 on what was learnt that a run must reach (3.4)."""
+    """entities : of the test set.  failed_below : the F1 on training data below which a run has failed (3.4)."""
 
     label: str
     entities: int
     failed_below: float
 
 
-# By how the names of our processed corpora begin.
+# By the beginning of the names of our processed corpora.
 CORPORA = {"conll2003": PaperCorpus("CoNLL-2003", 5648, 0.95),
            "ontonotes": PaperCorpus("OntoNotes 5", 11257, 0.80)}
 
-# The best network, BLSTM-CNN + emb + lex, on OntoNotes' genres: a document's name begins with the key.
+# The best network, BLSTM-CNN + emb + lex, by genre of OntoNotes: the name of a document begins with the key.
 GENRES = {"bc": 85.23, "bn": 89.93, "mz": 84.45, "nw": 88.39, "tc": 72.39, "wb": 78.38}
 
 
 def _rows() -> List[PaperRow]:
     rows = []
 
-    def add(table: str, label: str, name: str, conll=None, ontonotes=None) -> None:
+    def add(table: str, label: str, name: str, conll: Tuple[float, ...] = (),
+            ontonotes: Tuple[float, ...] = ()) -> None:
         for corpus, figures in (("conll2003", conll), ("ontonotes", ontonotes)):
             if figures:
                 where = f"{table}, {CORPORA[corpus].label}"
@@ -69,7 +70,7 @@ def _rows() -> List[PaperRow]:
     add(vectors, "Google, 300", "embedding-google-300", (90.60,), (85.34,))
     add(vectors, "skip-gram of their own, 50", "embedding-own-50", (90.76,))
     add(vectors, "SENNA, 50", "blstm-cnn-emb-lex", (91.62, .33), (86.28, .26))
-    dropout = "Dropout, emb + lex, trained on train alone"
+    dropout = "Dropout, emb + lex, trained on train only"
     for rate, f1 in (("0", 90.76), ("0.1", 90.87), ("0.3", 91.09), ("0.5", 91.14), ("0.68", 91.23),
                      ("0.7", 91.17), ("0.9", 90.67)):
         add(dropout, rate, f"dropout-{rate}", (f1,))
@@ -85,27 +86,27 @@ def _rows() -> List[PaperRow]:
 
 ROWS = _rows()
 
-# What the paper leaves open: (what, what we chose, why).
+# What the paper does not specify: (what, our choice, why).
 CHOICES: List[Tuple[str, str, str]] = [
     ("gradient of a batch", "the sum over its sentences",
-     "divided by nine, the fixed rate of 0.0105 is too small for 80 epochs: dev F1 stands at 87 after 55"),
-    ("runs that explode", "the gradient is clipped at a length of 100",
-     "the paper reports that clipping removed its failed runs, and does not say at what length"),
-    ("unknown words", "a vector learnt by reading a word seen n times as unknown with 0.25 / (0.25 + n)",
-     "without it the vector keeps its random start"),
+     "divided by nine, the fixed rate of 0.0105 is too small for 80 epochs: dev F1 is 87 after 55"),
+    ("runs that explode", "the gradient is clipped at a norm of 100",
+     "the paper reports that clipping removed its failed runs, and does not say at what norm"),
+    ("unknown words", "a vector trained by replacing a word seen n times with 0.25 / (0.25 + n)",
+     "without it the vector keeps its random initial values"),
     ("LSTM weights", "orthogonal recurrent matrices, Xavier inputs, a forget bias of 1",
      "the common choice since Saxe et al. 2014 and Jozefowicz et al. 2015"),
-    ("the epoch that counts", "the last where dev is learnt, as many as the row says; else the best on dev",
-     "without dev among what is learnt there is something to choose by, and it saves the rest"),
-    ("transitions", "start at 0", "no tag follows another more easily before anything is learnt"),
+    ("the epoch that counts", "the last one if dev is trained on; else the best on dev",
+     "if dev is not trained on, there is something to choose by, which saves epochs"),
+    ("transitions", "start at 0", "no transition is preferred before training"),
     ("activation of the character CNN", "none", "the paper mentions none"),
-    ("lookup of capitals and lexicons", "8 and 5 numbers", "about one for each of five values; not tuned"),
-    ("margin of the character CNN", "(width - 1) / 2 PADDING a side, a window centred on each character",
-     "it depends on the width; more would add windows with fewer characters and with none"),
+    ("lookup of capitals and lexicons", "8 and 5 dimensions", "about one for each of five values; not tuned"),
+    ("margin of the character CNN", "(width - 1) / 2 PADDING on each side, a window centred on each character",
+     "a larger margin would add windows with fewer characters, or with none"),
     ("Google's vectors", "the first 500,000 words", "the most frequent; all three million take 3.6 GB"),
-    ("matches that overlap", "each token takes its position in the first of those that cover it",
-     "only so does figure 4 come out, where a B stands alone before another B"),
-    ("first tag, last tag", "a learnt score for the first, none for the last",
+    ("matches that overlap", "each token takes its position in the first match that covers it",
+     "figure 4 of the paper, with a lone B before another B, requires it"),
+    ("first tag, last tag", "a learned score for the first, none for the last",
      "as the equation of its objective has it"),
     ("FFNN", "a window of five words, 300 hard-tanh units, zeros outside the sentence",
      "Collobert et al. 2011, section 3.3.1, whose network it is"),

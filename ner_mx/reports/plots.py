@@ -1,20 +1,21 @@
-"""Plots, where matplotlib is installed."""
+"""Plots, if matplotlib is installed."""
 
 from __future__ import annotations
 
 import logging
 import statistics
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, List, Mapping, Sequence, Tuple
 
 from ner_mx.errors import install
 from ner_mx.files import replacing
+from ner_mx.untyped import Values
 
 log = logging.getLogger(__name__)
 
 
-def _figure(width: float, height: float):
-    """A figure that needs no screen, or None where there is no matplotlib."""
+def _figure(width: float, height: float) -> Any:
+    """A figure that needs no screen, or None if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -23,20 +24,20 @@ def _figure(width: float, height: float):
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure, path: Path) -> None:
+def _save(figure: Any, path: Path) -> None:
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 
-def learning_curves(history: List[Dict[str, Any]], path: Path) -> bool:
-    """Plot loss and dev score by epoch; False where there is no matplotlib."""
+def learning_curves(history: List[Values], path: Path) -> bool:
+    """Plot loss and dev score by epoch; False if matplotlib is not installed."""
     figure = _figure(8, 3.2)
     if figure is None:
         return False
     epochs = [record["epoch"] for record in history]
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [record["loss"] for record in history], marker=".")
-    left.set(xlabel="epoch", ylabel="training loss a token")
+    left.set(xlabel="epoch", ylabel="training loss per token")
     right.plot(epochs, [100 * record["score"] for record in history], marker=".", color="tab:orange")
     right.set(xlabel="epoch", ylabel="dev score, %")
     for axes in (left, right):
@@ -46,19 +47,19 @@ def learning_curves(history: List[Dict[str, Any]], path: Path) -> bool:
     return True
 
 
-def reliability(calibration: Dict[str, Any], path: Path) -> bool:
-    """Plot precision by score, without and with the temperature; False where there is no matplotlib."""
+def reliability(calibration: Values, path: Path) -> bool:
+    """Plot precision by score, without and with the temperature; False if matplotlib is not installed."""
     figure = _figure(4.2, 3.8)
     if figure is None:
         return False
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    for when, label, colour in (("before", "as the network has it", "tab:orange"),
+    for when, label, colour in (("before", "without temperature", "tab:orange"),
                                 ("after", "with the temperature", "tab:blue")):
         bins = calibration[when]["bins"]
-        axes.plot([one["probability"] for one in bins], [one["precision"] for one in bins], marker="o",
+        axes.plot([entry["probability"] for entry in bins], [entry["precision"] for entry in bins], marker="o",
                   label=label, color=colour)
-    axes.set(xlabel="mean score of the bin", ylabel="fraction that is right", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="mean score of the bin", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=8)
     _save(figure, path)
@@ -66,7 +67,7 @@ def reliability(calibration: Dict[str, Any], path: Path) -> bool:
 
 
 def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
-    """Plot a bar for each name and its scores in per cent: the mean, and a dot for every run."""
+    """Plot a bar for the mean of each name's scores in per cent, and a dot for every run."""
     figure = _figure(8, 0.6 + 0.45 * len(scores))
     if figure is None:
         return False
@@ -163,7 +164,7 @@ def search_history(trials: Sequence[Tuple[int, float, str]], path: Path) -> bool
     return True
 
 
-def search_slices(points: Dict[str, Points], path: Path) -> bool:
+def search_slices(points: Mapping[str, Points], path: Path) -> bool:
     """Plot the score against each setting, a panel for each."""
     points = {key: values for key, values in points.items() if values}
     if not points:

@@ -1,1 +1,1 @@
-"""Bundle to HTTP, a web page, and big corpora."""
+"""The HTTP service and its page."""

@@ -1,8 +1,8 @@
-"""Texts of many clients, computed together.
+"""Dynamic batching: texts of many clients are computed together.
 
-While one batch is computed, the texts that arrive wait; they are the next
-batch.  So an idle service answers at once, and a busy one fills its batches,
-without a delay to choose.
+Texts that arrive while a batch is computed form the next batch.  An idle
+service answers at once, and a busy one fills its batches, without a delay to
+tune.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Deque, List, NamedTuple, Optional, Sequence
 
-from ner_mx.runtime.text import Entity
+from ner_mx.inference.entities import Entity
 from ner_mx.serving.limits import Limits, Refused
 
 PredictBatch = Callable[[Sequence[str]], List[List[Entity]]]
 
 
-class Waiting(NamedTuple):
-    """A text in the queue."""
+class QueuedText(NamedTuple):
+    """A text in the queue, and the future of its entities."""
 
     text: str
-    answer: asyncio.Future
+    entities: asyncio.Future[List[Entity]]
 
 
 class Batcher:
-    """A queue of texts and the thread that works it off.
+    """A queue of texts and the thread that tags them.
 
     Parameters
     ----------
-    predict_batch : texts -> their entities.
+    predict_batch : maps texts to their entities.
     limits : ``queue_characters``, ``batch_characters`` and ``seconds``.
     observe : called with the number of texts and the seconds of each batch.
     """
@@ -39,29 +39,29 @@ class Batcher:
     def __init__(self, predict_batch: PredictBatch, limits: Limits,
                  observe: Callable[[int, float], None] = lambda texts, seconds: None):
         self._predict_batch, self._limits, self._observe = predict_batch, limits, observe
-        self._queue: Deque[Waiting] = deque()
+        self._queue: Deque[QueuedText] = deque()
         self._characters = 0
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
-        self._task: Optional[asyncio.Task] = None
+        self._task: Optional[asyncio.Task[None]] = None
         self._closing = False
 
     @property
     def characters(self) -> int:
-        """How many characters wait."""
+        """The number of waiting characters."""
         return self._characters
 
     @property
     def ready(self) -> bool:
-        """Whether texts are taken."""
+        """Whether texts are accepted."""
         return self._task is not None and not self._task.done() and not self._closing
 
     def start(self) -> None:
-        """Begin to work; inside the event loop."""
+        """Start working; must be called inside the event loop."""
         self._task = asyncio.create_task(self._work())
 
     async def close(self) -> None:
-        """Take nothing more, finish what was accepted."""
+        """Accept no more texts and finish the accepted ones."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
@@ -73,72 +73,72 @@ class Batcher:
 
         Raises
         ------
-        Refused : 503 where the service closes or time ran out, 429 where too much waits.
+        Refused : 503 if the service closes or time runs out, 429 if the queue is full.
         """
         if not self.ready:
-            raise Refused(503, "the service is shutting down; try another or come again")
+            raise Refused(503, "the service is shutting down; try again later")
         size = sum(map(_cost, texts))
         limits = self._limits
-        # What is larger than the queue may come when nothing waits.
+        # A request larger than the queue is accepted when nothing waits.
         if self._characters and self._characters + size > limits.queue_characters:
-            raise Refused(429, "too much is waiting; come again in a moment", "queue_characters",
+            raise Refused(429, "the queue is full; try again in a moment", "queue_characters",
                           limits.queue_characters)
         loop = asyncio.get_running_loop()
-        waiting = [Waiting(text, loop.create_future()) for text in texts]
-        self._queue.extend(waiting)
+        queued = [QueuedText(text, loop.create_future()) for text in texts]
+        self._queue.extend(queued)
         self._characters += size
         self._arrived.set()
-        together = asyncio.gather(*(one.answer for one in waiting))
+        results = asyncio.gather(*(entry.entities for entry in queued))
         try:
-            return await asyncio.wait_for(together, limits.seconds)
+            return await asyncio.wait_for(results, limits.seconds)
         except asyncio.TimeoutError:
-            raise Refused(503, "the answer took too long; come again, or send less", "seconds",
+            raise Refused(503, "the prediction took too long; try again, or send less text", "seconds",
                           limits.seconds) from None
         finally:
-            if any(one.answer.cancelled() for one in waiting):
-                self._forget_cancelled()
+            if any(entry.entities.cancelled() for entry in queued):
+                self._remove_cancelled()
 
-    def _forget_cancelled(self) -> None:
-        """Take out of the queue what nobody waits for any more."""
-        self._queue = deque(one for one in self._queue if not one.answer.cancelled())
-        self._characters = sum(_cost(one.text) for one in self._queue)
+    def _remove_cancelled(self) -> None:
+        """Remove the texts that no client waits for any more."""
+        self._queue = deque(entry for entry in self._queue if not entry.entities.cancelled())
+        self._characters = sum(_cost(entry.text) for entry in self._queue)
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch = self._next()
+            batch = self._next_batch()
             if batch:
                 started = time.perf_counter()
                 try:
-                    answers = await loop.run_in_executor(self._thread, self._predict_batch,
-                                                         [one.text for one in batch])
+                    results = await loop.run_in_executor(self._thread, self._predict_batch,
+                                                         [entry.text for entry in batch])
                 except Exception as error:  # one batch must not end the service
-                    for one in batch:
-                        if not one.answer.done():
-                            one.answer.set_exception(error)
+                    for entry in batch:
+                        if not entry.entities.done():
+                            entry.entities.set_exception(error)
                     continue
                 self._observe(len(batch), time.perf_counter() - started)
-                for one, answer in zip(batch, answers):
-                    if not one.answer.done():
-                        one.answer.set_result(answer)
+                for entry, entities in zip(batch, results):
+                    if not entry.entities.done():
+                        entry.entities.set_result(entities)
             elif self._closing:
                 return
             else:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    def _next(self) -> List[Waiting]:
-        batch: List[Waiting] = []
+    def _next_batch(self) -> List[QueuedText]:
+        batch: List[QueuedText] = []
         room = self._limits.batch_characters
         while self._queue and (not batch or _cost(self._queue[0].text) <= room):
-            one = self._queue.popleft()
-            self._characters -= _cost(one.text)
-            if not one.answer.done():
-                batch.append(one)
-                room -= _cost(one.text)
+            entry = self._queue.popleft()
+            self._characters -= _cost(entry.text)
+            if not entry.entities.done():
+                batch.append(entry)
+                room -= _cost(entry.text)
         return batch
 
 
 def _cost(text: str) -> int:
-    """What a text counts for; an empty one is no less work to take and give."""
+    """The size of a text in the queue; even an empty one costs something."""
     return len(text) + 1

@@ -1,23 +1,24 @@
-"""What the service takes, and how it says that something was too much."""
+"""The limits of the service, and the exception for requests beyond them."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Optional, Union
 
 from pydantic import Field
 
 from ner_mx.config import Section
+from ner_mx.untyped import Values
 
 
 class Limits(Section):
-    """All of them can be set on the command line.
+    """The limits of the service.
 
-    body_bytes : of one request.
-    texts : of one request.
-    queue_characters : that wait at any time; beyond it, clients are asked to come again.
-    batch_characters : that are computed together; 1 turns batching off.
-    seconds : for a body to arrive, and again for its answer.
-    connections : at a time; beyond it, 503.
+    body_bytes : maximum size of a request body.
+    texts : maximum number of texts per request.
+    queue_characters : maximum number of waiting characters; beyond it, requests get status 429.
+    batch_characters : maximum number of characters per batch; 1 turns batching off.
+    seconds : timeout of a request body, and again of its prediction.
+    connections : maximum number of connections at a time; beyond it, requests get status 503.
     """
 
     body_bytes: int = Field(1 << 20, ge=1)
@@ -29,11 +30,18 @@ class Limits(Section):
 
 
 class Refused(Exception):
-    """A request that is not answered, with its HTTP status and the limit that it met."""
+    """A refused request.
 
-    def __init__(self, status: int, problem: str, limit: Optional[str] = None, value: Any = None):
+    Parameters
+    ----------
+    status : of HTTP.
+    problem : what is wrong, for the client.
+    limit, value : the limit that the request exceeded, if any.
+    """
+
+    def __init__(self, status: int, problem: str, limit: Optional[str] = None, value: Union[int, float, None] = None):
         super().__init__(problem)
         self.status = status
-        self.body: Dict[str, Any] = {"error": problem}
+        self.body: Values = {"error": problem}
         if limit:
             self.body.update(limit=limit, value=value)

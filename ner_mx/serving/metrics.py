@@ -1,4 +1,4 @@
-"""What ``/metrics`` tells Prometheus."""
+"""The metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """Counters of one service, in a registry of their own."""
+    """The metrics of one service, in their own registry.
+
+    Parameters
+    ----------
+    waiting : returns the number of characters in the queue.
+    """
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -20,13 +25,13 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter("ner_mx_requests", "Requests by path and status.", ("path", "status"),
                                  registry=self._registry)
-        self._seconds = Histogram("ner_mx_request_seconds", "Seconds to answer, by path.", ("path",),
+        self._seconds = Histogram("ner_mx_request_seconds", "Seconds per request, by path.", ("path",),
                                   buckets=SECONDS, registry=self._registry)
-        self._batch_texts = Histogram("ner_mx_batch_texts", "Texts computed together.", buckets=TEXTS,
+        self._batch_texts = Histogram("ner_mx_batch_texts", "Texts per batch.", buckets=TEXTS,
                                       registry=self._registry)
-        self._batch_seconds = Histogram("ner_mx_batch_seconds", "Seconds to compute a batch.",
+        self._batch_seconds = Histogram("ner_mx_batch_seconds", "Seconds per batch.",
                                         buckets=SECONDS, registry=self._registry)
-        Gauge("ner_mx_queue_characters", "Characters that wait.",
+        Gauge("ner_mx_queue_characters", "Waiting characters.",
               registry=self._registry).set_function(waiting)
 
     def request(self, path: str, status: int, seconds: float) -> None:
@@ -40,5 +45,5 @@ class Metrics:
         self._batch_seconds.observe(seconds)
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' format."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

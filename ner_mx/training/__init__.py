@@ -1,1 +1,1 @@
-"""A processed corpus to a run folder: optimisation, checkpoints, early stopping."""
+"""A processed corpus to a run folder: optimization, checkpoints, callbacks."""

@@ -1,35 +1,49 @@
-"""What a run needs to go on: parameters, optimiser, history, the best so far.
+"""What a run needs to resume: parameters, optimizer, history, the best epoch so far.
 
 ``last/state.json`` names the files that belong together, with their SHA-256,
-and is replaced last; whatever moment a process is killed at, the folder holds
-one complete state.
+and is replaced last; whenever a process is killed, the folder holds one
+complete state.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import List, NamedTuple
 
 from ner_mx.errors import RunError
 from ner_mx.files import read_arrays, read_json, sha256, write_arrays, write_json
-from ner_mx.training.model import Model
-from ner_mx.training.optimizers import optimizer_arrays, restore_optimizer
+from ner_mx.training.trainable import Trainable
+from ner_mx.training.trainer import optimizer_arrays, restore_optimizer
+from ner_mx.untyped import Trainer, Values
+
+Record = Values
 
 
 class State(NamedTuple):
-    """Where a run stands after ``epoch`` epochs (0: before the first).
+    """Where a run is after ``epoch`` epochs (0: before the first).
 
-    history : one record an epoch.  best_epoch : 0 where there is none yet.
+    history : one record per epoch.  best_epoch : 0 if there is none yet.
     """
 
-    epoch: int
-    best_epoch: int
-    best_score: float
-    history: List[Dict[str, Any]]
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -1.0
+    history: List[Record] = []
+
+    def after(self, record: Record, last_is_best: bool) -> State:
+        """The state after another epoch.
+
+        Parameters
+        ----------
+        last_is_best : whether the last epoch counts, since there is no dev set to choose by.
+        """
+        better = last_is_best or record["score"] > self.best_score
+        return State(record["epoch"], record["epoch"] if better else self.best_epoch,
+                     record["score"] if better else self.best_score, [*self.history, record])
 
 
-def save_state(folder: Path, state: State, model: Model, trainer: Any) -> None:
-    """Write a state under names of its own, commit it, remove the one before."""
+def save_state(folder: Path, state: State, model: Trainable, trainer: Trainer) -> None:
+    """Write a state under names of its own, commit it, and remove the one before."""
     folder.mkdir(parents=True, exist_ok=True)
     parameters, optimizer = f"epoch-{state.epoch:04}.params", f"epoch-{state.epoch:04}.npz"
     model.save(folder / parameters)
@@ -42,24 +56,24 @@ def save_state(folder: Path, state: State, model: Model, trainer: Any) -> None:
             path.unlink()
 
 
-def load_state(folder: Path, model: Model, trainer: Any) -> State:
-    """Restore the last state that was written whole.
+def load_state(folder: Path, model: Trainable, trainer: Trainer) -> State:
+    """Restore the last complete state.
 
     Raises
     ------
-    RunError : there is none, or a file of it is damaged.
+    RunError : there is none, or one of its files is damaged.
     """
     record = read_json(folder / "state.json")
     try:
         for name, digest in record["files"].items():
             if not (folder / name).is_file() or sha256(folder / name) != digest:
                 raise RunError(f"{folder / name}: expected the checkpoint of epoch {record['epoch']}, "
-                               "found damage; train again with --overwrite")
+                               "found a damaged file; train again, replacing the run")
         parameters, optimizer = record["files"]
         state = State(**{name: record[name] for name in State._fields})
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{folder / 'state.json'}: expected a checkpoint's state, found damage "
-                       f"({error}); train again with --overwrite") from None
+        raise RunError(f"{folder / 'state.json'}: expected the state of a checkpoint, found a damaged file "
+                       f"({error}); train again, replacing the run") from None
     model.load(folder / parameters)
     restore_optimizer(trainer, read_arrays(folder / optimizer))
     return state

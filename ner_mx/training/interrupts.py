@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM that wait for the end of a step.
+"""Ctrl-C and SIGTERM, deferred to the end of a step.
 
-A KeyboardInterrupt that strikes inside a destructor or a ctypes callback is
-printed and swallowed by Python, and MXNet's arrays pass through both in every
-step: a run would sometimes not stop.  Training asks between steps instead.
+A KeyboardInterrupt that is raised inside a destructor or a ctypes callback is
+printed and swallowed by Python, and every step of MXNet uses both: a run would
+sometimes not stop.  Training checks between steps instead.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import signal
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
-_asked = threading.Event()
+_requested = threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
-    """An interrupt after which training can go on from the folder."""
+    """An interrupt after which training can be resumed from the folder."""
 
     def __init__(self, folder: Path):
         super().__init__()
@@ -26,29 +26,29 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Let an interrupt wait for :func:`check`; a second one strikes at once.
+    """Defer an interrupt to the next :func:`check`; a second one is raised at once.
 
-    Signals belong to the main thread: in another one this changes nothing.
+    Signals belong to the main thread: in another one this has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def ask(number, frame):
-        if _asked.is_set():
+    def request(number: int, frame: Any) -> None:
+        if _requested.is_set():
             signal.default_int_handler(number, frame)
-        _asked.set()
+        _requested.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        _asked.clear()
-        for number, handler in before.items():
+        _requested.clear()
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if one was asked for."""
-    if _asked.is_set():
+    """Raise KeyboardInterrupt if there was an interrupt."""
+    if _requested.is_set():
         raise KeyboardInterrupt

@@ -1,70 +1,71 @@
-"""What is learnt: entity tags, or parts of speech.  The loop knows no more of it than this."""
+"""What is learned: entity tags, or an annotation that raw text lacks.  The loop needs to know no more."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from ner_mx.config import Config
-from ner_mx.corpora.schemes import convert
+from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.evaluation.scores import evaluate
-from ner_mx.features.processed import Processed
+from ner_mx.features.feature import Feature, TokenLookup
+from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 
 
 class Task(NamedTuple):
-    """Labels to learn and a figure to judge by.
+    """Classes to learn and a measure to judge by.
 
     classes : the names of the K classes.
-    labels : by part, (tokens,) int32 rows of the classes.
-    constrained : whether the classes are BILOU tags with an order to keep.
-    measure : the name of the figure.
-    score : (part, decoded rows of each sentence) -> the figure, a fraction.
-    config : the configuration of the network that learns this.
+    targets : by split, (tokens,) int32 ids of the classes.
+    encoding : of the classes, if they are entity tags whose order matters; else None.
+    measure : the name of the measure.
+    score : (split, decoded ids of each sentence) -> the measure, a fraction.
+    config : the configuration of the model that learns this.
     """
 
     classes: List[str]
-    labels: Dict[str, np.ndarray]
-    constrained: bool
+    targets: Dict[str, np.ndarray]
+    encoding: Optional[str]
     measure: str
     score: Callable[[str, List[np.ndarray]], float]
     config: Config
 
 
-def entity_task(processed: Processed, config: Config) -> Task:
+def entity_task(corpus: ProcessedCorpus, config: Config) -> Task:
     """Entities, judged by the micro F1 of whole entities."""
-    tags = processed.encoder.tags
+    tags = corpus.encoder.tags
 
-    def score(part: str, rows: List[np.ndarray]) -> float:
-        return evaluate(processed.gold[part], predicted_tags(tags, rows)).micro.f1
+    def score(split: str, ids: List[np.ndarray]) -> float:
+        return evaluate(corpus.gold[split], predicted_tags(tags, ids)).micro.f1
 
-    return Task(tags, {name: part.tag for name, part in processed.parts.items()}, True,
-                "entity F1", score, config)
-
-
-def predicted_tags(tags: List[str], rows: List[np.ndarray]) -> List[List[str]]:
-    """Decoded BILOU rows as IOB2 tags."""
-    return [list(convert([tags[row] for row in sentence], "IOB2")) for sentence in rows]
+    return Task(tags, {name: split.tags for name, split in corpus.splits.items()},
+                config.features.tag_encoding, "entity F1", score, config)
 
 
-def pos_settings(config: Config) -> Config:
-    """The configuration of the POS tagger beside an entity network."""
-    config = config.model_copy(deep=True)
-    config.features.pos.use = False
-    config.loss.name, config.loss.weights = "cross-entropy", "none"
-    config.decoding.method = "argmax"
-    config.training.epochs, config.training.patience = config.pos_tagger.epochs, None
-    config.training.normalise, config.training.use_dev = "tokens", False
-    config.network.lstm_units = config.pos_tagger.lstm_units
-    return config
+def predicted_tags(tags: Sequence[str], ids: Sequence[np.ndarray]) -> List[List[str]]:
+    """Decoded ids as IOB2 tags."""
+    return [list(convert_tags([tags[index] for index in sentence], "IOB2")) for sentence in ids]
 
 
-def pos_task(processed: Processed, config: Config) -> Task:
-    """Parts of speech, judged by accuracy: what raw text needs before a network that reads POS."""
+def tagger_config(config: Config, feature: Feature) -> Config:
+    """The configuration of the tagger that predicts a feature for raw text."""
+    tagger = feature.settings.tagger
+    config = config.updated({
+        f"features.{feature.name}.use": False, "loss.name": "cross-entropy", "loss.weights": "none",
+        "decoding.method": "argmax", "training.epochs": tagger.epochs, "training.patience": None,
+        "training.normalise": "tokens", "training.use_dev": False})
+    return config.model_copy(update={"model": config.model.auxiliary(tagger.units)})
 
-    def score(part: str, rows: List[np.ndarray]) -> float:
-        return float((np.concatenate(rows) == processed.parts[part].pos).mean())
 
-    return Task(processed.encoder.pos.items,
-                {name: part.pos for name, part in processed.parts.items()}, False,
-                "POS accuracy", score, pos_settings(config))
+def annotation_task(corpus: ProcessedCorpus, config: Config, feature: Feature) -> Task:
+    """An annotation that raw text lacks, judged by accuracy."""
+    assert isinstance(feature, TokenLookup)
+    name = feature.name
+
+    def score(split: str, ids: List[np.ndarray]) -> float:
+        return float((np.concatenate(ids) == corpus.splits[split].by_token[name]).mean())
+
+    return Task(feature.vocabulary.items,
+                {split: encoded.by_token[name] for split, encoded in corpus.splits.items()}, None,
+                f"{feature.predicted_as} accuracy", score, tagger_config(config, feature))

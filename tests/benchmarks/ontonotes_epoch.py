@@ -1,8 +1,8 @@
 """Seconds of preprocessing and of an epoch at OntoNotes' size: python ontonotes_epoch.py [folder]
 
 Writes 60,000 training sentences in the columns of the CoNLL-2012 split, made
-up after the corpus' statistics (18 tokens a sentence, 18 types, six genres,
-45,000 forms), and runs the two commands of the README on them.
+up from the statistics of the corpus (18 tokens per sentence, 18 types, six
+genres, 45,000 word types), and runs the two commands of the README on them.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ROOT = Path(__file__).parents[2]
 GENRES = ("bc", "bn", "mz", "nw", "tc", "wb")
 TYPES = ("CARDINAL", "DATE", "EVENT", "FAC", "GPE", "LANGUAGE", "LAW", "LOC", "MONEY", "NORP", "ORDINAL",
          "ORG", "PERCENT", "PERSON", "PRODUCT", "QUANTITY", "TIME", "WORK_OF_ART")
-PARTS = {"train": 60_000, "dev": 8_500, "test": 8_300}
-SENTENCES_A_DOCUMENT = 30
+SPLITS = {"train": 60_000, "dev": 8_500, "test": 8_300}
+SENTENCES_PER_DOCUMENT = 30
 
 
-def write_corpus(folder: Path, parts=None) -> None:
-    """Documents of made-up words, and beside each part the list of their names."""
+def write_corpus(folder: Path, splits=None) -> None:
+    """Write documents of made-up words, and beside each split the list of their names."""
     random = np.random.RandomState(1)
     letters = np.array(list("etaoinshrdlucmfwypvbgkqjxz"))
     words = ["".join(random.choice(letters, size)) for size in 2 + random.poisson(4.5, 45_000)]
-    for part, count in (parts or PARTS).items():
+    for split, count in (splits or SPLITS).items():
         names, lines = [], []
         for number, length in enumerate(1 + random.gamma(2.2, 7.8, count).astype(int)):
-            if number % SENTENCES_A_DOCUMENT == 0:
+            if number % SENTENCES_PER_DOCUMENT == 0:
                 genre = GENRES[len(names) % len(GENRES)]
                 names.append(f"{genre}/made/00/made_{len(names):04}")
                 lines += ["-DOCSTART-\t-X-\t-\tO", ""]
@@ -44,8 +44,8 @@ def write_corpus(folder: Path, parts=None) -> None:
                 label = TYPES[random.randint(len(TYPES))]
                 tags[start:start + 2] = [f"B-{label}", f"I-{label}"]
             lines += [f"{token}\tNN\t(NP *)\t{tag}" for token, tag in zip(tokens, tags)] + [""]
-        (folder / f"{part}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (folder / f"{part}.documents").write_text("\n".join(names) + "\n", encoding="utf-8")
+        (folder / f"{split}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / f"{split}.documents").write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
 def main(folder: Path) -> None:

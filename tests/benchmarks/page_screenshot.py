@@ -1,4 +1,4 @@
-"""A picture of the page with entities found: python page_screenshot.py ADDRESS FILE"""
+"""Take a screenshot of the page with a tagged text: python page_screenshot.py ADDRESS FILE"""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""How fast one engine tags: python runtime_speed.py ENGINE RUN BUNDLE [SPACY]
+"""The speed of one engine: python runtime_speed.py ENGINE RUN BUNDLE [SPACY]
 
 ENGINE is runtime, mxnet, torch or spacy; RUN a run folder, whose test set is
-tagged; BUNDLE the same network as a bundle; SPACY a folder of a trained
-pipeline.  All but spacy share features, batches and decoding, and tag with
-the same parameters, so that what differs is the engine.  Threads are those of
-OMP_NUM_THREADS.  Prints one JSON object.
+tagged; BUNDLE the same network as a bundle; SPACY the folder of a trained
+pipeline.  All but spacy share features, batches, decoding and parameters, so
+that only the engines differ.  The number of threads is OMP_NUM_THREADS.  Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 SINGLE = 400
 
 
-def both(tag_batch):
-    """What tags tokens, and what finds entities in texts with it."""
-    from ner_mx.runtime.text import find_entities
+def with_raw_text(tag_batch):
+    """A function that tags tokenized sentences, and one that finds entities in texts with it."""
+    from ner_mx.inference.entities import find_entities
 
     return tag_batch, lambda texts: find_entities(texts, tag_batch)
 
@@ -39,99 +38,131 @@ def rate(function, inputs, words):
 
 
 def runtime_engine(run, bundle):
-    """Our tagger."""
-    from ner_mx.runtime import Tagger
+    """The tagger on onnxruntime."""
+    from ner_mx.inference.tagger import Tagger
 
-    return both(Tagger.load(bundle, threads=THREADS).tag_batch)
+    return with_raw_text(Tagger.load(bundle, threads=THREADS).tag_batch)
 
 
 def mxnet_engine(run, bundle):
-    """The network where it was trained."""
-    from ner_mx.training.predictor import load_recogniser
+    """The network on MXNet, as it was trained."""
+    from ner_mx.training.run_evaluation import load_recognizer
 
-    return both(load_recogniser(run, "cpu").tag_batch)
+    return with_raw_text(load_recognizer(run, "cpu").tag_batch)
 
 
-def torch_engine(run, bundle):
-    """The same network and parameters in PyTorch, written as its users write it."""
+def torch_network(config, features, parameters):
+    """The network in PyTorch, in its usual style: (arrays of a batch) -> emissions (T, N, K).
+
+    Parameters
+    ----------
+    config : of the run, or of a tagger of it.
+    features : in the order in which their vectors are concatenated.
+    parameters : arrays by their names in the network.
+    """
     import torch
 
-    from ner_mx.compat import mx
-    from ner_mx.decoding.decoder import Decoder
-    from ner_mx.decoding.recogniser import Recogniser
-    from ner_mx.networks.packing import unpacked
-    from ner_mx.runtime.bundle import read_bundle
+    from ner_mx.models.layers.packed_lstm import unpacked
 
-    torch.set_num_threads(THREADS)
-
-    class Torch(torch.nn.Module):
-        def __init__(self, settings, parameters, decoder):
+    class Network(torch.nn.Module):
+        def __init__(self):
             super().__init__()
-            self._decoder = decoder
-            self.summed = settings.output == "summed"
-            embedding = torch.nn.Embedding.from_pretrained
-            self.tables = {name[:-7]: embedding(torch.tensor(values)) for name, values
-                           in parameters.items() if name in ("words.weight", "casing.weight", "pos.weight")}
+            lookup = torch.nn.Embedding.from_pretrained
+            self.tables = {feature.name: lookup(torch.tensor(parameters[f"{feature.name}.weight"]))
+                           for feature in features if feature.name != "characters"}
             kernel = torch.tensor(parameters["characters.kernel"])  # (width, filters, dimension)
-            self.characters = embedding(torch.tensor(parameters["characters.table"]))
+            self.characters = lookup(torch.tensor(parameters["characters.table"]))
             self.convolution = torch.nn.Conv1d(kernel.shape[2], kernel.shape[1], kernel.shape[0])
             self.convolution.weight.data = kernel.permute(1, 2, 0).contiguous()
             self.convolution.bias.data = torch.tensor(parameters["characters.bias"])
-            packed = [parameters[f"bilstm.{name}0"] for name in ("forward", "backward")]
-            units = settings.lstm_units
-            into = unpacked(packed[0], units)[0]
-            self.lstm = torch.nn.LSTM(into.shape[1], units, bidirectional=True)
-            for suffix, one in zip(("", "_reverse"), packed):
-                for name, values in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"),
-                                        unpacked(one, units)):
+            self.left = (kernel.shape[0] - 1) // 2
+            self.right = kernel.shape[0] - 1 - self.left
+            self.units = config.model.units
+            directions = [unpacked(parameters[f"bilstm.{name}0"], self.units) for name in ("forward", "backward")]
+            self.lstm = torch.nn.LSTM(directions[0][0].shape[1], self.units, bidirectional=True)
+            for suffix, direction in zip(("", "_reverse"), directions):
+                for name, values in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), direction):
                     getattr(self.lstm, f"{name}_l0{suffix}").data = torch.tensor(values)
             self.outputs = [(torch.tensor(parameters[f"{name}_output.weight"]),
                              torch.tensor(parameters[f"{name}_output.bias"])
                              if f"{name}_output.bias" in parameters else None)
                             for name in ("forward", "backward")]
-            self.units = units
+
+        def character_vectors(self, batch):
+            ids = torch.nn.functional.pad(batch["characters"], (0, 0, self.left, self.right))
+            windows = self.convolution(self.characters(ids).permute(1, 2, 0))
+            outside = torch.arange(windows.shape[2])[None] >= batch["character_length"][:, None]
+            return windows.masked_fill(outside[:, None], -1e9).amax(dim=2)[batch["word_types"]]
 
         def forward(self, batch):
-            arrays = {name: torch.from_numpy(getattr(batch, name)).long() for name in
-                      (*self.tables, "forms", "characters", "character_length", "length")}
-            windows = self.convolution(self.characters(arrays["characters"]).permute(1, 2, 0))
-            outside = torch.arange(windows.shape[2])[None] >= arrays["character_length"][:, None]
-            forms = windows.masked_fill(outside[:, None], -1e9).amax(dim=2)
-            parts = [self.tables["words"](arrays["words"]), forms[arrays["forms"]]]
-            parts += [self.tables[name](arrays[name]) for name in ("casing", "pos") if name in self.tables]
-            packed = torch.nn.utils.rnn.pack_padded_sequence(torch.cat(parts, dim=2), arrays["length"],
-                                                             enforce_sorted=False)
+            vectors = [self.character_vectors(batch) if feature.name == "characters"
+                       else self.tables[feature.name](batch[feature.name]) for feature in features]
+            packed = torch.nn.utils.rnn.pack_padded_sequence(
+                torch.cat([array.flatten(2) for array in vectors], dim=2), batch["length"], enforce_sorted=False)
             hidden, _ = torch.nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
             scores = [torch.nn.functional.linear(half, *output) for half, output in
                       zip(hidden.split(self.units, dim=2), self.outputs)]
-            if self.summed:
+            if config.model.output == "summed":
                 scores = [score.log_softmax(dim=2) for score in scores]
             return scores[0] + scores[1]
 
-        def emissions(self, batch):
-            with torch.inference_mode():
-                return self(batch).numpy()
+    return Network()
 
-        def decoder(self):
-            return self._decoder
 
-    def parameters(path):
-        return {name[len("network."):]: array.asnumpy() for name, array in mx.nd.load(str(path)).items()
-                if name.startswith("network.")}
+class TorchScorer:
+    """A network in PyTorch as the scorer of a recognizer."""
 
-    read = read_bundle(Path(bundle))
-    pos = None
-    if read.pos_model is not None:
-        argmax = read.config.decoding.model_copy(update={"method": "argmax"})
-        settings = read.config.network.model_copy(update={"lstm_units": read.config.pos_tagger.lstm_units})
-        pos = Torch(settings, parameters(Path(run) / "pos/best.params"),
-                    Decoder(read.encoder.pos.items, argmax, constrained=False))
-    network = Torch(read.config.network, parameters(Path(run) / "best.params"), read.decoder())
-    return both(Recogniser(read.config, read.encoder, network, pos).tag_batch)
+    def __init__(self, network, features, decoder):
+        self._network, self.features, self._decoder = network, features, decoder
+
+    def emissions(self, batch):
+        """(T, N, K) the scores of a batch."""
+        import torch
+
+        with torch.inference_mode():
+            arrays = {name: torch.from_numpy(values).long()
+                      for name, values in (*batch.arrays.items(), ("length", batch.length))}
+            return self._network(arrays).numpy()
+
+    def decoder(self):
+        """The decoder that was given."""
+        return self._decoder
+
+
+def torch_engine(run, bundle):
+    """The networks of the run in PyTorch."""
+    import torch
+
+    from ner_mx.compat import mx
+    from ner_mx.decoding.decoder import Decoder
+    from ner_mx.decoding.recognizer import Recognizer
+    from ner_mx.inference.bundle import read_bundle
+    from ner_mx.training.run_folder import read_run_config
+    from ner_mx.training.task import tagger_config
+
+    torch.set_num_threads(THREADS)
+
+    def scorer(config, features, folder, decoder):
+        arrays = mx.nd.load(str(folder / "best.params"))
+        parameters = {name[len("network."):]: array.asnumpy() for name, array in arrays.items()
+                      if name.startswith("network.")}
+        return TorchScorer(torch_network(config, features, parameters), features, decoder)
+
+    config, exported = read_run_config(run), read_bundle(bundle)
+    encoder = exported.encoder
+    argmax = config.decoding.model_copy(update={"method": "argmax"})
+    taggers = {}
+    for feature in encoder.predicted():
+        others = [other for other in encoder.features if other is not feature]
+        taggers[feature.name] = scorer(tagger_config(config, feature), others, run / feature.name,
+                                       Decoder(feature.vocabulary.items, argmax, encoding=None))
+    network = scorer(config, encoder.features, run, exported.decoder())
+    return with_raw_text(Recognizer(encoder, network, taggers, config.training.evaluation_batch,
+                                    config.corpus.split_digits).tag_batch)
 
 
 def spacy_engine(folder):
-    """spaCy's pipeline for the CPU, tokens given."""
+    """The CPU pipeline of spaCy, on given tokens."""
     import spacy
     from spacy.tokens import Doc
 
@@ -150,14 +181,14 @@ def main(engine: str, run: str, bundle: str, spacy: str = "") -> None:
     tag_batch, find = (spacy_engine(spacy) if engine == "spacy" else engines[engine](Path(run), Path(bundle)))
     tag_batch([["Ready", "?"]])
     ready = time.perf_counter() - started
-    from ner_mx.evaluation.files import read_predictions
+    from ner_mx.evaluation.predictions import read_predictions
 
     sentences = read_predictions(Path(run) / "predictions/test.conll").tokens
     words = sum(map(len, sentences))
-    # Paragraphs of ten sentences: what raw text is made of.
-    texts = [" ".join(" ".join(tokens) for tokens in sentences[place:place + 10])
-             for place in range(0, len(sentences), 10)]
-    found = tag_batch(sentences)
+    # Raw text consists of paragraphs of ten sentences.
+    texts = [" ".join(" ".join(tokens) for tokens in sentences[start:start + 10])
+             for start in range(0, len(sentences), 10)]
+    entities = tag_batch(sentences)
     batch, raw = rate(tag_batch, sentences, words), rate(find, texts, words)
     singles = []
     for tokens in sentences[:SINGLE]:
@@ -165,7 +196,7 @@ def main(engine: str, run: str, bundle: str, spacy: str = "") -> None:
         tag_batch([tokens])
         singles.append(1000 * (time.perf_counter() - start))
     singles.sort()
-    print(json.dumps({"engine": engine, "words": words, "entities": sum(map(len, found)), "ready_s": ready,
+    print(json.dumps({"engine": engine, "words": words, "entities": sum(map(len, entities)), "ready_s": ready,
                       "words_per_second": batch, "text_words_per_second": raw,
                       "single_p50_ms": singles[SINGLE // 2],
                       "single_p95_ms": singles[SINGLE * 95 // 100],

@@ -1,6 +1,6 @@
-"""Where the time of tagging goes: python time_shares.py RUN BUNDLE
+"""The shares of the parts of tagging in its time: python time_shares.py RUN BUNDLE
 
-Tags the run's test set on one thread and prints the shares of features
+Tags the test set of the run on one thread and prints the shares of the features
 (encoding, batches), of onnxruntime, and of decoding with probabilities.
 """
 
@@ -11,16 +11,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ner_mx.decoding import recogniser as module
+from ner_mx.decoding import recognizer as recognizer_module
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.evaluation.files import read_predictions
-from ner_mx.runtime import Tagger
+from ner_mx.evaluation.predictions import read_predictions
+from ner_mx.inference.tagger import Tagger
 
 shares: Counter = Counter()
 
 
 def timed(name, function):
-    """The function, which adds the time it takes to a share."""
+    """The same function, whose time is added to a share."""
     def run(*arguments):
         start = time.perf_counter()
         result = function(*arguments)
@@ -31,19 +31,19 @@ def timed(name, function):
 
 def main(run: str, bundle: str) -> None:
     sentences = read_predictions(Path(run) / "predictions/test.conll").tokens
-    recogniser = Tagger.load(bundle, threads=1).recogniser
-    module.collate = timed("features", module.collate)
-    recogniser.encoder.encode = timed("features", recogniser.encoder.encode)
-    for network in filter(None, (recogniser.network, recogniser.pos_network)):
-        network.emissions = timed("onnxruntime", network.emissions)
+    recognizer = Tagger.load(bundle, threads=1).recognizer
+    recognizer_module.collate = timed("features", recognizer_module.collate)
+    recognizer.encoder.encode = timed("features", recognizer.encoder.encode)
+    for scorer in (recognizer.scorer, *recognizer.taggers.values()):
+        scorer.emissions = timed("onnxruntime", scorer.emissions)
     Decoder.spans = timed("decoding", Decoder.spans)
-    recogniser.tag_batch(sentences)
+    recognizer.tag_batch(sentences)
     shares.clear()
     start = time.perf_counter()
     for _ in range(3):
-        recogniser.tag_batch(sentences)
-    whole = time.perf_counter() - start
-    print({name: round(seconds / whole, 3) for name, seconds in shares.items()})
+        recognizer.tag_batch(sentences)
+    total = time.perf_counter() - start
+    print({name: round(seconds / total, 3) for name, seconds in shares.items()})
 
 
 if __name__ == "__main__":

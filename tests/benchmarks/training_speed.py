@@ -2,7 +2,7 @@
 
 Both train the same network on the same batches: word table with sparse
 updates, character CNN over the distinct words of a batch, one BiLSTM layer,
-dropout, cross-entropy, Adam with clipping.  The first epoch warms up.
+dropout, cross-entropy, Adam with clipping.  The first epoch is not counted.
 """
 
 from __future__ import annotations
@@ -14,63 +14,62 @@ import time
 from pathlib import Path
 
 import numpy as np
-from corpus import FEATURES, conll_like
+from corpus import CONFIG, conll_like
 
-from ner_mx.config import Config
-from ner_mx.features.batching import collate, plan
+from ner_mx.features.batch import collate
+from ner_mx.features.batching import plan_batches
 
 SENTENCES, BATCH = 2000, 32
-CONFIG = Config()
-CONFIG.features = FEATURES
 
 
 def mxnet_step(encoder, encoded):
-    """A function that trains on one batch."""
+    """A function that trains on one batch, and one that waits for all computations."""
     from ner_mx.compat import mx, seed_everything
-    from ner_mx.training.loop import _step
-    from ner_mx.training.model import Model
-    from ner_mx.training.optimizers import build_trainer
+    from ner_mx.training.loop import _update
+    from ner_mx.training.trainable import Trainable
+    from ner_mx.training.trainer import build_trainer
 
     seed_everything(1)
-    model = Model(CONFIG, encoder, encoder.tags, mx.cpu())
+    model = Trainable(CONFIG, encoder, encoder.tags, mx.cpu(), CONFIG.features.tag_encoding)
     model.initialize()
     trainer = build_trainer(CONFIG.training.optimizer, model.parameters())
 
     def step(sentences):
-        batch = collate(encoded, sentences)
-        _step(model, trainer, batch, CONFIG.training, 1, 0)
+        batch = collate(model.features, encoded, sentences, encoded.tags)
+        _update(model, trainer, batch, CONFIG.training, "a step")
         return batch.tokens
 
     return step, mx.nd.waitall
 
 
 def torch_step(encoder, encoded):
-    """The same in PyTorch, written as its users write it."""
+    """The same in PyTorch, in its usual style."""
     import torch
     from torch import nn
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
     torch.manual_seed(1)
-    settings = CONFIG.network
+    word_feature, character_feature = encoder.feature("words"), encoder.feature("characters")
+    cnn, settings = character_feature.settings, CONFIG.model
+    left = (cnn.width - 1) // 2
 
     class Tagger(nn.Module):
         def __init__(self):
             super().__init__()
-            self.words = nn.Embedding(len(encoder.words), settings.word_dimension, sparse=True)
-            self.characters = nn.Embedding(len(encoder.characters), settings.character_dimension)
-            self.convolution = nn.Conv1d(settings.character_dimension, settings.character_filters,
-                                         settings.character_width)
-            self.lstm = nn.LSTM(settings.word_dimension + settings.character_filters,
-                                settings.lstm_units, bidirectional=True)
-            self.output = nn.Linear(2 * settings.lstm_units, len(encoder.tags))
+            self.words = nn.Embedding(word_feature.size, word_feature.dimension, sparse=True)
+            self.characters = nn.Embedding(len(character_feature.vocabulary), cnn.dimension)
+            self.convolution = nn.Conv1d(cnn.dimension, cnn.filters, cnn.width)
+            self.lstm = nn.LSTM(word_feature.dimension + cnn.filters, settings.units, bidirectional=True)
+            self.output = nn.Linear(2 * settings.units, len(encoder.tags))
             self.input_dropout = nn.Dropout(settings.dropout.input)
             self.output_dropout = nn.Dropout(settings.dropout.output)
 
-        def forward(self, words, forms, characters, character_length, length):
+        def forward(self, words, word_types, characters, character_length, length):
+            characters = nn.functional.pad(characters, (0, 0, left, cnn.width - 1 - left))
             windows = self.convolution(self.characters(characters).permute(1, 2, 0))
             outside = torch.arange(windows.shape[2])[None] >= character_length[:, None]
             vectors = windows.masked_fill(outside[:, None], -1e9).amax(dim=2)
-            inputs = self.input_dropout(torch.cat([self.words(words), vectors[forms]], dim=2))
+            inputs = self.input_dropout(torch.cat([self.words(words), vectors[word_types]], dim=2))
             packed = pack_padded_sequence(inputs, length, enforce_sorted=False)
             hidden, _ = pad_packed_sequence(self.lstm(packed)[0])
             return self.output(self.output_dropout(hidden))
@@ -82,16 +81,15 @@ def torch_step(encoder, encoded):
     loss_function = nn.CrossEntropyLoss(ignore_index=-1)
 
     def step(sentences):
-        batch = collate(encoded, sentences)
-        words, forms, characters, character_length, length, tags = (
-            torch.from_numpy(np.ascontiguousarray(values)).long() for values in (
-                batch.words, batch.forms, batch.characters, batch.character_length, batch.length, batch.tags))
+        batch = collate(encoder.features, encoded, sentences, encoded.tags)
+        *inputs, targets = (torch.from_numpy(np.ascontiguousarray(values)).long() for values in (
+            *(batch[name] for name in ("words", "word_types", "characters", "character_length", "length")),
+            batch.targets))
         for optimizer in optimizers:
             optimizer.zero_grad()
-        loss = loss_function(model(words, forms, characters, character_length, length).flatten(0, 1),
-                             tags.flatten())
+        loss = loss_function(model(*inputs).flatten(0, 1), targets.flatten())
         loss.backward()
-        nn.utils.clip_grad_norm_(dense, CONFIG.training.optimizer.clip)
+        nn.utils.clip_grad_norm_(dense, CONFIG.training.clip)
         for optimizer in optimizers:
             optimizer.step()
         float(loss.detach())
@@ -101,13 +99,13 @@ def torch_step(encoder, encoded):
 
 
 def main() -> None:
-    which, epochs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    framework, epochs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     encoder, encoded = conll_like(SENTENCES)
-    step, wait = {"mxnet": mxnet_step, "torch": torch_step}[which](encoder, encoded)
+    step, wait = {"mxnet": mxnet_step, "torch": torch_step}[framework](encoder, encoded)
     random = np.random.RandomState(1)
     rates, memory = [], []
     for _ in range(epochs + 1):
-        batches = plan(encoded.lengths, BATCH, "sorted", random)
+        batches = plan_batches(encoded.lengths, BATCH, "sorted", random)
         start = time.perf_counter()
         tokens = sum(step(batch) for batch in batches)
         wait()
@@ -118,7 +116,7 @@ def main() -> None:
 
 
 def resident() -> float:
-    """MiB of memory that the process holds now."""
+    """The memory that the process uses now, in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / 2**20
 

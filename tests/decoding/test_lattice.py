@@ -5,11 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from ner_mx.config import Decoding
+from ner_mx.decoding.constraints import constraints_of, forbid_open_end
+from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.lattice import (
-    constraints,
     expected_transitions,
-    forbid_open_end,
-    open_tags,
     path_score,
     span_probability,
     sum_paths,
@@ -42,7 +42,7 @@ def lattice_case(request):
     return emissions, transitions, start, length
 
 
-def test_best_path_is_the_best_of_all(lattice_case):
+def test_viterbi_finds_the_best_of_all_paths(lattice_case):
     emissions, transitions, start, length = lattice_case
     paths = viterbi(emissions, transitions, start, length)
     for row, size in enumerate(length):
@@ -50,7 +50,7 @@ def test_best_path_is_the_best_of_all(lattice_case):
         assert tuple(paths[row]) == max(scores, key=scores.get)
 
 
-def test_log_z_and_marginals_are_sums_over_all(lattice_case):
+def test_log_z_and_marginals_are_sums_over_all_paths(lattice_case):
     emissions, transitions, start, length = lattice_case
     lattice = sum_paths(emissions, transitions, start, length)
     expected = np.zeros((TAGS, TAGS))
@@ -69,24 +69,24 @@ def test_log_z_and_marginals_are_sums_over_all(lattice_case):
     np.testing.assert_allclose(expected_transitions(lattice), expected, atol=1e-10)
 
 
-def test_probability_of_a_span_is_a_sum_over_all(lattice_case):
+def test_span_probability_is_a_sum_over_all_paths(lattice_case):
     emissions, transitions, start, length = lattice_case
     lattice = sum_paths(emissions, transitions, start, length)
     for row, first, tags in ((0, 1, (0, 1, 1)), (0, 4, (2,)), (2, 0, (0, 0, 0)), (1, 0, (2,))):
         scores = brute_scores(emissions[:length[row], row], transitions, start)
         total = np.logaddexp.reduce(list(scores.values()))
-        wanted = sum(np.exp(score - total) for path, score in scores.items()
+        expected = sum(np.exp(score - total) for path, score in scores.items()
                      if path[first:first + len(tags)] == tags)
-        assert span_probability(lattice, row, first, tags) == pytest.approx(wanted, abs=1e-10)
+        assert span_probability(lattice, row, first, tags) == pytest.approx(expected, abs=1e-10)
 
 
-def test_score_of_a_path(lattice_case):
+def test_path_score_equals_the_definition(lattice_case):
     emissions, transitions, start, length = lattice_case
     tags = np.random.RandomState(0).randint(0, TAGS, size=emissions.shape[:2])
     scores = path_score(emissions, transitions, start, length, tags)
     for row, size in enumerate(length):
-        wanted = brute_scores(emissions[:size, row], transitions, start)[tuple(tags[:size, row])]
-        assert scores[row] == pytest.approx(wanted) or scores[row] == wanted == -np.inf
+        expected = brute_scores(emissions[:size, row], transitions, start)[tuple(tags[:size, row])]
+        assert scores[row] == pytest.approx(expected) or scores[row] == expected == -np.inf
 
 
 def test_long_sentences_do_not_overflow():
@@ -97,47 +97,34 @@ def test_long_sentences_do_not_overflow():
     assert np.isfinite(lattice.log_z).all()
 
 
-def test_a_sentence_without_a_possible_path_is_an_error():
+def test_a_sentence_without_an_allowed_path_is_an_error():
     with pytest.raises(FloatingPointError):
         sum_paths(np.zeros((2, 1, TAGS)), np.full((TAGS, TAGS), -np.inf), np.zeros(TAGS), np.array([2]))
 
 
-def test_constraints_allow_exactly_what_is_well_formed():
-    """Every BILOU sequence of three tokens: allowed if and only if it is its own spans, written."""
-    from ner_mx.corpora.schemes import convert
-    tags = ["O"] + [f"{prefix}-{label}" for label in "XY" for prefix in "BILU"]
-    transitions, start = constraints(tags)
-    for rows in product(range(len(tags)), repeat=3):
-        names = tuple(tags[row] for row in rows)
-        length = np.array([3])
-        closed = forbid_open_end(np.zeros((3, 1, len(tags)), np.float32), length, open_tags(tags))
-        score = path_score(closed, transitions, start, length, np.array(rows)[:, None])[0]
-        assert (score == 0.0) == (convert(names, "BILOU") == names), names
-
-
-def test_a_favourite_that_is_forbidden_does_not_underflow():
+def test_a_high_score_of_a_forbidden_tag_does_not_underflow():
     emissions = np.zeros((3, 1, TAGS))
     emissions[0, 0, 2] = 2000.0
     lattice = sum_paths(emissions, np.zeros((TAGS, TAGS)), np.array([0.0, 0.0, -np.inf]), np.array([3]))
     np.testing.assert_allclose(lattice.marginals()[0, 0], [0.5, 0.5, 0.0])
 
 
-def test_the_short_way_to_the_best_sequence_is_the_long_way():
-    """Where transitions only forbid, most sentences need no search; the answer is the search's."""
-    from ner_mx.config import Decoding
-    from ner_mx.decoding.decoder import Decoder
+def test_decoding_without_a_search_equals_viterbi():
+    """Where transitions only forbid, most sentences need no search; the result is that of the search."""
     tags = ["O"] + [f"{prefix}-{label}" for label in "XY" for prefix in "BILU"]
     random = np.random.RandomState(8)
     decoder = Decoder(tags, Decoding())
-    short = searched = 0
+    transitions, start, open_tags = constraints_of(tags)
+    without_search = searched = 0
     for scale in (0.5, 8.0):
         emissions = random.normal(size=(12, 60, 9)) * 0.3
         # Mostly O, as text is: many sentences are valid as they stand.
         emissions[:, :, 0] += scale
         length = random.randint(1, 13, size=60)
-        wanted = viterbi(forbid_open_end(emissions, length, open_tags(tags)), *constraints(tags), length)
-        for one, two, best, size in zip(decoder.rows(emissions, length), wanted,
-                                        emissions.argmax(axis=2).T, length):
-            np.testing.assert_array_equal(one, two)
-            short, searched = short + (best[:size] == two).all(), searched + (best[:size] != two).any()
-    assert short > 20 and searched > 20
+        expected = viterbi(forbid_open_end(emissions, length, open_tags), transitions, start, length)
+        for decoded, path, best, size in zip(decoder.decode(emissions, length), expected,
+                                             emissions.argmax(axis=2).T, length):
+            np.testing.assert_array_equal(decoded, path)
+            without_search += (best[:size] == path).all()
+            searched += (best[:size] != path).any()
+    assert without_search > 20 and searched > 20

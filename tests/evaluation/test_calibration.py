@@ -1,14 +1,14 @@
-"""Calibration against scikit-learn, and a temperature against the one that was put in."""
+"""Calibration against scikit-learn, and the fitted temperature against the true one."""
 
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from ner_mx.config import Decoding, Features
-from ner_mx.corpora.sentence import Sentence
+from ner_mx.config import Config, Decoding
+from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.evaluation.calibration import (
-    Judge,
+    ConfidenceScores,
     calibration,
     expected_calibration_error,
     log_loss,
@@ -19,42 +19,42 @@ from ner_mx.features.encoder import Encoder
 TAGS = ["O", "U-PER", "U-LOC"]
 
 
-def test_bins_are_scikit_learns():
+def test_bins_equal_scikit_learn():
     random = np.random.RandomState(3)
     probability = np.concatenate([random.uniform(0.2, 1, 500), [1.0, 1.0]])
     correct = random.uniform(size=502) < probability
     bins = reliability(probability, correct)
     precision, mean = calibration_curve(correct, probability, n_bins=10)
-    assert [one["precision"] for one in bins] == pytest.approx(precision)
-    assert [one["probability"] for one in bins] == pytest.approx(mean)
-    assert sum(one["count"] for one in bins) == 502
+    assert [bin["precision"] for bin in bins] == pytest.approx(precision)
+    assert [bin["probability"] for bin in bins] == pytest.approx(mean)
+    assert sum(bin["count"] for bin in bins) == 502
 
 
-def test_the_error_is_that_of_the_definition():
+def test_the_calibration_error_equals_the_definition():
     probability = np.array([0.95, 0.91, 0.55, 0.35])
     correct = np.array([True, False, True, False])
     # Bins: two entities of mean 0.93, half right; one of 0.55, right; one of 0.35, wrong.
-    wanted = (2 * abs(0.93 - 0.5) + abs(0.55 - 1) + 0.35) / 4
-    assert expected_calibration_error(probability, correct) == pytest.approx(wanted)
+    expected = (2 * abs(0.93 - 0.5) + abs(0.55 - 1) + 0.35) / 4
+    assert expected_calibration_error(probability, correct) == pytest.approx(expected)
     assert expected_calibration_error(np.zeros(0), np.zeros(0, bool)) == 0
     assert np.isfinite(log_loss(np.array([1.0, 0.0]), np.array([False, True])))
 
 
-class TooSure:
-    """A network whose scores are those of the truth, times a number."""
+class ScaledScorer:
+    """A scorer whose emissions are the true scores of each word, times a factor."""
 
-    def __init__(self, scores, times):
-        self.scores, self.times = scores, times
+    def __init__(self, features, scores, factor):
+        self.features, self.scores, self.factor = features, scores, factor
 
     def emissions(self, batch):
-        return (self.scores[batch.words - 2] * self.times).astype(np.float32)
+        return (self.scores[batch["words"] - 2] * self.factor).astype(np.float32)
 
     def decoder(self):
         return Decoder(TAGS, Decoding())
 
 
-@pytest.mark.parametrize("times", [0.5, 1.0, 2.5])
-def test_a_temperature_that_was_put_in_is_found(times):
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.5])
+def test_the_fitted_temperature_is_the_factor_of_the_scores(factor):
     """Each word has its own probabilities, and the gold is drawn from them."""
     random = np.random.RandomState(7)
     words = [f"w{number}" for number in range(60)]
@@ -63,14 +63,16 @@ def test_a_temperature_that_was_put_in_is_found(times):
     sentences, gold = [], []
     for _ in range(800):
         drawn = random.randint(60, size=12)
-        sentences.append(Sentence(tuple(words[row] for row in drawn), None, None, "", 0, 0))
-        gold.append([TAGS[random.choice(3, p=probability[row])].replace("U-", "B-") for row in drawn])
-    encoder = Encoder.learnt(Features(digits="keep"), [Sentence(tuple(words), None, None, "", 0, 0)])
-    scores = scores[[int(word[1:]) for word in encoder.words.items[2:]]]
-    judge = Judge(TooSure(scores, times), encoder.encode(sentences), gold, 3, 128)
-    temperature = judge.fit()
-    assert temperature == pytest.approx(times, rel=0.1)
-    found = calibration(judge, temperature)
-    assert found["after"]["expected_calibration_error"] < 0.02
-    if times != 1.0:
-        assert found["before"]["expected_calibration_error"] > 0.08
+        sentences.append(Sentence(tuple(words[index] for index in drawn)))
+        gold.append([TAGS[random.choice(3, p=probability[index])].replace("U-", "B-") for index in drawn])
+    config = Config().updated({"features.digits": "keep", "features.pos.use": False})
+    encoder = Encoder.fit(config.features, [Sentence(tuple(words))])
+    scores = scores[[int(word[1:]) for word in encoder.feature("words").vocabulary.items[2:]]]
+    scorer = ScaledScorer(encoder.features, scores, factor)
+    confidence = ConfidenceScores(scorer, encoder.encode(sentences), gold, 128)
+    temperature = confidence.fit_temperature()
+    assert temperature == pytest.approx(factor, rel=0.1)
+    figures = calibration(confidence, temperature)
+    assert figures["after"]["expected_calibration_error"] < 0.02
+    if factor != 1.0:
+        assert figures["before"]["expected_calibration_error"] > 0.08

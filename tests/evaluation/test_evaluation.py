@@ -1,4 +1,4 @@
-"""Scores against seqeval, the layout against conlleval's own."""
+"""Scores against seqeval, the layout against that of conlleval."""
 
 import random
 import time
@@ -10,42 +10,43 @@ from seqeval.metrics import classification_report as seqeval_report
 from ner_mx.errors import UserError
 from ner_mx.evaluation.confusion import NOTHING, confusions, matrix
 from ner_mx.evaluation.conlleval import conlleval
-from ner_mx.evaluation.files import Predictions, read_predictions, score_file, write_predictions
-from ner_mx.evaluation.scores import evaluate
+from ner_mx.evaluation.predictions import Predictions, read_predictions, score_file, write_predictions
+from ner_mx.evaluation.scores import Score, by_group, evaluate
 
 
-def corpora(seed, prefixes="BI", sentences=40):
+def random_tags(seed, prefixes="BI", sentences=40):
+    """Gold tags, and the same with about a quarter of them changed."""
     generator = random.Random(seed)
     tags = ["O", "O", "O"] + [f"{prefix}-{label}" for prefix in prefixes for label in ("PER", "LOC", "ORG")]
     gold, predicted = [], []
     for _ in range(sentences):
-        one = generator.choices(tags, k=generator.randint(1, 12))
-        gold.append(one)
-        predicted.append([tag if generator.random() < 0.7 else generator.choice(tags) for tag in one])
+        sentence = generator.choices(tags, k=generator.randint(1, 12))
+        gold.append(sentence)
+        predicted.append([tag if generator.random() < 0.7 else generator.choice(tags) for tag in sentence])
     return gold, predicted
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("prefixes", ["BI", "I", "BIES"])
-def test_scores_are_seqevals_on_random_sequences(prefixes):
-    """100,000 sentences in all, ill-formed ones for the most part."""
+def test_scores_equal_seqeval_on_random_sequences(prefixes):
+    """100,000 sentences in all, most of them ill-formed."""
     for seed in range(50):
-        gold, predicted = corpora(seed, prefixes, 700)
-        found = evaluate(gold, predicted)
-        assert found.micro.precision == pytest.approx(precision_score(gold, predicted))
-        assert found.micro.recall == pytest.approx(recall_score(gold, predicted))
-        assert found.micro.f1 == pytest.approx(f1_score(gold, predicted))
-        assert found.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro"))
-        assert found.accuracy == pytest.approx(accuracy_score(gold, predicted))
+        gold, predicted = random_tags(seed, prefixes, 700)
+        evaluation = evaluate(gold, predicted)
+        assert evaluation.micro.precision == pytest.approx(precision_score(gold, predicted))
+        assert evaluation.micro.recall == pytest.approx(recall_score(gold, predicted))
+        assert evaluation.micro.f1 == pytest.approx(f1_score(gold, predicted))
+        assert evaluation.macro_f1 == pytest.approx(f1_score(gold, predicted, average="macro"))
+        assert evaluation.accuracy == pytest.approx(accuracy_score(gold, predicted))
         if seed < 5:
             report = seqeval_report(gold, predicted, output_dict=True)
-            for label, score in found.types.items():
+            for label, score in evaluation.types.items():
                 assert score.f1 == pytest.approx(report[label]["f1-score"])
                 assert score.gold == report[label]["support"]
 
 
-def test_the_text_is_conllevals():
+def test_the_text_has_the_layout_of_conlleval():
     gold = [["B-LOC", "O", "B-PER", "I-PER"], ["B-MISC", "O"]]
     predicted = [["B-LOC", "O", "B-PER", "O"], ["O", "B-LOC"]]
     assert conlleval(evaluate(gold, predicted)) == (
@@ -56,7 +57,7 @@ def test_the_text_is_conllevals():
         "              PER: precision:   0.00%; recall:   0.00%; FB1:   0.00  1")
 
 
-def test_nothing_found_and_nothing_there():
+def test_no_entities_in_gold_or_prediction():
     empty = evaluate([["O"]], [["O"]])
     assert (empty.micro.f1, empty.macro_f1, empty.accuracy) == (0.0, 0.0, 1.0)
     assert evaluate([], []).micro.f1 == 0.0
@@ -73,7 +74,7 @@ def test_unequal_lengths_are_errors():
         evaluate([["O"]], [["O", "O"]])
 
 
-def test_a_file_of_predictions(tmp_path):
+def test_scoring_a_file_of_predictions(tmp_path):
     path = tmp_path / "p.txt"
     path.write_text("Rome NNP B-LOC B-LOC\nfell VBD O O\n\nBo NNP B-PER O\n")
     assert score_file(path).micro == (2, 1, 1)
@@ -85,29 +86,29 @@ def test_a_file_of_predictions(tmp_path):
         score_file(path)
 
 
-def test_odd_tokens_survive_the_file(tmp_path):
+def test_tokens_with_spaces_and_markers_are_written_and_read(tmp_path):
     tokens = [["New York", "-DOCSTART-", "\u00a0"], ["#"]]
     tags = [["B-LOC", "O", "O"], ["O"]]
     write_predictions(tmp_path / "p", Predictions(tokens, tags, tags))
-    found = read_predictions(tmp_path / "p")
-    assert found.tokens == [["New_York", "-DOCSTART-_", "_"], ["#"]] and found.gold == found.predicted == tags
+    read = read_predictions(tmp_path / "p")
+    assert read.tokens == [["New_York", "-DOCSTART-_", "_"], ["#"]] and read.gold == read.predicted == tags
 
 
-def test_a_marker_with_tags_counts_as_conlleval_counts_it(tmp_path):
+def test_a_document_marker_with_tags_counts_as_a_token_as_in_conlleval(tmp_path):
     path = tmp_path / "p"
     path.write_text("-DOCSTART- -X- O O\n\nRome NNP B-LOC B-LOC\n-DOCSTART- O\nfell VBD O O\n")
-    found = score_file(path)
-    assert found.tokens == 3 and found.micro.correct == 1
+    evaluation = score_file(path)
+    assert evaluation.tokens == 3 and evaluation.micro.correct == 1
 
 
 def test_a_hundred_thousand_tokens_in_under_a_second():
-    gold, predicted = corpora(1, sentences=17_000)
-    start = time.perf_counter()
-    found = evaluate(gold, predicted)
-    assert found.tokens > 100_000 and time.perf_counter() - start < 1.0
+    gold, predicted = random_tags(1, sentences=17_000)
+    start = time.process_time()
+    evaluation = evaluate(gold, predicted)
+    assert evaluation.tokens > 100_000 and time.process_time() - start < 1.0
 
 
-def test_confusions_of_every_kind():
+def test_every_kind_of_confusion():
     words = [["a", "b", "c", "d", "e"]] * 5
     gold = [["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"], ["O"] * 5,
             ["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"]]
@@ -117,6 +118,38 @@ def test_confusions_of_every_kind():
     assert [(error.gold, error.predicted, error.kind, error.text) for error in errors] == [
         ("X", "X", "borders", "a b"), ("X", "Y", "type", "a"), (NOTHING, "Y", "invented", "b"),
         ("X", NOTHING, "missed", "a b"), (NOTHING, "Y", "invented", "c")]
+    assert {error.sentence for error in errors} == {"a b c d e"}
     labels, counts = matrix(gold, predicted, errors)
     assert labels == ["X", "Y", NOTHING]
     assert counts == {("X", "X"): 2, ("X", "Y"): 1, (NOTHING, "Y"): 2, ("X", NOTHING): 1}
+
+
+def test_an_error_after_a_correct_entity():
+    """Borders and type are both wrong, and an invented entity has two words."""
+    errors = confusions([["a", "b", "c", "d", "e", "f"]], [["B-X", "O", "B-X", "I-X", "O", "O"]],
+                        [["B-X", "O", "B-Y", "O", "B-Y", "I-Y"]])
+    assert [tuple(error) for error in errors] == [
+        ("X", "Y", "borders and type", "c d", "a b c d e f"), (NOTHING, "Y", "invented", "e f", "a b c d e f")]
+
+
+def test_an_evaluation_as_json():
+    gold = [["B-LOC", "O", "B-PER", "I-PER"], ["B-MISC", "O"]]
+    predicted = [["B-LOC", "O", "B-PER", "O"], ["O", "B-LOC"]]
+    third, zero = pytest.approx(1 / 3), {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert evaluate(gold, predicted).to_json() == {
+        "entity": {"micro": {"precision": third, "recall": third, "f1": third, "gold": 3, "found": 3, "correct": 1},
+                   "macro": {"f1": pytest.approx(2 / 9)},
+                   "types": {"LOC": {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3),
+                                     "gold": 1, "found": 2, "correct": 1},
+                             "MISC": {**zero, "gold": 1, "found": 0, "correct": 0},
+                             "PER": {**zero, "gold": 1, "found": 1, "correct": 0}}},
+        "token": {"accuracy": 0.5, "count": 6,
+                  "micro_without_O": {"precision": pytest.approx(2 / 3), "recall": 0.5,
+                                      "f1": pytest.approx(4 / 7), "gold": 4, "found": 3, "correct": 2}}}
+
+
+def test_scores_by_group():
+    gold = [["B-LOC"], ["B-PER"], ["B-LOC", "B-LOC"]]
+    predicted = [["B-LOC"], ["O"], ["B-LOC", "B-PER"]]
+    assert by_group(["news", "mail", "news"], gold, predicted) == {
+        "mail": Score(1, 0, 0), "news": Score(3, 3, 2)}

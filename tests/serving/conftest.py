@@ -1,27 +1,10 @@
-"""A service of a random network, on a port of its own."""
+"""A service of a random network, on its own port."""
 
 import re
 import subprocess
 import sys
 
 import pytest
-from random_networks import build
-
-from ner_mx.runtime import Tagger
-from ner_mx.runtime.bundle import write_bundle
-from ner_mx.runtime.export import bundled
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served") / "bundle"
-    write_bundle(bundled(build(), {"data": {}, "seed": 1}), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tagger(bundle):
-    return Tagger.load(bundle, threads=1)
 
 
 @pytest.fixture

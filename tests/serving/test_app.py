@@ -1,4 +1,4 @@
-"""The endpoints, in process: answers, limits, keys, what is said when something is wrong."""
+"""The endpoints, in process: predictions, limits, keys and error messages."""
 
 import asyncio
 import json
@@ -23,55 +23,56 @@ def client(tagger):
         yield client
 
 
-def plain(entities):
+def as_json(entities):
     return [{**entity._asdict(), "score": pytest.approx(entity.score, abs=1e-5)} for entity in entities]
 
 
-def test_one_text_and_many(client, tagger):
+def test_one_text_and_several(client, tagger):
     assert tagger.predict(TEXT)
-    assert client.post("/predict", json={"text": TEXT}).json()["entities"] == plain(tagger.predict(TEXT))
+    assert client.post("/predict", json={"text": TEXT}).json()["entities"] == as_json(tagger.predict(TEXT))
     texts = [TEXT, "", "Florence"]
     results = client.post("/predict", json={"texts": texts}).json()["results"]
-    assert [one["entities"] for one in results] == [plain(found) for found in tagger.predict_batch(texts)]
+    assert [result["entities"] for result in results] == [as_json(entities) for entities in tagger.predict_batch(texts)]
 
 
 def test_the_hosting_contract(client, tagger):
-    wanted = plain(tagger.predict(TEXT))
+    expected = as_json(tagger.predict(TEXT))
     assert client.get("/ping").status_code == 200
 
-    def invoke(body, kind):
-        return client.post("/invocations", content=body, headers={"content-type": kind})
+    def invoke(body, content_type):
+        return client.post("/invocations", content=body, headers={"content-type": content_type})
 
-    assert invoke(TEXT.encode(), "text/plain; charset=utf-8").json()["entities"] == wanted
-    assert invoke(json.dumps({"text": TEXT}), "application/json").json()["entities"] == wanted
+    assert invoke(TEXT.encode(), "text/plain; charset=utf-8").json()["entities"] == expected
+    assert invoke(json.dumps({"text": TEXT}), "application/json").json()["entities"] == expected
     assert len(invoke(json.dumps({"texts": [TEXT] * 3}), "application/json").json()["results"]) == 3
     lines = invoke(f'{{"text": {json.dumps(TEXT)}}}\n\n{{"text": ""}}\n', "application/jsonlines")
     assert lines.headers["content-type"].startswith("application/jsonlines")
-    assert [json.loads(line)["entities"] for line in lines.text.splitlines()] == [wanted, []]
+    assert [json.loads(line)["entities"] for line in lines.text.splitlines()] == [expected, []]
 
 
-@pytest.mark.parametrize("path, content, kind, status, problem", [
-    ("/predict", b"{}", "application/json", 422, "expected text or texts"),
-    ("/predict", b'{"text": "a", "texts": []}', "application/json", 422, "expected text or texts"),
+@pytest.mark.parametrize("path, content, content_type, status, problem", [
+    ("/predict", b"{}", "application/json", 422, "expected either text or texts"),
+    ("/predict", b'{"text": "a", "texts": []}', "application/json", 422, "expected either text or texts"),
     ("/predict", b'{"text": 3}', "application/json", 422, "body.text: Input should be a valid string"),
     ("/predict", b'{"txt": "a"}', "application/json", 422, "body.txt: Extra inputs are not permitted"),
-    ("/predict", b'{"text": "a\\ud800"}', "application/json", 422, "found half a character at 1"),
+    ("/predict", b'{"text": "a\\ud800"}', "application/json", 422,
+     "expected valid Unicode, found a lone surrogate at index 1"),
     ("/invocations", b'{"texts": ["\\udc00"]}', "application/json", 422, "body"),
     ("/predict", b'{"text": ', "application/json", 422, "JSON"),
     ("/predict", b"\xff\xfe", "application/json", 422, "JSON"),
-    ("/invocations", b"caf\xe9", "text/plain", 422, "expected UTF-8, found byte 0xe9 at 3"),
-    ("/invocations", b"{}", "application/json", 422, "expected text or texts"),
+    ("/invocations", b"caf\xe9", "text/plain", 422, "expected UTF-8, found byte 0xe9 at index 3"),
+    ("/invocations", b"{}", "application/json", 422, "expected either text or texts"),
     ("/invocations", b'{"text": "a"}\n{"text": 3}', "application/jsonlines", 422, "line 2.text"),
-    ("/invocations", b'{"texts": ["a"]}', "application/jsonlines", 422, "expected one text a line"),
+    ("/invocations", b'{"texts": ["a"]}', "application/jsonlines", 422, "expected one text per line"),
     ("/invocations", b"a,b", "text/csv", 415, "expected text/plain, application/json or"),
     ("/nowhere", b"", "text/plain", 404, "Not Found"),
 ])
-def test_what_is_wrong_is_said(client, path, content, kind, status, problem):
-    response = client.post(path, content=content, headers={"content-type": kind})
+def test_an_error_names_the_problem(client, path, content, content_type, status, problem):
+    response = client.post(path, content=content, headers={"content-type": content_type})
     assert response.status_code == status and problem in response.json()["error"]
 
 
-def test_limits_say_which_they_are(client):
+def test_a_refusal_names_the_limit_that_was_exceeded(client):
     large = client.post("/predict", json={"text": "a" * 30_000})
     assert large.status_code == 413
     assert (large.json()["limit"], large.json()["value"]) == ("body_bytes", 20_000)
@@ -86,74 +87,74 @@ def test_limits_say_which_they_are(client):
     assert many.status_code == 422 and many.json()["limit"] == "texts" and many.json()["value"] == 5
 
 
-class Slow:
-    """A predictor that waits to be let go, and remembers what it was given."""
+class BlockedPredictor:
+    """A predictor that blocks until it is released, and records its batches."""
 
     def __init__(self):
-        self.go, self.batches = threading.Event(), []
+        self.released, self.batches = threading.Event(), []
 
     def __call__(self, texts):
         self.batches.append(list(texts))
-        self.go.wait(10)
+        self.released.wait(10)
         if "bad" in texts:
-            raise RuntimeError("as asked")
+            raise RuntimeError("a bad text")
         return [[text] for text in texts]
 
 
-def run(limits, work):
-    """Run ``work(slow, batcher)`` in an event loop of its own."""
-    async def whole():
-        slow = Slow()
-        batcher = Batcher(slow, limits)
+def run_scenario(limits, scenario):
+    """Run ``scenario(predictor, batcher)`` in an event loop of its own."""
+    async def run():
+        predictor = BlockedPredictor()
+        batcher = Batcher(predictor, limits)
         batcher.start()
         try:
-            return await asyncio.wait_for(work(slow, batcher), 20)
+            return await asyncio.wait_for(scenario(predictor, batcher), 20)
         finally:
-            slow.go.set()
+            predictor.released.set()
             await batcher.close()
-    return asyncio.run(whole())
+    return asyncio.run(run())
 
 
-async def waiting(batcher, characters):
+async def until_queued(batcher, characters):
     while batcher.characters != characters:
         await asyncio.sleep(0.001)
 
 
-async def begun(slow, batcher, text):
-    """A text that is being computed."""
+async def computing(predictor, batcher, text):
+    """A task whose text is being computed."""
     task = asyncio.create_task(batcher.predict([text]))
-    while not slow.batches:
+    while not predictor.batches:
         await asyncio.sleep(0.001)
     return task
 
 
-def test_texts_of_many_clients_are_computed_together_and_not_mixed_up():
-    async def work(slow, batcher):
-        first = await begun(slow, batcher, "first")
+def test_texts_of_many_clients_are_computed_together_and_returned_to_their_clients():
+    async def scenario(predictor, batcher):
+        first = await computing(predictor, batcher, "first")
         others = [asyncio.create_task(batcher.predict([f"{number}a", f"{number}b"])) for number in range(50)]
-        await waiting(batcher, sum(2 * (len(f"{number}a") + 1) for number in range(50)))
-        slow.go.set()
+        await until_queued(batcher, sum(2 * (len(f"{number}a") + 1) for number in range(50)))
+        predictor.released.set()
         assert await first == [["first"]]
         assert await asyncio.gather(*others) == [[[f"{number}a"], [f"{number}b"]] for number in range(50)]
-        assert [len(batch) for batch in slow.batches] == [1, 100]
-    run(Limits(), work)
+        assert [len(batch) for batch in predictor.batches] == [1, 100]
+    run_scenario(Limits(), scenario)
 
 
-def test_batches_end_at_their_limit_and_one_turns_batching_off():
-    async def work(slow, batcher):
-        slow.go.set()
+def test_batches_end_at_their_limit_and_a_limit_of_1_turns_batching_off():
+    async def scenario(predictor, batcher):
+        predictor.released.set()
         assert await batcher.predict(["aaaa", "bbbb", "cccc", "d" * 50, "e"]) == [
             ["aaaa"], ["bbbb"], ["cccc"], ["d" * 50], ["e"]]
-        return [len(batch) for batch in slow.batches]
-    assert run(Limits(batch_characters=10), work) == [2, 1, 1, 1]
-    assert run(Limits(batch_characters=1), work) == [1] * 5
+        return [len(batch) for batch in predictor.batches]
+    assert run_scenario(Limits(batch_characters=10), scenario) == [2, 1, 1, 1]
+    assert run_scenario(Limits(batch_characters=1), scenario) == [1] * 5
 
 
-def test_a_full_queue_and_a_late_answer_are_refused():
-    async def work(slow, batcher):
-        tasks = [await begun(slow, batcher, "x" * 9)]
+def test_a_full_queue_and_a_timeout_are_refused():
+    async def scenario(predictor, batcher):
+        tasks = [await computing(predictor, batcher, "x" * 9)]
         tasks += [asyncio.create_task(batcher.predict(["x" * 9])) for _ in range(2)]
-        await waiting(batcher, 20)
+        await until_queued(batcher, 20)
         with pytest.raises(Refused) as full:
             await batcher.predict(["y"])
         assert full.value.status == 429 and full.value.body["limit"] == "queue_characters"
@@ -161,43 +162,43 @@ def test_a_full_queue_and_a_late_answer_are_refused():
             with pytest.raises(Refused) as late:
                 await task
             assert late.value.status == 503 and late.value.body["limit"] == "seconds"
-        slow.go.set()
-        # What nobody waits for is not computed.
+        predictor.released.set()
+        # Texts that timed out in the queue are not computed.
         assert await batcher.predict(["z"]) == [["z"]]
-        assert slow.batches == [["x" * 9], ["z"]]
-    run(Limits(queue_characters=20, seconds=0.3), work)
+        assert predictor.batches == [["x" * 9], ["z"]]
+    run_scenario(Limits(queue_characters=20, seconds=0.3), scenario)
 
 
-def test_a_batch_that_fails_costs_no_other():
-    async def work(slow, batcher):
-        slow.go.set()
-        with pytest.raises(RuntimeError, match="as asked"):
+def test_a_batch_that_fails_leaves_the_others_alone():
+    async def scenario(predictor, batcher):
+        predictor.released.set()
+        with pytest.raises(RuntimeError, match="a bad text"):
             await batcher.predict(["bad"])
         assert await batcher.predict(["good"]) == [["good"]]
-    run(Limits(), work)
+    run_scenario(Limits(), scenario)
 
 
-def test_closing_finishes_what_was_accepted_and_takes_nothing_more():
-    async def work(slow, batcher):
-        tasks = [await begun(slow, batcher, "0")]
+def test_closing_finishes_accepted_texts_and_refuses_new_ones():
+    async def scenario(predictor, batcher):
+        tasks = [await computing(predictor, batcher, "0")]
         tasks += [asyncio.create_task(batcher.predict([str(number)])) for number in range(1, 5)]
-        await waiting(batcher, 8)
+        await until_queued(batcher, 8)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0.01)
         with pytest.raises(Refused) as closed:
             await batcher.predict(["late"])
         assert closed.value.status == 503 and not batcher.ready
-        slow.go.set()
+        predictor.released.set()
         await closing
         assert await asyncio.gather(*tasks) == [[[str(number)]] for number in range(5)]
-    run(Limits(), work)
+    run_scenario(Limits(), scenario)
 
 
-def test_watching(client):
+def test_health_metrics_model_card_and_documentation(client):
     assert client.get("/health").json() == {"status": "alive"}
     assert client.get("/ready").json() == {"status": "ready"}
     card = client.get("/model").json()
-    assert card["labels"] and card["config"]["network"]["lstm_units"] == 11 and card["corpus"] == "sample"
+    assert card["labels"] and card["config"]["model"]["units"] == 11 and card["corpus"] == "sample"
     client.post("/predict", json={"text": TEXT})
     metrics = client.get("/metrics").text
     assert 'ner_mx_requests_total{path="/predict",status="200"}' in metrics
@@ -208,34 +209,34 @@ def test_watching(client):
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/page.js", "/style.css", "/predict", "/nowhere", "/health"])
-def test_security_headers_are_everywhere(client, path):
+def test_every_response_has_security_headers(client, path):
     response = client.get(path)
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
-    # Nothing of a page comes from another machine.
+    # A page loads nothing from other servers.
     assert "http://" not in response.text.replace("http://www.w3.org", "") and "https://" not in response.text
 
 
-def test_a_defect_is_answered_like_everything_else(tagger, monkeypatch, caplog):
+def test_an_unexpected_error_is_answered_in_json_with_security_headers(tagger, monkeypatch, caplog):
     def broken(texts):
         raise ZeroDivisionError("of the network")
 
     monkeypatch.setattr(tagger, "predict_batch", broken)
     with TestClient(create_app(tagger), raise_server_exceptions=False) as client:
         response = client.post("/predict", json={"text": TEXT})
-        assert response.status_code == 500 and response.json()["error"].startswith("the service failed")
+        assert response.status_code == 500 and response.json()["error"].startswith("internal error")
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert 'status="500"' in client.get("/metrics").text
     assert "of the network" in caplog.text
 
 
-def test_a_key_guards_what_computes(tagger):
+def test_an_api_key_guards_predictions_metrics_and_the_model_card(tagger):
     with TestClient(create_app(tagger, api_key="secret")) as client:
-        asked = {"json": {"text": TEXT}}
-        assert client.post("/predict", **asked).status_code == 401
-        assert client.post("/predict", **asked, headers={"x-api-key": "secreT"}).status_code == 401
+        arguments = {"json": {"text": TEXT}}
+        assert client.post("/predict", **arguments).status_code == 401
+        assert client.post("/predict", **arguments, headers={"x-api-key": "secreT"}).status_code == 401
         for headers in ({"x-api-key": "secret"}, {"authorization": "Bearer secret"}):
-            assert client.post("/predict", **asked, headers=headers).status_code == 200
+            assert client.post("/predict", **arguments, headers=headers).status_code == 200
         for path in ("/model", "/metrics"):
             assert client.get(path).status_code == 401
         for path in ("/", "/health", "/ready", "/ping", "/page.js"):
@@ -246,13 +247,13 @@ def test_a_key_guards_what_computes(tagger):
 
 
 @pytest.mark.parametrize("key", ["", "clé", "a\nb"])
-def test_a_key_that_no_header_can_hold_is_refused(tagger, key):
-    with pytest.raises(UserError, match="--api-key: expected printable ASCII"):
+def test_an_api_key_that_no_header_can_hold_is_an_error(tagger, key):
+    with pytest.raises(UserError, match="API key: expected printable ASCII"):
         create_app(tagger, api_key=key)
 
 
-def test_a_client_that_leaves_is_no_error(tagger):
-    """Half a body, then nothing: the endpoint is not asked, and nothing is raised."""
+def test_a_client_that_disconnects_raises_nothing(tagger):
+    """Half a body, then a disconnect: the endpoint is not called, and nothing is sent."""
     app, sent, messages = create_app(tagger), [], []
     half = {"type": "http.request", "body": b'{"te', "more_body": True}
 
@@ -270,22 +271,22 @@ def test_a_client_that_leaves_is_no_error(tagger):
     assert sent == [] and messages == []
 
 
-def test_the_form_works_without_a_script_and_text_stays_text(client, tagger):
+def test_the_form_works_without_javascript_and_escapes_the_text(client, tagger):
     hostile = f"<script>alert(1)</script> {TEXT} <img src=x onerror=alert(1)> & {' '.join(WORDS[:8])}"
     page = client.post("/", data={"text": hostile, "threshold": "0"})
     assert page.status_code == 200 and "<script>alert" not in page.text and "<img" not in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
-    found = tagger.predict(hostile)
-    assert page.text.count("<mark class") == len(found) + len(tagger.labels)
-    none = client.post("/", data={"text": hostile, "threshold": "1"})
-    assert none.text.count("<mark class") == len(tagger.labels) and f"0 of {len(found)}" in none.text
-    for odd in ({"text": TEXT, "threshold": "nan"}, {}, {"text": "\ud83d"}, {f"f{n}": "" for n in range(50)}):
-        body = "&".join(f"{key}={value}" for key, value in odd.items()).encode("utf-8", "surrogatepass")
+    entities = tagger.predict(hostile)
+    assert page.text.count("<mark class") == len(entities) + len(tagger.labels)
+    above = client.post("/", data={"text": hostile, "threshold": "1"})
+    assert above.text.count("<mark class") == len(tagger.labels) and f"0 of {len(entities)}" in above.text
+    for form in ({"text": TEXT, "threshold": "nan"}, {}, {"text": "\ud83d"}, {f"f{n}": "" for n in range(50)}):
+        body = "&".join(f"{key}={value}" for key, value in form.items()).encode("utf-8", "surrogatepass")
         assert client.post("/", content=body).status_code == 200
 
 
-def test_requests_in_flight_are_few_seconds(client):
-    """Not a benchmark: a request must not wait for a batch to fill."""
+def test_a_request_does_not_wait_for_a_batch_to_fill(client):
+    """Not a benchmark: 20 requests one after the other take less than 2 seconds."""
     client.post("/predict", json={"text": TEXT})
     started = time.perf_counter()
     for _ in range(20):

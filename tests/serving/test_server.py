@@ -20,43 +20,43 @@ HOSTILE = ('<script>document.title="owned"</script> Ada Bert said <img src=x one
 
 
 @pytest.mark.filterwarnings("default")
-def test_no_request_that_the_schema_suggests_breaks_it(start):
+def test_no_request_that_the_schema_generates_gives_a_server_error(start):
     import schemathesis
 
     _, address = start()
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) >= 8
-    seen = set()
+    statuses = set()
     for operation in operations:
         for mode in schemathesis.GenerationMode:
             @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
             @given(case=operation.as_strategy(generation_mode=mode))
             def check(case):
                 response = case.call()
-                seen.add(response.status_code)
+                statuses.add(response.status_code)
                 assert response.status_code < 500, response.content
 
             try:
                 check()
             except Exception as error:
-                # Nothing about a request without parameters can be made wrong.
+                # A request without parameters has no invalid form.
                 if type(error).__name__ != "Unsatisfiable":
                     raise
-    assert {200, 422} <= seen
+    assert {200, 422} <= statuses
     assert requests.get(f"{address}/ready").status_code == 200
 
 
-def test_stopping_finishes_what_was_accepted(start, tagger):
+def test_stopping_finishes_accepted_requests(start, tagger):
     process, address = start()
     text = "Ada Bert said the bank of Florence. " * 800
-    wanted = len(tagger.predict(text))
-    answers = []
+    expected = len(tagger.predict(text))
+    responses = []
 
-    def ask():
-        answers.append(requests.post(f"{address}/predict", json={"texts": [text] * 5}, timeout=60))
+    def send():
+        responses.append(requests.post(f"{address}/predict", json={"texts": [text] * 5}, timeout=60))
 
-    clients = [threading.Thread(target=ask) for _ in range(4)]
+    clients = [threading.Thread(target=send) for _ in range(4)]
     for client in clients:
         client.start()
     while 'path="/predict"' not in (metrics := requests.get(f"{address}/metrics", timeout=60).text) \
@@ -65,15 +65,15 @@ def test_stopping_finishes_what_was_accepted(start, tagger):
     process.send_signal(signal.SIGTERM)
     for client in clients:
         client.join()
-    assert [answer.status_code for answer in answers] == [200] * 4
-    for answer in answers:
-        assert [len(one["entities"]) for one in answer.json()["results"]] == [wanted] * 5
+    assert [response.status_code for response in responses] == [200] * 4
+    for response in responses:
+        assert [len(result["entities"]) for result in response.json()["results"]] == [expected] * 5
     assert process.wait(30) == 0 and "stopped" in process.stderr.read()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address}/health")
 
 
-def test_it_listens_on_this_machine_alone(start):
+def test_the_service_listens_on_this_machine_only(start):
     _, address = start()
     assert address.startswith("http://127.0.0.1:")
     port = int(address.rsplit(":", 1)[1])
@@ -83,21 +83,22 @@ def test_it_listens_on_this_machine_alone(start):
         other.connect(("127.0.0.2", port))
 
 
-def test_what_cannot_be_served_is_one_line(start, bundle, root, tmp_path):
+def test_what_cannot_be_served_is_an_error_of_one_line(start, bundle, root, tmp_path):
     _, address = start()
     port = address.rsplit(":", 1)[1]
     for arguments, problem in (([bundle, "--port", port], "expected an address to listen on"),
                                ([tmp_path], "expected a bundle, found no manifest.json"),
                                ([bundle, "--host", "no.such.host.invalid", "--port", "0"],
                                 "expected an address to listen on"),
-                               ([bundle, "--host", ""], "--host: expected an address to listen on"),
+                               ([bundle, "--host", ""],
+                                "error: host: expected an address to listen on, found an empty one"),
                                ([bundle, "--texts", "0"], "--texts: Input should be greater than")):
         done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", *map(str, arguments)], cwd=root,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and problem in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_an_empty_key_is_no_open_service(bundle, root):
+def test_an_empty_api_key_is_an_error(bundle, root):
     done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", str(bundle), "--port", "0"], timeout=60,
                           cwd=root, env={**os.environ, "NER_MX_API_KEY": ""}, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("error: NER_MX_API_KEY: expected a key")
@@ -114,39 +115,39 @@ def browser():
         browser.close()
 
 
-def test_the_page_in_a_browser(start, browser, tagger, tmp_path):
+def test_the_page_with_javascript(start, browser, tagger, tmp_path):
     _, address = start()
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    problems, outside = [], []
+    problems, external = [], []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: outside.append(request.url)
+    page.on("request", lambda request: external.append(request.url)
             if not request.url.startswith(address) else None)
     page.goto(address)
-    # By keyboard alone: into the field, type, send.
+    # With the keyboard only: go to the field, type, submit.
     page.keyboard.press("Tab")
     while page.evaluate("document.activeElement.id") != "text":
         page.keyboard.press("Tab")
     page.keyboard.insert_text(HOSTILE)
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#result p.text")
-    found = tagger.predict(HOSTILE)
-    assert found and page.locator("#result mark").count() == len(found)
+    entities = tagger.predict(HOSTILE)
+    assert entities and page.locator("#result mark").count() == len(entities)
     assert page.title() == "ner_mx: entities in text"
     assert page.evaluate("document.querySelector('#result p').textContent").startswith("<script>")
-    shown = page.evaluate("[...document.querySelectorAll('#result mark')].map(mark => mark.firstChild.data)")
-    assert shown == [entity.text for entity in found]
+    marked = page.evaluate("[...document.querySelectorAll('#result mark')].map(mark => mark.firstChild.data)")
+    assert marked == [entity.text for entity in entities]
     page.click("#copy")
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
-    assert copied["text"] == HOSTILE and len(copied["entities"]) == len(found)
+    assert copied["text"] == HOSTILE and len(copied["entities"]) == len(entities)
     page.focus("#threshold")
     page.keyboard.press("End")
-    assert page.inner_text("#count") == f"0 of {len(found)} entities"
-    assert page.locator("#result mark.below").count() == len(found)
+    assert page.inner_text("#count") == f"0 of {len(entities)} entities"
+    assert page.locator("#result mark.below").count() == len(entities)
     page.click(".example >> nth=0")
     page.locator("#result p").filter(has_not_text="<script>").wait_for()
-    assert not problems and not outside
+    assert not problems and not external
 
 
 def test_the_page_without_javascript(start, browser, tagger):

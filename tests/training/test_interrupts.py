@@ -1,3 +1,5 @@
+"""Interrupts wait for the end of a training step."""
+
 import os
 import signal
 import threading
@@ -7,8 +9,8 @@ import pytest
 from ner_mx.training import interrupts
 
 
-class Struck:
-    """An object during whose destruction an interrupt arrives, as MXNet's arrays have it."""
+class InterruptedDestructor:
+    """An object during whose destruction an interrupt arrives, as it may with MXNet's arrays."""
 
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
@@ -20,7 +22,7 @@ def test_an_interrupt_in_a_destructor_waits_for_the_check(number):
     with interrupts.deferred():
         interrupts.check()
         if number == signal.SIGINT:
-            Struck()
+            InterruptedDestructor()
         else:
             os.kill(os.getpid(), number)
         with pytest.raises(KeyboardInterrupt):
@@ -29,14 +31,14 @@ def test_an_interrupt_in_a_destructor_waits_for_the_check(number):
     interrupts.check()
 
 
-def test_a_second_interrupt_strikes_at_once():
+def test_a_second_interrupt_is_raised_at_once():
     with interrupts.deferred():
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_other_threads_train_without_signals():
+def test_other_threads_train_without_signal_handlers():
     problems = []
 
     def work():

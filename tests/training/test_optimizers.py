@@ -1,20 +1,21 @@
-"""The optimisers against their textbook formulas, over steps of a Gluon trainer; their schedules."""
+"""The optimizers against their textbook formulas, over steps of a Gluon trainer; learning-rate schedules."""
 
 import numpy as np
 import pytest
 
 from ner_mx.compat import mx
-from ner_mx.config import Optimizer, Schedule
-from ner_mx.training.optimizers import build_trainer, rate_factor
+from ner_mx.registry import register
+from ner_mx.training.trainer import build_trainer
 
 RATE, DECAY, STEPS = 0.1, 0.01, 4
 
 
 def sgd(weight, gradients, momentum):
-    speed = np.zeros_like(weight)
+    """Polyak's momentum on the gradient with weight decay."""
+    velocity = np.zeros_like(weight)
     for gradient in gradients:
-        speed = momentum * speed + RATE * (gradient + DECAY * weight)
-        weight = weight - speed
+        velocity = momentum * velocity + RATE * (gradient + DECAY * weight)
+        weight = weight - velocity
     return weight
 
 
@@ -41,13 +42,17 @@ ORACLES = {
 
 
 def trained(settings, start, gradients, sparse=None):
-    """The weight after a step along each gradient; ``sparse``: the rows that a step has."""
+    """The weight after one step per gradient.
+
+    sparse : for each step, the rows that have a gradient; all of them if not given.
+    """
     parameter = mx.gluon.Parameter("weight", shape=start.shape, stype="default",
                                    grad_stype="row_sparse" if sparse else "default")
     parameter.initialize(mx.init.Zero(), ctx=mx.cpu())
     parameter.set_data(mx.nd.array(start))
-    trainer = build_trainer(Optimizer(**settings, learning_rate=RATE, weight_decay=DECAY),
-                            {"weight": parameter})
+    options = {key: value for key, value in settings.items() if key != "name"}
+    optimizer = register.optimizer[settings["name"]](**options, learning_rate=RATE, weight_decay=DECAY)
+    trainer = build_trainer(optimizer, {"weight": parameter})
     for step, gradient in enumerate(gradients):
         with mx.autograd.record():
             if sparse:
@@ -69,23 +74,23 @@ def case():
 
 
 @pytest.mark.parametrize("name", ORACLES)
-def test_dense_steps_are_the_textbook_s(name, case):
+def test_dense_steps_match_the_textbook(name, case):
     start, gradients = case
     settings, oracle = ORACLES[name]
     np.testing.assert_allclose(trained(settings, start, gradients), oracle(start, gradients), atol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
-def test_sparse_steps_leave_other_rows_and_are_the_textbook_s_where_every_row_is_met(name, case):
+def test_sparse_steps_match_the_textbook_and_leave_other_rows(name, case):
     start, gradients = case
     settings, oracle = ORACLES[name]
     rows = [[0, 1, 2, 3]] * STEPS
-    result = trained({**settings, "sparse_words": True}, start, gradients, rows)
+    result = trained(settings, start, gradients, rows)
     np.testing.assert_allclose(result[:4], oracle(start, gradients)[:4], atol=2e-5)
     np.testing.assert_array_equal(result[4], start[4])
 
 
-def test_sgd_does_not_go_through_the_slow_operator(case, monkeypatch):
+def test_sgd_does_not_use_the_slow_operator(case, monkeypatch):
     """It once did: the updater calls ``update_multi_precision``, and ``update`` alone was overridden."""
     def slow(*_, **__):
         raise AssertionError("the operator for several parameters")
@@ -96,9 +101,14 @@ def test_sgd_does_not_go_through_the_slow_operator(case, monkeypatch):
         trained(ORACLES[name][0], *case)
 
 
+def rate_factor(name, step, steps_per_epoch, epochs, **settings):
+    """What a registered schedule multiplies the learning rate by."""
+    return register.schedule[name](**settings).factor_at(step, steps_per_epoch, epochs)
+
+
 def test_learning_rates_follow_their_schedule():
-    linear = [rate_factor(Schedule(name="linear", final=0.0), step, 10, 2) for step in (0, 10, 19)]
+    linear = [rate_factor("linear", step, 10, 2, final=0.0) for step in (0, 10, 19)]
     np.testing.assert_allclose(linear, [1.0, 0.5, 0.05])
-    assert rate_factor(Schedule(name="constant", warmup=4), 1, 10, 2) == 0.5
-    np.testing.assert_allclose(rate_factor(Schedule(name="cosine", final=0.0), 10, 10, 2), 0.5)
-    np.testing.assert_allclose(rate_factor(Schedule(name="inverse", decay=0.5), 25, 10, 3), 1 / 2)
+    assert rate_factor("constant", 1, 10, 2, warmup=4) == 0.5
+    np.testing.assert_allclose(rate_factor("cosine", 10, 10, 2, final=0.0), 0.5)
+    np.testing.assert_allclose(rate_factor("inverse", 25, 10, 3, decay=0.5), 1 / 2)

@@ -1,4 +1,4 @@
-// The page without this script posts its form; with it, answers come without a reload.
+// Without this script the page posts its form; with it, results appear without a reload.
 "use strict";
 
 const element = (id) => document.getElementById(id);
@@ -6,16 +6,16 @@ const form = element("form"), text = element("text"), threshold = element("thres
 const result = element("result"), count = element("count"), copy = element("copy");
 const labels = new Map([...document.querySelectorAll(".legend mark")].map(
   (mark) => [mark.textContent, mark.className]));
-let answer = null;
+let prediction = null;
 
 function show() {
-  if (!answer) return;
+  if (!prediction) return;
   const paragraph = document.createElement("p");
   paragraph.className = "text";
-  // Places are counted in characters; a JavaScript string counts UTF-16 units.
-  const characters = Array.from(answer.text);
-  let position = 0, shown = 0;
-  for (const entity of answer.entities) {
+  // Offsets count characters; a JavaScript string is indexed by UTF-16 code units.
+  const characters = Array.from(prediction.text);
+  let position = 0, visible = 0;
+  for (const entity of prediction.entities) {
     paragraph.append(characters.slice(position, entity.start).join(""));
     position = entity.end;
     const mark = document.createElement("mark");
@@ -23,46 +23,46 @@ function show() {
     if (entity.score < Number(threshold.value)) {
       mark.className = "below";
     } else {
-      shown += 1;
+      visible += 1;
       mark.className = labels.get(entity.label) || "";
-      const note = document.createElement("small");
-      note.textContent = `${entity.label} ${entity.score.toFixed(2)}`;
-      mark.append(note);
+      const caption = document.createElement("small");
+      caption.textContent = `${entity.label} ${entity.score.toFixed(2)}`;
+      mark.append(caption);
     }
     paragraph.append(mark);
   }
   paragraph.append(characters.slice(position).join(""));
   result.replaceChildren(paragraph);
-  count.textContent = `${shown} of ${answer.entities.length} entities`;
+  count.textContent = `${visible} of ${prediction.entities.length} entities`;
   copy.hidden = false;
 }
 
-function complain(problem) {
+function showProblem(problem) {
   const paragraph = document.createElement("p");
   paragraph.className = "problem";
   paragraph.textContent = problem;
   result.replaceChildren(paragraph);
   count.textContent = "";
   copy.hidden = true;
-  answer = null;
+  prediction = null;
 }
 
-async function find() {
-  const asked = text.value, headers = { "content-type": "application/json" };
+async function findEntities() {
+  const requestText = text.value, headers = { "content-type": "application/json" };
   const key = element("key");
   if (key && key.value) headers["x-api-key"] = key.value;
   try {
-    const response = await fetch("predict", { method: "POST", headers, body: JSON.stringify({ text: asked }) });
+    const response = await fetch("predict", { method: "POST", headers, body: JSON.stringify({ text: requestText }) });
     const body = await response.json();
-    if (!response.ok) return complain(body.error || `The service answered ${response.status}.`);
-    answer = { text: asked, entities: body.entities };
+    if (!response.ok) return showProblem(body.error || `The service responded with status ${response.status}.`);
+    prediction = { text: requestText, entities: body.entities };
     show();
   } catch (error) {
-    complain("The service cannot be reached.");
+    showProblem("The service cannot be reached.");
   }
 }
 
-form.addEventListener("submit", (event) => { event.preventDefault(); find(); });
+form.addEventListener("submit", (event) => { event.preventDefault(); findEntities(); });
 text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
 });
@@ -71,8 +71,8 @@ threshold.addEventListener("input", () => {
   show();
 });
 copy.addEventListener("click", async () => {
-  const kept = answer.entities.filter((entity) => entity.score >= Number(threshold.value));
-  await navigator.clipboard.writeText(JSON.stringify({ text: answer.text, entities: kept }, null, 1));
+  const visible = prediction.entities.filter((entity) => entity.score >= Number(threshold.value));
+  await navigator.clipboard.writeText(JSON.stringify({ text: prediction.text, entities: visible }, null, 1));
   copy.textContent = "Copied";
   setTimeout(() => { copy.textContent = "Copy as JSON"; }, 1500);
 });

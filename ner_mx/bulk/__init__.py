@@ -1,0 +1,1 @@
+"""Large corpora: tagged in constant memory, resumable, by several processes or a Ray cluster."""

@@ -1,0 +1,34 @@
+"""``ner-mx baseline``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx.cli.options import AsJson, ConfigPath, Experiment, Settings, print_evaluation, resolved
+from ner_mx.config import parse_settings
+from ner_mx.registry import register
+
+SystemName = Annotated[str, typer.Argument(help="A registered system, such as majority.")]
+Save = Annotated[Optional[Path], typer.Option(help="Write a record into this folder, for reports.")]
+SystemSettings = Annotated[Optional[List[str]], typer.Option(
+    "--with", metavar="KEY=VALUE", help="A setting of the system; may be repeated.")]
+
+
+@register.command("baseline")
+def baseline(system: SystemName, config: ConfigPath = None, experiment: Experiment = None,
+             settings: Settings = None, system_settings: SystemSettings = None, save: Save = None,
+             as_json: AsJson = False) -> None:
+    """Fit another system on a corpus and score it by the same evaluator."""
+    from ner_mx.experiments.records import write_record
+    from ner_mx.experiments.system_scoring import score_system
+
+    record, evaluations = score_system(system, resolved(config, experiment, settings),
+                                       parse_settings(system_settings or ()))
+    for split, evaluation in evaluations.items():
+        print_evaluation(evaluation, as_json, split)
+    if save:
+        write_record(record, save)

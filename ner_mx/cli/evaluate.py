@@ -1,0 +1,40 @@
+"""``ner-mx evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx import compat
+from ner_mx.cli.options import AsJson, Device, RunFolder, Settings, print_evaluation
+from ner_mx.config import parse_settings
+from ner_mx.errors import ConfigError, UserError
+from ner_mx.registry import register
+
+CorpusFile = Annotated[Optional[Path], typer.Argument(
+    help="A corpus in the format of the run's; its test set if not given.")]
+
+
+@register.command("evaluate")
+def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, device: Device = None,
+             settings: Settings = None) -> None:
+    """Tag an annotated file with the model of a run and score it; --set corpus.… says how it is read."""
+    from ner_mx.inference.bundle import is_bundle
+    from ner_mx.training.run_folder import read_run_config
+
+    if is_bundle(run):
+        raise UserError(f"{run}: expected the folder of a run, found a bundle; name the run it was made from")
+    changes = parse_settings(settings or ())
+    other = next((key for key in changes if not key.startswith("corpus.")), None)
+    if other:
+        raise ConfigError(f"--set {other}: expected a key of the section corpus, since everything else is the "
+                          "run's")
+    config = read_run_config(run).updated(changes)
+    compat.tune_process(config.run.threads)
+    from ner_mx.training.run_evaluation import evaluate_run
+
+    for condition, evaluation in evaluate_run(run, config.corpus, file, device).items():
+        print_evaluation(evaluation, as_json, condition.label)

@@ -1,0 +1,63 @@
+"""Options that several commands share, and what they need of a configuration."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx.config import Config, load_config
+from ner_mx.evaluation.scores import Evaluation
+
+ConfigPath = Annotated[Optional[Path], typer.Option(
+    "--config", help="The configuration; config.yaml of this folder if not given.")]
+Experiment = Annotated[Optional[str], typer.Option(
+    "--experiment", help="A named experiment, or a YAML file, laid over the configuration.")]
+Settings = Annotated[Optional[List[str]], typer.Option(
+    "--set", metavar="KEY=VALUE", help="One setting, such as run.seed=2; may be repeated.")]
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
+BundleArgument = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
+Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
+OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
+Engine = Annotated[str, typer.Option(help="local or ray.")]
+Address = Annotated[Optional[str], typer.Option(
+    help="Of a Ray cluster, with --engine ray; one is started on this machine if not given.")]
+ParallelRuns = Annotated[Optional[int], typer.Option(
+    "--workers", min=1, help="Runs at a time, with one thread each; the cores of this machine if not given.")]
+
+
+def resolved(config: Optional[Path], experiment: Optional[str], settings: Optional[Sequence[str]]) -> Config:
+    """The configuration of a command."""
+    return load_config(config, experiment, settings or ())
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """On Ctrl-C, say that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command resumes", err=True)
+        raise typer.Exit(130) from None
+
+
+def print_evaluation(evaluation: Evaluation, as_json: bool, name: str = "") -> None:
+    """Print scores as conlleval does, or as JSON."""
+    from ner_mx.evaluation.conlleval import conlleval
+
+    if as_json:
+        typer.echo(json.dumps({"name": name, **evaluation.to_json()} if name else evaluation.to_json()))
+    else:
+        typer.echo((f"{name}\n" if name else "") + conlleval(evaluation))
+
+
+def program() -> str:
+    """How the running command was called, for messages that name the next one."""
+    name = Path(sys.argv[0]).name
+    return f"python {name}" if name == "train.py" else "ner-mx train"

@@ -1,0 +1,44 @@
+"""``ner-mx serve``."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx.cli.options import BundleArgument
+from ner_mx.errors import UserError
+from ner_mx.registry import register
+
+API_KEY = "NER_MX_API_KEY"
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+ApiKey = Annotated[Optional[str], typer.Option(
+    envvar=API_KEY, help="What clients must send as X-API-Key; none is required if not given.")]
+Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads per batch; all cores if not given.")]
+
+
+@register.command("serve")
+def serve(bundle: BundleArgument, host: str = "127.0.0.1", port: Port = 8080, api_key: ApiKey = None,
+          threads: Threads = None, body_bytes: int = 1 << 20, texts: int = 256,
+          queue_characters: int = 1 << 22, batch_characters: int = 1 << 15, seconds: float = 30.0,
+          connections: int = 1000) -> None:
+    """Serve a bundle over HTTP, with a page; listens on this machine only, unless a host is given."""
+    from pydantic import ValidationError
+
+    if api_key is None and API_KEY in os.environ:
+        # Whoever sets it wants a key to be required; typer takes an empty variable for an unset one.
+        raise UserError(f"{API_KEY}: expected a key, found an empty variable; set or unset it")
+    from ner_mx.inference.tagger import Tagger
+    from ner_mx.serving.limits import Limits
+    from ner_mx.serving.server import serve_forever
+
+    try:
+        limits = Limits(body_bytes=body_bytes, texts=texts, queue_characters=queue_characters,
+                        batch_characters=batch_characters, seconds=seconds, connections=connections)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
+    serve_forever(Tagger.load(bundle, threads), host, port, limits, api_key)

@@ -1,0 +1,57 @@
+"""``ner-mx train`` and ``train.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Sequence
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx import compat
+from ner_mx.cli.options import ConfigPath, Experiment, Settings, program, resolved
+from ner_mx.config import Config, migrated, parse_settings, read_yaml, validate
+from ner_mx.errors import RunError, UserError
+from ner_mx.registry import register
+
+Resume = Annotated[Optional[Path], typer.Option(help="The folder of a run to resume.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace a run of this name.")]
+
+
+@register.command("train")
+def train(config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
+          resume: Resume = None, overwrite: Overwrite = False) -> None:
+    """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
+    from ner_mx.evaluation.conlleval import conlleval
+    from ner_mx.preprocessing.processed_corpus import read_processed
+
+    if resume and overwrite:
+        raise UserError("--overwrite: expected a new run or one to --resume, found both")
+    chosen = (resolved(config, experiment, settings) if resume is None else
+              _resumed_config(resume, config, experiment, settings or ()))
+    compat.tune_process(chosen.run.threads)
+    from ner_mx.reports.run_report import write_report
+    from ner_mx.training.interrupts import Stopped
+    from ner_mx.training.run import train_run
+
+    try:
+        result = train_run(read_processed(chosen), chosen, resume, overwrite)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}" if isinstance(
+            interrupt, Stopped) else "stopped before training; nothing was written", err=True)
+        raise typer.Exit(130) from None
+    write_report(result.folder)
+    for condition, evaluation in result.scores.items():
+        typer.echo(f"\n{condition.label}\n{conlleval(evaluation)}")
+    typer.echo(f"\nwritten to {result.folder}")
+
+
+def _resumed_config(resume: Path, config: Optional[Path], experiment: Optional[str],
+                    settings: Sequence[str]) -> Config:
+    """The configuration of a run to resume: its own, with settings over it, unless another is named."""
+    path = resume / "config.yaml"
+    if not path.is_file():
+        raise RunError(f"{resume}: expected a run to resume, found no config.yaml in it")
+    if config is None and experiment is None:
+        return validate(migrated(read_yaml(path)), str(path)).updated(parse_settings(settings))
+    return resolved(config, experiment, settings)

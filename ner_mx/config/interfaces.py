@@ -1,0 +1,139 @@
+"""What an entry of each registry has to provide, where the entry is a section of the configuration.
+
+``config.training.schedule`` is the chosen schedule itself: a section with the
+keys that belong to it and the methods below.  Nothing here imports MXNet;
+methods that need it import it when they are called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Dict, Optional, Sequence
+
+import numpy as np
+from pydantic import Field
+
+from ner_mx.config.section import RESULT, Section
+
+if TYPE_CHECKING:
+    from ner_mx.features.batch import Batch
+    from ner_mx.models.embedders import Embedder
+
+
+class FeatureSettings(Section):
+    """The keys that every feature has.
+
+    use : whether models read the feature.
+    """
+
+    decides: ClassVar[Optional[str]] = "features"
+    use: bool = True
+
+    def active(self) -> bool:
+        """Whether the feature is used, and has something to be computed from."""
+        return self.use
+
+
+class LookupSettings(FeatureSettings):
+    """The keys of a feature that is looked up in a table.
+
+    dimension : of the vectors in the table.
+    """
+
+    dimension: Annotated[int, RESULT] = Field(8, ge=1)
+
+
+class ModelSettings(Section):
+    """A model: the keys of its section, its network, and the same network as an ONNX graph."""
+
+    name: ClassVar[str]
+
+    def network(self, embedders: Sequence[Embedder], classes: int) -> Any:
+        """The network as a Gluon ``HybridBlock``.
+
+        Returns
+        -------
+        A block with an attribute ``inputs``, the names of the arrays that it is called with, in
+        order: arrays of a batch and those that :meth:`collate` adds.  A call returns
+        the emissions, (T, N, classes).
+        """
+        raise NotImplementedError
+
+    def collate(self, batch: Batch) -> Dict[str, np.ndarray]:
+        """The arrays that the network needs beside those of the features; none by default."""
+        return {}
+
+    def export(self, embedders: Sequence[Embedder], parameters: Dict[str, np.ndarray]) -> Any:
+        """The network as an ``onnx.ModelProto``.
+
+        Parameters
+        ----------
+        parameters : by name, as :meth:`ner_mx.training.trainable.Trainable.network_parameters` gives them.
+        """
+        raise NotImplementedError
+
+    def auxiliary(self, units: int) -> ModelSettings:
+        """The model for a small tagger beside this one, with so many units where it has units."""
+        return self
+
+
+class LossSettings(Section):
+    """A loss.
+
+    learns_transitions : whether the loss has parameters for transitions between tags, which
+        the decoder then uses.
+    """
+
+    name: ClassVar[str]
+    learns_transitions: ClassVar[bool] = False
+
+    def build(self, classes: Sequence[str], counts: np.ndarray) -> Any:
+        """The loss as a Gluon block with a method ``heads``, see :mod:`ner_mx.models.losses`.
+
+        Parameters
+        ----------
+        classes : the names of the K classes.
+        counts : (K,) training tokens by class.
+        """
+        raise NotImplementedError
+
+
+class OptimizerSettings(Section):
+    """An optimizer, with the keys that all of them have."""
+
+    name: ClassVar[str]
+    learning_rate: float = Field(0.003, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+
+    def build(self) -> Any:
+        """The optimizer as an ``mx.optimizer.Optimizer``."""
+        raise NotImplementedError
+
+
+class ScheduleSettings(Section):
+    """A learning-rate schedule.
+
+    warmup : steps over which the learning rate rises linearly from 0.
+    """
+
+    name: ClassVar[str]
+    warmup: int = Field(0, ge=0)
+
+    def factor(self, done: float, epoch: int) -> float:
+        """What the learning rate is multiplied by.
+
+        Parameters
+        ----------
+        done : the share of all steps that are done, from 0 to 1.
+        epoch : complete epochs.
+        """
+        raise NotImplementedError
+
+    def factor_at(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        """:meth:`factor` at a step, counted from 0 over all epochs, with the warm-up."""
+        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        total = steps_per_epoch * epochs
+        return warm * self.factor(min(1.0, step / total), step // steps_per_epoch)
+
+
+class CallbackSettings(Section):
+    """The keys of a callback; a callback without keys needs no class of its own."""

@@ -1,1 +1,0 @@
-"""Files to sentences: readers, tag schemes, splits, statistics."""

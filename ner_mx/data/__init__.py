@@ -1,0 +1,1 @@
+"""Files to sentences: formats, tag schemes, splits, statistics."""

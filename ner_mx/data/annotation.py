@@ -1,0 +1,85 @@
+"""Checks and repairs of the tags of a corpus: types, scheme, white space."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Tuple
+
+from ner_mx.config import Corpus
+from ner_mx.data.digits import split_at_digits
+from ner_mx.data.sentence import Warnings, no_warnings
+from ner_mx.data.splits import Splits, all_sentences
+from ner_mx.data.tag_schemes import TOLERATED, DetectedScheme, detect_scheme, limit_types
+from ner_mx.errors import ConfigError, CorpusError
+
+
+class CheckedCorpus(NamedTuple):
+    """splits : the sentences; their tags are still in the scheme of the corpus (in IOB2 where
+    tokens were split at digits).  scheme : that scheme.
+
+    warnings : counts of what was repaired or left out.
+    """
+
+    splits: Splits
+    scheme: DetectedScheme
+    warnings: Warnings
+
+
+def check_annotation(splits: Splits, settings: Corpus) -> CheckedCorpus:
+    """Check the tags of a corpus as its settings say.
+
+    Raises
+    ------
+    ConfigError : there are tags of types that ``corpus.types`` does not name.
+    CorpusError : there are unknown tags, or tags of several schemes.
+    """
+    warnings = no_warnings()
+    splits = {name: [sentence._replace(tags=_without_white_space(sentence.tags, warnings))
+                     if sentence.tags else sentence for sentence in sentences]
+              for name, sentences in splits.items()}
+    if settings.types is not None:
+        splits = _limited(splits, settings, warnings)
+    scheme = detect_scheme(all_sentences(splits), None if settings.scheme == "auto" else settings.scheme)
+    if settings.scheme == "auto":
+        _check_each(splits, scheme)
+    if scheme.repaired_tags:
+        warnings[f"tags that break {scheme.scheme}, repaired by conlleval's rule, in "
+                 f"{scheme.repaired_sentences} sentences, first {scheme.example}"] = scheme.repaired_tags
+    if settings.split_digits:
+        splits = {name: [split_at_digits(sentence) for sentence in sentences]
+                  for name, sentences in splits.items()}
+    return CheckedCorpus(splits, scheme, warnings)
+
+
+def _without_white_space(tags: Tuple[str, ...], warnings: Warnings) -> Tuple[str, ...]:
+    """Tags that fit into a column: white space inside a type becomes an underscore."""
+    if not any(len(tag.split()) > 1 for tag in set(tags)):
+        return tags
+    warnings["tags with white space in their type, replaced by an underscore"] += sum(
+        len(tag.split()) > 1 for tag in tags)
+    return tuple("_".join(tag.split()) for tag in tags)
+
+
+def _limited(splits: Splits, settings: Corpus, warnings: Warnings) -> Splits:
+    """Replace tags that ``corpus.types`` does not name by O, if the configuration allows it."""
+    types = settings.types or []
+    result = {}
+    for name, sentences in splits.items():
+        result[name], replaced = limit_types(sentences, types)
+        if replaced and settings.unknown_tags == "error":
+            raise ConfigError(f"corpus.types: expected only tags of {', '.join(types)}, found "
+                              f"{next(iter(replaced))!r} in {name}; add its type, or set "
+                              "corpus.unknown_tags to outside")
+        for tag, count in replaced.items():
+            warnings[f"tags {tag!r} in {name}, read as O"] += count
+    return result
+
+
+def _check_each(splits: Splits, scheme: DetectedScheme) -> None:
+    """A small split in a scheme of its own would look like a few repairs of the whole."""
+    for name, sentences in splits.items():
+        detected = detect_scheme(sentences, scheme.scheme)
+        if detected.repaired_tags > TOLERATED * detected.entity_tags:
+            raise CorpusError(None, None, (
+                f"expected all splits in {scheme.scheme}, found {detected.repaired_tags} of "
+                f"{detected.entity_tags} entity tags of {name} that break it, first {detected.example}; "
+                "convert the files to one scheme, or name one in corpus.scheme"))

@@ -1,0 +1,104 @@
+"""The Kaggle "Annotated Corpus for NER" (an extract of the Groningen Meaning Bank)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from itertools import repeat
+from pathlib import Path
+from typing import Any, List, Sequence
+
+import numpy as np
+
+from ner_mx.config import Corpus
+from ner_mx.data.formats import Format
+from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
+from ner_mx.data.text_files import read_text
+from ner_mx.errors import CorpusError
+from ner_mx.files import write_text
+from ner_mx.registry import register
+
+COLUMNS = ("Sentence #", "Word", "POS", "Tag")
+
+
+@register.format("gmb")
+class Gmb(Format):
+    """A CSV with one token per row; ``Sentence #`` is set on the first row of a sentence or on all."""
+
+    suffixes = (".csv",)
+
+    def read(self, path: Path, settings: Corpus) -> Reading:
+        """Read the CSV.
+
+        The line of a sentence is the row of its first token (the header is line 1);
+        no field of this corpus contains a line break.
+
+        Raises
+        ------
+        CorpusError : the file is not a CSV, a column is missing, a row is cut short, a word is
+            empty, or there are rows before the first sentence.
+        """
+        import pandas as pd
+
+        first, words, pos, tags = _columns(path, settings)
+        # Some copies of the corpus repeat the id of a sentence on each of its rows.
+        ids = pd.Series(first).mask(first == "").ffill().to_numpy()
+        starts = np.flatnonzero(np.append([True], ids[1:] != ids[:-1]))
+        bounds = np.append(starts, len(words)).tolist()
+        word_list, pos_list, tag_list = words.tolist(), pos.tolist(), tags.tolist()
+        sentences: List[Sentence] = [
+            Sentence(tuple(word_list[start:end]), tuple(tag_list[start:end]),
+                     tuple(pos_list[start:end]), source, start + 2, index)
+            for index, (start, end, source) in enumerate(zip(bounds, bounds[1:], repeat(str(path))))]
+        return Reading(sentences, no_warnings())
+
+    def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
+        """Write the columns of the Kaggle corpus, in UTF-8."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for number, sentence in enumerate(sentences, start=1):
+            pos = sentence.pos or ("",) * len(sentence.tokens)
+            for place, row in enumerate(zip(sentence.tokens, pos, sentence.gold)):
+                writer.writerow((f"Sentence: {number}" if place == 0 else "", *row))
+        write_text(path, buffer.getvalue())
+        return no_warnings()
+
+
+def _columns(path: Path, settings: Corpus) -> List[np.ndarray]:
+    """The four columns as arrays of strings, checked."""
+    table = _table(path, read_text(path, settings.encoding))
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise CorpusError(path, 1, (
+            f"expected the columns {', '.join(COLUMNS)}, found {', '.join(map(str, table.columns))[:80]};"
+            f" missing: {', '.join(missing)}"))
+    if table.empty:
+        raise CorpusError(path, None, "expected annotated rows, found only the header")
+    columns = [table[column].to_numpy(dtype=object) for column in COLUMNS]
+    # A row with too few fields is filled with NaN, the only values here that are not strings.
+    for values, column in zip(columns, COLUMNS):
+        odd = [row for row, value in enumerate(values)
+               if type(value) is not str or (not value.strip() and column in ("Word", "Tag"))]
+        if odd:
+            raise CorpusError(path, odd[0] + 2, f"expected a value in {column}, found nothing")
+    if not columns[0][0]:
+        raise CorpusError(path, 2, "expected a value in Sentence # on the first row, found nothing")
+    return columns
+
+
+def _table(path: Path, text: str) -> Any:
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            # Rows longer than the header: by default their first columns would become an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # The words None, NA and nan are words: nothing stands for a missing value.
+            return pd.read_csv(io.StringIO(text.rstrip()), dtype=str, keep_default_na=False,
+                               na_filter=False, index_col=False, skip_blank_lines=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning,
+            ValueError) as error:
+        raise CorpusError(path, None, f"expected a CSV with rows as long as its header, found: "
+                                      f"{' '.join(str(error).split())}") from None

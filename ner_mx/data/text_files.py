@@ -1,0 +1,66 @@
+"""Files of text to lines; an encoding error names the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+from ner_mx.errors import CorpusError
+
+
+def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
+              content: str = "annotated text", may_be_empty: bool = False) -> str:
+    """The decoded text of a file, without a byte-order mark.
+
+    Parameters
+    ----------
+    settings : the section of the configuration with the keys ``path`` and ``encoding``, for
+        messages; None if the file was named by an argument and must be in ``encoding``.
+    content : what the file should hold, for messages.
+    may_be_empty : whether the file may be empty, or hold white space alone.
+
+    Raises
+    ------
+    CorpusError : the file is missing, is a folder, cannot be read, is empty, or
+        is not in ``encoding``.
+    """
+    elsewhere = f"; set {settings}.path" if settings else ""
+    encoded = f"set {settings}.encoding" if settings else f"convert it to {encoding}"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(path, None, f"expected a file, found nothing{elsewhere}") from None
+    except IsADirectoryError:
+        raise CorpusError(path, None, f"expected a file, found a folder{elsewhere}") from None
+    except OSError as error:
+        raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
+    if not data.strip() and not may_be_empty:
+        raise CorpusError(path, None, f"expected {content}, found an empty file")
+    try:
+        text = data.decode(encoding)
+    except LookupError:
+        raise CorpusError(path, None, f"expected a known encoding in {settings}.encoding, "
+                                      f"found {encoding!r}") from None
+    except UnicodeDecodeError as error:
+        # Line ends of UTF-16 and UTF-32 have more than one byte, and are counted the same.
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CorpusError(path, line, (
+            f"expected {encoding}, found byte {data[error.start]:#04x}; {encoded} "
+            "(windows-1252 and iso-8859-1 are common)")) from None
+    except (UnicodeError, ValueError) as error:  # raised by codecs such as idna
+        raise CorpusError(path, None, f"expected {encoding}, found: {error}; {encoded}") from None
+    return text[1:] if text.startswith("\ufeff") else text
+
+
+def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",
+               content: str = "annotated text", may_be_empty: bool = False) -> List[str]:
+    """The lines of a file, without their ends: ``\\n``, ``\\r\\n`` or ``\\r`` and nothing else.
+
+    ``str.splitlines`` would also split at characters such as U+0085 and U+2028,
+    which occur inside tokens in real corpora.
+    """
+    text = read_text(path, encoding, settings, content, may_be_empty)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    return lines

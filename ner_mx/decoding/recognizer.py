@@ -1,0 +1,233 @@
+"""Tokenized sentences to entities, whatever engine computes the emissions."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
+
+import numpy as np
+
+from ner_mx.data.digits import merged_spans, split_at_digits
+from ner_mx.data.sentence import Sentence
+from ner_mx.data.spans import Span
+from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.features.batch import Batch, collate
+from ner_mx.features.batching import plan_batches
+from ner_mx.features.encoded import Encoded
+from ner_mx.features.encoder import Encoder
+from ner_mx.features.feature import Feature
+
+Item = TypeVar("Item")
+
+# The limit of the characters in a batch, padding included, so that a very long word needs no memory.
+CELLS = 1 << 19
+
+# A longer sentence is read in windows of LONGEST tokens, each overlapping the next by OVERLAP.
+LONGEST, OVERLAP = 512, 64
+
+
+class Scorer(Protocol):
+    """What computes emissions: MXNet's network, or onnxruntime's."""
+
+    @property
+    def features(self) -> Sequence[Feature]:
+        """The features whose arrays a batch must hold."""
+
+    def emissions(self, batch: Batch) -> np.ndarray:
+        """(T, N, K) the scores of a batch."""
+
+    def decoder(self) -> Decoder:
+        """What turns them into tags."""
+
+
+def plan_scoring(encoded: Encoded, size: int) -> Iterator[np.ndarray]:
+    """Indices of at most ``size`` sentences of similar length each; fewer if there are very long words."""
+    longest = encoded.longest_types()
+    waiting = plan_batches(encoded.lengths, size, "sorted")[::-1]
+    while waiting:
+        sentences = waiting.pop()
+        if len(sentences) > 1 and longest[sentences].max() * encoded.lengths[sentences].sum() > CELLS:
+            waiting += np.array_split(sentences, 2)[::-1]
+        else:
+            yield sentences
+
+
+def scored_batches(scorer: Scorer, encoded: Encoded, size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
+    """Batches of at most ``size`` sentences, with their emissions."""
+    for sentences in plan_scoring(encoded, size):
+        batch = collate(scorer.features, encoded, sentences)
+        yield batch, scorer.emissions(batch)
+
+
+Work = Callable[[Batch, np.ndarray], List[Item]]
+Map = Callable[..., Iterable[List[Item]]]
+
+
+def for_each_sentence(scorer: Scorer, encoded: Encoded, size: int, work: Work[Item],
+                      run: Optional[Map[Item]] = None) -> List[Item]:
+    """What ``work`` computes for the sentences of each batch, in the order of the sentences.
+
+    Parameters
+    ----------
+    work : (batch, emissions) -> one item per sentence.
+    run : ``map``, or that of a thread pool.
+    """
+
+    def scored(sentences: np.ndarray) -> List[Item]:
+        batch = collate(scorer.features, encoded, sentences)
+        return work(batch, scorer.emissions(batch))
+
+    batches = list(plan_scoring(encoded, size))
+    items: Dict[int, Item] = {}
+    for sentences, values in zip(batches, (run or map)(scored, batches)):
+        items.update(zip(sentences.tolist(), values))
+    return [items[index] for index in range(len(encoded))]
+
+
+def decode_split(scorer: Scorer, encoded: Encoded, size: int,
+                 run: Optional[Map[np.ndarray]] = None) -> List[np.ndarray]:
+    """The decoded tag ids of each sentence."""
+    decoder = scorer.decoder()
+    return for_each_sentence(scorer, encoded, size,
+                             lambda batch, emissions: decoder.decode(emissions, batch.length), run)
+
+
+class Window(NamedTuple):
+    """Tokens of a sentence that are read at once, from ``start`` on."""
+
+    sentence: int
+    start: int
+    tokens: Sequence[str]
+
+
+class Recognizer:
+    """A network with the encoder of its inputs, and the taggers for annotation that raw text lacks.
+
+    Parameters
+    ----------
+    scorer : computes the emissions of the entity tags.
+    taggers : by the name of the feature that they predict.
+    size : sentences per batch.
+    split_digits : whether tokens are split at digits before they are encoded.
+    threads : batches at a time, for scorers that several threads may use.
+    """
+
+    def __init__(self, encoder: Encoder, scorer: Scorer, taggers: Optional[Dict[str, Scorer]] = None,
+                 size: int = 32, split_digits: bool = False, threads: int = 1):
+        self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
+        self.size, self._split_digits = size, split_digits
+        self._run = ThreadPoolExecutor(threads).map if threads > 1 else map
+
+    def with_predictions(self, encoded: Encoded) -> Encoded:
+        """The same sentences with the annotation that the taggers predict."""
+        if not len(encoded):
+            return encoded
+        for name, tagger in self.taggers.items():
+            ids = decode_split(tagger, encoded, self.size, self._run)
+            encoded = encoded.with_token_array(name, np.concatenate(ids).astype(np.int32))
+        return encoded
+
+    def decode(self, encoded: Encoded) -> List[np.ndarray]:
+        """The decoded tag ids of each sentence."""
+        return decode_split(self.scorer, encoded, self.size, self._run)
+
+    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        """The entities of tokenized sentences with their probabilities.
+
+        A sentence of more than ``LONGEST`` tokens is read in overlapping windows.
+        In an overlap, entities that begin in its first half belong to the first window,
+        the others to the second: each is found with at least half the overlap as context.
+
+        Raises
+        ------
+        ValueError : a token is empty.
+        TypeError : a sentence is a string, not its tokens.
+        """
+        windows = _windows(sentences)
+        decoder = self.scorer.decoder()
+        found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
+        if self._split_digits:
+            found = [_merged(spans, window.tokens) for spans, window in zip(found, windows)]
+        result: List[List[ScoredSpan]] = [[] for _ in sentences]
+        for window, spans in zip(windows, found):
+            first, last = _owned(window, len(sentences[window.sentence]))
+            entities = result[window.sentence]
+            for (begin, end, label), probability in spans:
+                span = Span(window.start + begin, window.start + end, label)
+                free = not entities or entities[-1].span.end <= span.start
+                if free and first <= span.start < last:
+                    entities.append(ScoredSpan(span, probability))
+        return result
+
+    def marginals_batch(self, sentences: Sequence[Sequence[str]]) -> List[np.ndarray]:
+        """The probability of each tag at each token, (tokens, K) for each sentence.
+
+        In the overlap of windows, the first half belongs to the first.
+
+        Raises
+        ------
+        ValueError, TypeError : as :meth:`tag_batch`.
+        ValueError : tokens are split at digits, so that a token has no tag of its own.
+        """
+        if self._split_digits:
+            raise ValueError("expected a model whose tokens are not split at digits: pieces have tags, "
+                             "tokens have not")
+        windows = _windows(sentences)
+        decoder = self.scorer.decoder()
+        found = self._for_each(windows, lambda batch, emissions: decoder.marginals(emissions, batch.length))
+        result = [np.zeros((len(tokens), len(decoder.tags))) for tokens in sentences]
+        for window, marginals in zip(windows, found):
+            first, last = _owned(window, len(sentences[window.sentence]))
+            last = min(last, len(sentences[window.sentence]))
+            result[window.sentence][first:last] = marginals[first - window.start:last - window.start]
+        return result
+
+    def _for_each(self, windows: Sequence[Window], work: Work[Item]) -> List[Item]:
+        sentences = [Sentence(tuple(window.tokens)) for window in windows]
+        if self._split_digits:
+            sentences = [split_at_digits(sentence) for sentence in sentences]
+        encoded = self.with_predictions(self.encoder.encode(sentences))
+        return for_each_sentence(self.scorer, encoded, self.size, work, self._run)
+
+
+def _windows(sentences: Sequence[Sequence[str]]) -> List[Window]:
+    """The windows of all sentences, checked."""
+    if any(isinstance(tokens, str) for tokens in sentences):
+        raise TypeError("expected sentences as tokens, found a string; predict() takes raw text")
+    windows = [Window(number, start, tokens[start:start + LONGEST])
+               for number, tokens in enumerate(sentences) for start in window_starts(len(tokens))]
+    for window in windows:
+        if not all(window.tokens):
+            raise ValueError(f"sentence {window.sentence}: expected tokens of at least one character, found ''")
+    return windows
+
+
+def window_starts(length: int) -> List[int]:
+    """Where the windows over a sentence begin; none for an empty sentence."""
+    stride = LONGEST - OVERLAP
+    return list(range(0, max(1, length - OVERLAP), stride)) if length > LONGEST else [0][:length]
+
+
+def _owned(window: Window, length: int) -> Tuple[int, int]:
+    """The tokens of a sentence that belong to a window, from the first up to the last, excluded."""
+    first = window.start + OVERLAP // 2 if window.start else 0
+    end = window.start + len(window.tokens)
+    return first, length if end == length else end - OVERLAP // 2
+
+
+def _merged(spans: Sequence[ScoredSpan], tokens: Sequence[str]) -> List[ScoredSpan]:
+    """Spans over pieces of tokens as spans over the tokens."""
+    merged = merged_spans([scored.span for scored in spans], tokens)
+    return [ScoredSpan(span, scored.probability) for span, scored in zip(merged, spans)]

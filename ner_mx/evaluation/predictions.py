@@ -1,0 +1,73 @@
+"""Files of predictions: one token per line, gold and predicted tag in the last two columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, NamedTuple
+
+from ner_mx.data.formats.conll import DOCUMENT_MARKER, in_column
+from ner_mx.data.spans import parse_tag
+from ner_mx.data.text_files import read_lines
+from ner_mx.errors import CorpusError, shown
+from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.files import write_text
+
+
+class Predictions(NamedTuple):
+    """Sentences as lists: their tokens, gold tags and predicted tags."""
+
+    tokens: List[List[str]]
+    gold: List[List[str]]
+    predicted: List[List[str]]
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write word, gold and predicted tag, separated by spaces as conlleval reads them."""
+    lines = []
+    for words, gold, predicted in zip(*predictions):
+        lines += [f"{in_column(word)} {gold_tag} {tag}" for word, gold_tag, tag in zip(words, gold, predicted)]
+        lines.append("")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what :func:`write_predictions` or another tagger wrote; the other columns may vary.
+
+    Raises
+    ------
+    CorpusError : the file is missing or not UTF-8, a line has fewer than three columns or an unknown tag.
+    """
+    sentences = Predictions([[]], [[]], [[]])
+    for number, line in enumerate(read_lines(path, "utf-8", None, "predictions"), start=1):
+        columns = line.split()
+        # conlleval counts a marker with tags as a token; without tags, it separates sentences.
+        if not columns or (columns[0] == DOCUMENT_MARKER and len(columns) < 3):
+            if sentences.tokens[-1]:
+                for column in sentences:
+                    column.append([])
+            continue
+        if len(columns) < 3:
+            raise CorpusError(path, number, f"expected a word, its gold tag and its predicted tag, "
+                                            f"found {shown(line)}")
+        for tag in columns[-2:]:
+            try:
+                parse_tag(tag)
+            except ValueError as error:
+                raise CorpusError(path, number, str(error)) from None
+        for column, value in zip(sentences, (columns[0], *columns[-2:])):
+            column[-1].append(value)
+    if not sentences.tokens[-1]:
+        for column in sentences:
+            column.pop()
+    return sentences
+
+
+def score_file(path: Path) -> Evaluation:
+    """Score a file of predictions.
+
+    Raises
+    ------
+    CorpusError : as :func:`read_predictions`.
+    """
+    predictions = read_predictions(path)
+    return evaluate(predictions.gold, predictions.predicted)

@@ -1,0 +1,1 @@
+"""Many runs: records of them, plans, replication, search."""

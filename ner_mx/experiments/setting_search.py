@@ -1,0 +1,368 @@
+"""The search for settings: trials judged on dev, with Optuna; what ``ner-mx search`` does.
+
+Chiu & Nichols 2016 drew 500 settings at random, continued from the best with
+a particle swarm, and re-ran the best five.  Here the first trial has the
+experiment's own settings, if the ranges contain them, some are drawn at
+random, the tree of Parzen estimators (Bergstra et al. 2011) proposes the
+others, trials below the median are pruned, and the best are trained again in
+full.  The test set is not used.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from ner_mx.config import Config, difference, dump_yaml, features_fingerprint, nested
+from ner_mx.config.fingerprints import decides
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, install
+from ner_mx.experiments.engines import INTERRUPTED
+from ner_mx.experiments.plans import Group, Plan, PlannedRun, planned_run
+from ner_mx.experiments.records import read_record
+from ner_mx.experiments.replication import process_corpora, replicate
+from ner_mx.experiments.search_space import SearchSpace, draw, own_values, read_space, settings_of
+from ner_mx.files import locked, read_json, write_text
+from ner_mx.preprocessing.processed_corpus import META, corpus_folder
+from ner_mx.preprocessing.source_files import changed_source
+from ner_mx.untyped import ReadOnlyValues, Values
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the history of a trial.
+INTERVAL = 0.5
+# How often a trial is started before an end from outside counts as its own failure.
+TRIES = 2
+
+# Two threads that ask at the same time get the same queued trial: SQLite does not keep them apart.
+_asking = threading.Lock()
+
+
+# Optuna's module, studies and trials, which are imported only if the search is used.
+Optuna = Any
+Study = Any
+OptunaTrial = Any
+
+
+class Trial(NamedTuple):
+    """One trial: its settings, the best dev F1, and how it ended (complete, pruned, failed).
+
+    own : whether its settings are those of the experiment.
+    """
+
+    number: int
+    settings: Values
+    score: Optional[float]
+    state: str
+    epochs: int
+    own: bool = False
+
+
+class SearchResult(NamedTuple):
+    """The result of a search.
+
+    trials : every one, by number.
+    retrained : settings that were trained in full, best first: (number of the trial, dev F1 of each seed).
+    best : the settings of the experiment file that was written.
+    """
+
+    folder: Path
+    trials: List[Trial]
+    retrained: List[Tuple[int, List[float]]]
+    best: Values
+
+
+def search(name: str, changes: ReadOnlyValues, workers: Optional[int] = None,
+           trials: Optional[int] = None) -> SearchResult:
+    """Search, or resume a search that was interrupted.
+
+    Parameters
+    ----------
+    name : of a space that comes with the package, or a YAML file.
+    changes : settings for every run, such as ``corpus.path``.
+    workers : trials at a time, with one thread each; the cores of this machine if not given.
+    trials : another number than the space's.
+
+    Raises
+    ------
+    ConfigError : the space is not valid.
+    RunError : another process searches here, or the existing trials are of another space.
+    UserError : Optuna is not installed, or no trial is complete.
+    """
+    optuna = _optuna()
+    space = read_space(name, changes)
+    folder = Path(space.directory) / Path(name).stem
+    with locked(folder, "wait for it, or set directory in the space"):
+        return _search(optuna, space, folder, trials or space.trials, workers)
+
+
+def _search(optuna: Optuna, space: SearchSpace, folder: Path, wanted: int, workers: Optional[int]) -> SearchResult:
+    folder.mkdir(parents=True, exist_ok=True)
+    study = _study(optuna, space, folder)
+    corpus = _planned(space, folder, -1, {})
+    _check_same(study, space, folder, corpus.config)
+    _requeue(optuna, study)
+    left = wanted - len(_ended(optuna, study))
+    if left > 0:
+        for problem in process_corpora([corpus]).values():
+            raise UserError(problem)
+        study.set_user_attr("data", read_json(corpus_folder(corpus.config) / META)["sources"])
+        own = own_values(space, corpus.config)
+        if own and not study.get_trials(deepcopy=False):
+            study.enqueue_trial(own, user_attrs={"own": True})
+    _run_trials(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
+    trials = [_trial(space, trial) for trial in _ended(optuna, study)]
+    complete = sorted((trial for trial in trials if trial.state == "complete"),
+                      key=lambda trial: -(trial.score or 0.0))
+    if not complete:
+        raise UserError(f"{folder}: expected a complete trial, found none in {len(trials)}; see their logs")
+    retrained = _retrain(space, folder, complete[:space.retrain], workers)
+    best = (next(trial for trial in complete if trial.number == retrained[0][0]) if retrained
+            else complete[0]).settings
+    comment = f"# Found by ner-mx search {folder.name} in {len(trials)} trials, judged on dev.\n"
+    # The settings of every run belong to it.
+    write_text(folder / "best.yaml", comment + dump_yaml(
+        {"extends": space.experiment,
+         **nested({**_without_places(space.set, corpus.config), **best})}))
+    return SearchResult(folder, trials, retrained, best)
+
+
+def _optuna() -> Optuna:
+    try:
+        import optuna
+    except ImportError:
+        raise UserError(f'the search needs Optuna: {install("search")}') from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _study(optuna: Optuna, space: SearchSpace, folder: Path) -> Any:
+    storage = folder / "trials.sqlite3"
+    # The state of the sampler is not stored: a resumed search must not draw the same again.
+    sampler = optuna.samplers.TPESampler(seed=None if storage.exists() else space.seed,
+                                         n_startup_trials=space.startup_trials)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=min(5, space.startup_trials),
+                                         n_warmup_steps=space.prune_after)
+    return optuna.create_study(study_name=folder.name, storage=f"sqlite:///{storage}", load_if_exists=True,
+                               direction="maximize", sampler=sampler, pruner=pruner)
+
+
+def _without_places(settings: ReadOnlyValues, config: Config) -> Values:
+    """Settings without those that say where things are, or what they are called."""
+    return {key: value for key, value in settings.items()
+            if decides(config, key) != "nothing" and key.split(".")[0] != "run"}
+
+
+def _check_same(study: Study, space: SearchSpace, folder: Path, config: Config) -> None:
+    """Check that the existing trials are of the same space and corpus.
+
+    Raises
+    ------
+    RunError
+    """
+    # How the corpus is read is part of the fingerprint, whichever layer sets it.
+    everywhere = {key: value for key, value in _without_places(space.trial_settings, config).items()
+                  if not key.startswith("corpus.")}
+    now = {**json.loads(space.model_dump_json(include={"experiment", "seed", "space"})),
+           "set": json.loads(json.dumps(everywhere)), "features": features_fingerprint(config)}
+    earlier = study.user_attrs.get("space", now)
+    differs = difference(earlier, now)
+    if differs:
+        raise RunError(f"{folder}: expected the space of the existing trials, found another: {differs} "
+                       "now; give the space another name, or remove the folder")
+    study.set_user_attr("space", now)
+    changed = changed_source(study.user_attrs["data"], config) if "data" in study.user_attrs else None
+    if changed:
+        raise RunError(f"{folder}: expected the {changed} of the existing trials, found another; give "
+                       "the space another name, or remove the folder")
+
+
+def _ended(optuna: Optuna, study: Study) -> List[Any]:
+    """The trials that have ended; those that were interrupted are not among them."""
+    state = optuna.trial.TrialState
+    return [trial for trial in study.get_trials(states=(state.COMPLETE, state.PRUNED, state.FAIL))
+            if trial.state != state.FAIL or trial.user_attrs.get("ended")]
+
+
+def _requeue(optuna: Optuna, study: Study) -> None:
+    """Put the trials that an earlier process left running back into the queue."""
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        if trial.params:
+            study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _run_trials(optuna: Optuna, study: Study, space: SearchSpace, folder: Path, count: int, workers: int) -> None:
+    stop = threading.Event()
+    ordinals = itertools.count(1)
+    with ThreadPoolExecutor(workers) as pool:
+
+        def next_trial() -> None:
+            number = None if stop.is_set() else _run_trial(optuna, study, space, folder, stop)
+            if number is not None:
+                log.info("%s; %d of %d", _summary(_trial(space, study.trials[number])), next(ordinals), count)
+
+        futures = [pool.submit(next_trial) for _ in range(count)]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _summary(trial: Trial) -> str:
+    score = "" if trial.score is None else f", dev F1 {100 * trial.score:.2f}"
+    return f"trial {trial.number}: {trial.state}{score}"
+
+
+class _TrialRun(NamedTuple):
+    """How the process of a trial ended."""
+
+    score: float
+    pruned: bool
+    code: int
+
+
+def _run_trial(optuna: Optuna, study: Study, space: SearchSpace, folder: Path,
+               stop: threading.Event) -> Optional[int]:
+    """Train one trial in a process of its own and record its end; returns its number, None if interrupted."""
+    with _asking:
+        trial = study.ask()
+    try:
+        run = _planned(space, folder, trial.number, draw(space, trial))
+    except ConfigError as error:  # values that are not valid together
+        log.warning("trial %d: %s", trial.number, error)
+        _fail(optuna, study, trial)
+        return int(trial.number)
+    ended = _watch(trial, run, stop)
+    if stop.is_set() and ended.code != 0 and not ended.pruned:
+        return None
+    if ended.pruned:
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    elif ended.code == 0:
+        study.tell(trial, ended.score)
+    elif ended.code == TrainingError.exit_code:
+        _fail(optuna, study, trial)
+    else:
+        _count_crash(optuna, study, trial, run, ended.code)
+    return int(trial.number)
+
+
+def _watch(trial: OptunaTrial, run: PlannedRun, stop: threading.Event) -> _TrialRun:
+    """Train, reporting each epoch; the process is stopped if the trial is pruned or the search ends."""
+    shutil.rmtree(run.folder, ignore_errors=True)
+    best, seen, pruned = 0.0, 0, False
+    command = run.command("train")
+    with open(run.log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        while process.poll() is None:
+            time.sleep(INTERVAL)
+            for score in _scores(run.folder)[seen:]:
+                seen += 1
+                best = max(best, score)
+                trial.report(best, seen)
+                # After the last epoch, pruning saves nothing.
+                pruned = pruned or (seen < run.config.training.epochs and trial.should_prune())
+            if pruned or stop.is_set():
+                process.send_signal(signal.SIGTERM)
+                process.wait()
+    best = max([best, *_scores(run.folder)])
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return _TrialRun(best, pruned, process.returncode)
+
+
+def _count_crash(optuna: Optuna, study: Study, trial: OptunaTrial, run: PlannedRun, code: int) -> None:
+    """A full disk or a killed process is not the fault of the settings, unless it happens again.
+
+    Raises
+    ------
+    RunError : it is the first time.
+    """
+    tries = trial.user_attrs.get("tries", 0) + 1
+    trial.set_user_attr("tries", tries)
+    if tries < TRIES:
+        raise RunError(f"trial {trial.number} ended with exit code {code}; see {run.log}, "
+                       "and search again to resume")
+    log.warning("trial %d ended with exit code %d again; see %s", trial.number, code, run.log)
+    _fail(optuna, study, trial)
+
+
+def _fail(optuna: Optuna, study: Study, trial: OptunaTrial) -> None:
+    """Count a trial as failed."""
+    trial.set_user_attr("ended", True)
+    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _scores(folder: Path) -> List[float]:
+    """The dev F1 of each epoch so far."""
+    try:
+        lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["score"] for line in lines]
+    except OSError:
+        return []
+
+
+def _planned(space: SearchSpace, folder: Path, number: int, settings: ReadOnlyValues) -> PlannedRun:
+    group = Group(experiments=[space.experiment], seeds=[space.seed], name=f"trial-{number}",
+                  set={**space.trial_settings, **settings})
+    return planned_run(folder, Plan(directory=str(folder / "trials"), runs=[group]), group, space.experiment,
+                       space.seed)
+
+
+def _trial(space: SearchSpace, trial: OptunaTrial) -> Trial:
+    """A trial of Optuna as ours."""
+    reported = trial.intermediate_values
+    score = trial.value if trial.value is not None else max(reported.values(), default=None)
+    state = {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
+    return Trial(trial.number, settings_of(space, trial.params), score, state, len(reported),
+                 trial.user_attrs.get("own", False))
+
+
+def _retrain(space: SearchSpace, folder: Path, best: List[Trial],
+             workers: Optional[int]) -> List[Tuple[int, List[float]]]:
+    """Train the best settings in full, with every seed; (trial, dev F1 of each seed), best mean first.
+
+    Settings with a seed that diverged come after those without.
+
+    Raises
+    ------
+    RunError : a run was interrupted.
+    """
+    if not best:
+        return []
+    plan = {"directory": str(folder / "again"), "records": str(folder / "records"), "runs": [
+        {"experiments": [space.experiment], "seeds": space.seeds, "name": _retrained_name(folder, trial),
+         "set": {**space.set, **trial.settings}} for trial in best]}
+    write_text(folder / "again.yaml", dump_yaml(plan))
+    outcomes = replicate(folder / "again.yaml", workers)
+    interrupted = next((outcome for outcome in outcomes if outcome.state == INTERRUPTED), None)
+    if interrupted:
+        raise RunError(f"{interrupted.name} was interrupted: {interrupted.reason}; search again to resume")
+    result = []
+    for trial in best:
+        paths = [folder / "records" / f"{_retrained_name(folder, trial)}-{seed}.json" for seed in space.seeds]
+        scores = [read_record(path).metrics["dev"]["entity"]["micro"]["f1"] for path in paths
+                  if path.is_file()]
+        if scores:
+            result.append((trial.number, scores))
+    if not result:
+        raise RunError(f"{folder / 'again'}: expected a complete run, found none")
+    return sorted(result, key=lambda entry: (-len(entry[1]), -statistics.mean(entry[1])))
+
+
+def _retrained_name(folder: Path, trial: Trial) -> str:
+    """The name of the full runs of a trial's settings; it differs from those of other searches."""
+    return f"{re.sub('[^A-Za-z0-9]+', '-', folder.name).strip('-') or 'trial'}-{trial.number}"

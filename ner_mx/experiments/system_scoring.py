@@ -1,0 +1,62 @@
+"""A system on a corpus: fitted, scored by the evaluator of this package, and recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Dict, Tuple
+
+from ner_mx.config import Config, portable
+from ner_mx.data.annotation import check_annotation
+from ner_mx.data.splits import read_splits
+from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.experiments.records import OWN_SYSTEM, Record, Settings
+from ner_mx.files import sha256
+from ner_mx.preprocessing.source_files import corpus_sources
+from ner_mx.registry import register
+from ner_mx.systems import System
+from ner_mx.training.provenance import environment
+from ner_mx.untyped import ReadOnlyValues
+
+
+def score_system(name: str, config: Config, settings: ReadOnlyValues) -> Tuple[Record, Dict[str, Evaluation]]:
+    """Fit a system on the corpus of a configuration, and score it on dev and test.
+
+    Parameters
+    ----------
+    name : of a registered system.
+    config : its sections ``corpus`` and ``run`` count.
+    settings : of the system.
+
+    Returns
+    -------
+    The record, and the evaluations of dev and test.
+
+    Raises
+    ------
+    ConfigError, CorpusError
+    """
+    system: System = register.system[name](settings, config.run.seed)
+    corpus = read_splits(config.corpus)
+    splits = check_annotation(corpus.splits, config.corpus).splits
+    started = time.perf_counter()
+    system.fit(splits["train"], splits["dev"])
+    seconds = time.perf_counter() - started
+    evaluations = {}
+    for split in ("dev", "test"):
+        gold = [convert_tags(sentence.gold, "IOB2") for sentence in splits[split]]
+        evaluations[split] = evaluate(gold, system.tag(splits[split]))
+    sources = corpus_sources(corpus.files, config.corpus)
+    metrics = {**{split: evaluation.to_json() for split, evaluation in evaluations.items()},
+               "train": {"seconds": seconds}, "system": system.describe(),
+               "data": {file: sha256(path) for file, path in sources.items()}, "seed": config.run.seed}
+    return Record(config.run.name, _recorded(name, config, system.settings), metrics, environment("cpu")), evaluations
+
+
+def _recorded(name: str, config: Config, settings: ReadOnlyValues) -> Settings:
+    """What made a run: a configuration if the system is our own, else its settings beside corpus and seed."""
+    if name == OWN_SYSTEM:
+        own = Config().model_copy(update={"run": config.run, "corpus": config.corpus})
+        return Settings(portable(own.updated(settings)))
+    made = portable(config)
+    return Settings({"run": made["run"], "corpus": made["corpus"], "system": dict(settings)}, name)

@@ -1,0 +1,176 @@
+"""A run folder to a bundle: the only part of inference that needs MXNet, and onnx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Tuple
+
+import numpy as np
+
+from ner_mx import __version__
+from ner_mx.config import Config, portable, validate_as
+from ner_mx.data.sentence import Sentence
+from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
+from ner_mx.errors import BundleError, RunError, UserError
+from ner_mx.evaluation.conditions import Condition
+from ner_mx.evaluation.predictions import read_predictions
+from ner_mx.evaluation.scores import evaluate
+from ner_mx.features.encoded import Encoded
+from ner_mx.files import read_json
+from ner_mx.inference.bundle import Bundle, BundleConfig, is_bundle_file, write_bundle
+from ner_mx.inference.tagger import Tagger
+from ner_mx.training.run_evaluation import load_recognizer
+from ner_mx.training.run_folder import read_run_config
+from ner_mx.training.task import predicted_tags
+from ner_mx.training.trainable import Trainable
+from ner_mx.untyped import Values
+
+# The tolerated difference between scores of the two engines; rounding alone is a hundredth of it.
+TOLERANCE = 1e-4
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+class Export(NamedTuple):
+    """The result of an export.
+
+    difference : the largest between two scores of MXNet and onnxruntime.
+    sentences : how many were compared.
+    bytes : of the bundle.
+    f1 : by split, the entity F1 by precision, under the conditions of raw text.
+    """
+
+    difference: float
+    sentences: int
+    bytes: int
+    f1: Dict[str, Dict[str, float]]
+
+
+def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: bool = False) -> Export:
+    """Write the best network of a run as a bundle.
+
+    Parameters
+    ----------
+    precision : of the weights: ``float32``, ``float16`` (half the size, computed
+        in 32 bits) or ``int8`` (weights in 8 bits, computed in them).
+    overwrite : whether an existing bundle may be replaced.
+
+    Raises
+    ------
+    RunError : the folder is not a finished run, or the two engines disagree.
+    BundleError : the folder holds something else, or a bundle that may not be replaced.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+    _check_place(folder, overwrite)
+    if not (run / "metrics.json").is_file():
+        raise RunError(f"{run}: expected a finished run, found no metrics.json in it")
+    recognizer = load_recognizer(run, "cpu")
+    bundle = bundle_of(recognizer, read_run_config(run), read_json(run / "metrics.json"))
+    splits = {split: _stored_sentences(run, split) for split in ("dev", "test")}
+    sentences = [sentence for split in splits.values() for sentence in split]
+    if not sentences:
+        raise RunError(f"{run}: expected the predictions of the run, on whose sentences the engines are "
+                       "compared, found none; train again, replacing the run")
+    difference = compare_scores(recognizer, Tagger.of_bundle(bundle), sentences)
+    if not difference <= TOLERANCE:
+        raise RunError(f"{run}: expected the scores of onnxruntime to be those of MXNet within {TOLERANCE:g}, "
+                       f"found a difference of {difference:g}; nothing was written. Please report this")
+    f1 = {}
+    if precision != "float32":
+        smaller = _converted(bundle, precision)
+        f1 = {name: {"float32": _f1(bundle, split), precision: _f1(smaller, split)}
+              for name, split in splits.items() if split}
+        bundle = smaller
+    bundle.card.update(precision=precision, **({"f1_by_precision": f1} if f1 else {}))
+    write_bundle(bundle, folder)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return Export(difference, len(sentences), size, f1)
+
+
+def _check_place(folder: Path, overwrite: bool) -> None:
+    """Check that a bundle may be written to a folder.
+
+    Raises
+    ------
+    BundleError
+    """
+    if not folder.exists():
+        return
+    other = ("a file" if not folder.is_dir() else next(
+        (entry.name for entry in sorted(folder.iterdir())
+         if entry.is_dir() or not is_bundle_file(entry.name)), None))
+    if other:
+        raise BundleError(f"{folder}: expected a bundle to replace or nothing, found {other}; "
+                          "choose another folder")
+    if any(folder.iterdir()) and not overwrite:
+        raise BundleError(f"{folder}: holds a bundle already; choose another folder, or allow it to be "
+                          "overwritten")
+
+
+def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle:
+    """A network on MXNet as a bundle, in 32 bits."""
+    model = recognizer.scorer
+    assert isinstance(model, Trainable)
+    transitions, start = model.transitions()
+    settings = validate_as(BundleConfig, {
+        "features": portable(config)["features"], "decoding": config.decoding.model_dump(mode="json"),
+        "split_digits": config.corpus.split_digits, "learns_transitions": config.loss.learns_transitions},
+        "the configuration of the run")
+    return Bundle(settings, recognizer.encoder, _graph(model),
+                  {name: _graph(tagger) for name, tagger in recognizer.taggers.items()}, transitions, start,
+                  metrics.get("temperature", 1.0), card(config, metrics))
+
+
+def _graph(model: Scorer) -> bytes:
+    assert isinstance(model, Trainable)
+    graph = model.config.model.export(model.embedders, model.network_parameters())
+    serialized: bytes = graph.SerializeToString()
+    return serialized
+
+
+def card(config: Config, metrics: Values) -> Values:
+    """What people want to know of a model: its corpus, its figures, what made it."""
+    figures = {Condition.from_key(key).label: table["entity"]["micro"] for key, table in metrics.items()
+               if isinstance(table, dict) and "entity" in table}
+    return {"name": config.run.name, "corpus": config.corpus.name, "data": metrics["data"],
+            "seed": metrics["seed"], "entity": figures, "config": portable(config), "ner_mx": __version__}
+
+
+def _stored_sentences(run: Path, split: str) -> List[Sentence]:
+    """The sentences of a split that the run scored, from its predictions."""
+    path = run / "predictions" / f"{split}.conll"
+    if not path.is_file():
+        return []
+    predictions = read_predictions(path)
+    return [Sentence(tuple(tokens), tuple(tags)) for tokens, tags in zip(predictions.tokens, predictions.gold)]
+
+
+def compare_scores(mxnet: Recognizer, tagger: Tagger, sentences: List[Sentence]) -> float:
+    """The largest difference between two scores of any tag of any token."""
+    onnx = tagger.recognizer
+    encoded = mxnet.encoder.encode(sentences)
+    pairs: List[Tuple[Scorer, Scorer, Encoded]] = [(mxnet.scorer, onnx.scorer, mxnet.with_predictions(encoded))]
+    pairs += [(scorer, onnx.taggers[name], encoded) for name, scorer in mxnet.taggers.items()]
+    largest = 0.0
+    for ours, theirs, read in pairs:
+        for batch, scores in scored_batches(ours, read, mxnet.size):
+            real = np.arange(len(scores))[:, None] < batch.length
+            difference = np.abs(scores - theirs.emissions(batch))[real].max()
+            largest = max(largest, float(difference)) if np.isfinite(difference) else float("inf")
+    return largest
+
+
+def _f1(bundle: Bundle, sentences: List[Sentence]) -> float:
+    recognizer = Tagger.of_bundle(bundle).recognizer
+    ids = recognizer.decode(recognizer.with_predictions(recognizer.encoder.encode(sentences)))
+    gold = [list(sentence.gold) for sentence in sentences]
+    return evaluate(gold, predicted_tags(bundle.encoder.tags, ids)).micro.f1
+
+
+def _converted(bundle: Bundle, precision: str) -> Bundle:
+    from ner_mx.inference.precision import half, quantized
+
+    convert = {"float16": half, "int8": quantized}[precision]
+    return bundle._replace(model=convert(bundle.model),
+                           taggers={name: convert(model) for name, model in bundle.taggers.items()})

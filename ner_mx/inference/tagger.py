@@ -1,0 +1,164 @@
+"""The tagger that people run: on onnxruntime from a bundle, or on MXNet from a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
+
+import numpy as np
+
+from ner_mx.data.sentence import Sentence
+from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
+from ner_mx.errors import BundleError, UserError, first_line, install
+from ner_mx.features.feature import TokenLookup
+from ner_mx.inference.bundle import Bundle, read_bundle
+from ner_mx.inference.entities import Entity, find_entities
+from ner_mx.inference.onnx_session import OnnxScorer
+from ner_mx.untyped import ReadOnlyValues, Values
+
+# Sentences per batch: few enough that a page of text is work for several cores.
+BATCH = 32
+# How many characters of a stream are read ahead, so that batches are full.
+READ_AHEAD = 1 << 16
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Tagger:
+    """Finds entities in tokens or in raw text.
+
+    Its methods may be called from several threads at once.  An answer does
+    not depend on the other sentences of a batch, on the order or on the threads.
+
+    Parameters
+    ----------
+    recognizer : the network with the encoder of its inputs.
+    card : where the model comes from and how good it is, for people.
+
+    Examples
+    --------
+    >>> tagger = Tagger.load("bundle")                              # doctest: +SKIP
+    >>> tagger.predict("The captain left Florence in May.")         # doctest: +SKIP
+    [Entity(start=17, end=25, label='LOC', text='Florence', score=0.98)]
+    """
+
+    def __init__(self, recognizer: Recognizer, card: ReadOnlyValues):
+        self.recognizer, self.card = recognizer, dict(card)
+        self.labels: List[str] = recognizer.encoder.entity_types
+        self.tags: List[str] = list(recognizer.encoder.tags)
+
+    @classmethod
+    def load(cls, folder: Union[str, Path], threads: Optional[int] = None) -> Tagger:
+        """Read a bundle.
+
+        Parameters
+        ----------
+        threads : that compute batches; None takes all cores.
+
+        Raises
+        ------
+        BundleError : it is missing, incomplete, damaged, changed or of another format.
+        UserError : onnxruntime is not installed.
+        """
+        bundle = read_bundle(Path(folder))
+        try:
+            tagger = cls.of_bundle(bundle, threads)
+            # A model that does not fit the features, or the tags, fails here and not at the first text.
+            tagger._probe()
+            return tagger
+        except ImportError:
+            raise UserError(f'the tagger needs onnxruntime: {install("runtime")}') from None
+        except Exception as error:  # onnxruntime's own classes have no other base
+            raise BundleError(f"{folder}: expected networks that onnxruntime can run, found: "
+                              f"{first_line(error)}; export it again") from None
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, threads: Optional[int] = None) -> Tagger:
+        """A bundle that is in memory, on onnxruntime."""
+        encoder = bundle.encoder
+        taggers: Dict[str, Scorer] = {}
+        argmax = bundle.config.decoding.model_copy(update={"method": "argmax"})
+        for feature in encoder.predicted():
+            assert isinstance(feature, TokenLookup)
+            others = [other for other in encoder.features if other is not feature]
+            taggers[feature.name] = OnnxScorer(
+                bundle.taggers[feature.name], Decoder(feature.vocabulary.items, argmax, encoding=None), others)
+        scorer = OnnxScorer(bundle.model, bundle.decoder(), encoder.features)
+        return cls(Recognizer(encoder, scorer, taggers, BATCH, bundle.config.split_digits,
+                              threads or available_cores()), bundle.card)
+
+    def _probe(self) -> None:
+        """Compute one sentence of one token, to see that everything fits.
+
+        Raises
+        ------
+        ValueError : the model gives another number of scores than there are tags.
+        """
+        recognizer = self.recognizer
+        encoded = recognizer.with_predictions(recognizer.encoder.encode([Sentence(("a",))]))
+        for _, emissions in scored_batches(recognizer.scorer, encoded, 1):
+            if emissions.shape != (1, 1, len(self.tags)):
+                raise ValueError(f"scores of the shape {emissions.shape} for {len(self.tags)} tags")
+
+    def tag(self, tokens: Sequence[str]) -> List[ScoredSpan]:
+        """The entities of one sentence, as spans of tokens with their probabilities.
+
+        Raises
+        ------
+        ValueError : a token is empty.
+        """
+        return self.tag_batch([tokens])[0]
+
+    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        """The entities of many sentences; a sentence without tokens has none.
+
+        Raises
+        ------
+        ValueError : a token is empty.
+        """
+        return self.recognizer.tag_batch(sentences)
+
+    def marginals(self, tokens: Sequence[str]) -> np.ndarray:
+        """The probability of each tag at each token, (tokens, K); the columns are :attr:`tags`.
+
+        Raises
+        ------
+        ValueError : a token is empty.
+        """
+        return self.recognizer.marginals_batch([tokens])[0]
+
+    def predict(self, text: str) -> List[Entity]:
+        """The entities of raw text of any length, in order."""
+        return self.predict_batch([text])[0]
+
+    def predict_batch(self, texts: Sequence[str]) -> List[List[Entity]]:
+        """The entities of many texts; their sentences are computed together."""
+        return find_entities(texts, self.tag_batch)
+
+    def stream(self, texts: Iterable[str]) -> Iterator[List[Entity]]:
+        """The entities of each text of a stream, in order; about 65,000 characters are read ahead."""
+        for group in grouped(texts):
+            yield from self.predict_batch(group)
+
+    def describe(self) -> Values:
+        """The card, with the entity types."""
+        return {**self.card, "labels": self.labels}
+
+
+def grouped(texts: Iterable[str]) -> Iterator[List[str]]:
+    """Texts in lists of about ``READ_AHEAD`` characters."""
+    group: List[str] = []
+    size = 0
+    for text in texts:
+        group.append(text)
+        size += 1 + len(text)  # empty texts count, too
+        if size >= READ_AHEAD:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

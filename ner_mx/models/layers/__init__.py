@@ -1,0 +1,1 @@
+"""Gluon blocks that models are made of; this package imports MXNet."""

@@ -1,0 +1,1 @@
+"""A configuration to a processed corpus: the folder between the two scripts."""

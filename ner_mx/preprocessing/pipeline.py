@@ -1,0 +1,115 @@
+"""From a configuration to a processed corpus: what ``preprocess.py`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Mapping, Tuple
+
+from ner_mx import __version__
+from ner_mx.config import Config, features_fingerprint
+from ner_mx.data.annotation import check_annotation
+from ner_mx.data.document_titles import genre
+from ner_mx.data.sentence import Warnings, no_warnings
+from ner_mx.data.splits import Splits, all_sentences, duplicates, read_splits
+from ner_mx.data.statistics import counts
+from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.errors import CorpusError
+from ner_mx.features.encoder import Encoder
+from ner_mx.files import sha256
+from ner_mx.preprocessing.processed_corpus import FORMAT, ProcessedCorpus, corpus_folder, write_processed
+from ner_mx.preprocessing.source_files import source_files
+from ner_mx.registry import register
+from ner_mx.untyped import ReadOnlyValues, Values
+
+
+def process(config: Config) -> ProcessedCorpus:
+    """Read, check, count, encode and write a corpus.
+
+    Returns
+    -------
+    What was written to ``data/processed/<corpus.name>/``.
+
+    Raises
+    ------
+    CorpusError, ConfigError : before anything is written.
+    """
+    corpus = read_splits(config.corpus)
+    splits, scheme, warnings = check_annotation(corpus.splits, config.corpus)
+    warnings = corpus.warnings + warnings
+    for name in config.features.active():
+        register.feature[name].check(config.features, all_sentences(splits), config.corpus.path)
+    if not any(tag != "O" for sentence in splits["train"] for tag in sentence.gold):
+        raise CorpusError(config.corpus.path, None, "expected entities in the training data, found none; "
+                                                    "see corpus.columns.tag and corpus.types")
+    trained_on = [*splits["train"], *(splits["dev"] if config.training.use_dev else ())]
+    encoder = Encoder.fit(config.features, trained_on, config.corpus.split_digits)
+    for feature in encoder.features:
+        warnings.update({f"{feature.name}: {reason}": count for reason, count in feature.warnings.items()})
+    encoded = {name: encoder.encode(sentences) for name, sentences in splits.items()}
+    split_counts = {name: counts(sentences) for name, sentences in splits.items()}
+    warnings.update(_unseen_types(split_counts, encoder))
+    meta = {
+        "format": FORMAT,
+        "version": __version__,
+        "fingerprint": features_fingerprint(config),
+        "path": str(Path(config.corpus.path).resolve()),
+        "sources": {name: sha256(path) for name, path in source_files(corpus.files, config).items()},
+        "scheme": scheme.scheme,
+        "counts": split_counts,
+        "duplicates": duplicates(splits),
+        "tags": len(encoder.tags),
+        "features": {feature.name: feature.statistics(splits, encoded) for feature in encoder.features},
+        "warnings": dict(warnings),
+    }
+    gold = {name: [list(convert_tags(sentence.gold, "IOB2")) for sentence in splits[name]]
+            for name in ("dev", "test")}
+    pretrained = {feature.name: arrays for feature in encoder.features for arrays in [feature.pretrained()]
+                  if arrays}
+    processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), meta)
+    write_processed(corpus_folder(config), processed)
+    return processed
+
+
+def _genres(splits: Splits) -> Dict[str, List[str]]:
+    """The genre of each sentence of dev and test, if documents have names."""
+    return {name: [genre(sentence.title) for sentence in splits[name]] for name in ("dev", "test")
+            if any(sentence.title for sentence in splits[name])}
+
+
+def _unseen_types(split_counts: Mapping[str, Values], encoder: Encoder) -> Warnings:
+    """Warnings for entities of types that the training data lacks."""
+    warnings = no_warnings()
+    for name, count in split_counts.items():
+        unseen = sorted(set(count["types"]) - set(encoder.entity_types))
+        if unseen:
+            warnings[f"entities in {name} of types that the training data lacks ({', '.join(unseen)}); they "
+                     "cannot be found and count as missed"] = sum(count["types"][label] for label in unseen)
+    return warnings
+
+
+def summary(meta: ReadOnlyValues) -> str:
+    """What ``preprocess.py`` prints, from ``meta.json``."""
+    lines = _count_table(meta["counts"])
+    sizes = [f"{statistics['size']:,} {register.feature[name].unit}"
+             for name, statistics in meta["features"].items() if register.feature[name].unit]
+    described: List[Tuple[str, str]] = [("tag scheme", meta["scheme"]),
+                                        ("vocabularies", ", ".join([*sizes, f"{meta['tags']:,} tags"]))]
+    for name, statistics in meta["features"].items():
+        described += register.feature[name].summary(statistics)
+    described.append(("duplicates", ", ".join(
+        f"{count:,} {'within ' if ' ' not in name else ''}{name}" for name, count in meta["duplicates"].items())))
+    described += [("warning", f"{count:,} {reason}") for reason, count in meta["warnings"].items()]
+    return "\n".join([*lines, "", *(f"{label:<15} {text}" for label, text in described)])
+
+
+def _count_table(split_counts: Mapping[str, Values]) -> List[str]:
+    """The counts of each split, aligned in columns."""
+    types: List[str] = sorted({label for count in split_counts.values() for label in count["types"]})
+    rows = [["", "sentences", "tokens", "documents", "longest", "entities", *types]]
+    for name, count in split_counts.items():
+        rows.append([name, *(f"{count[key]:,}" for key in (
+            "sentences", "tokens", "documents", "longest_sentence", "entities")),
+            *(f"{count['types'].get(label, 0):,}" for label in types)])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join([row[0].ljust(widths[0]),
+                       *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) for row in rows]

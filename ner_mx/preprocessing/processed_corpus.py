@@ -1,0 +1,153 @@
+"""The folder between the two scripts: a corpus as arrays, with everything that it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple
+
+import numpy as np
+
+from ner_mx.config import Config, difference, features_fingerprint
+from ner_mx.data.splits import SPLITS
+from ner_mx.errors import RunError
+from ner_mx.features.encoded import Encoded
+from ner_mx.features.encoder import Encoder
+from ner_mx.files import (
+    read_arrays,
+    read_json,
+    replacing_folder,
+    unexpected_entry,
+    write_arrays,
+    write_json,
+)
+from ner_mx.preprocessing.source_files import changed_source
+from ner_mx.untyped import Values
+
+FORMAT = 5
+META = "meta.json"
+FILES = {META, "vocab.json", "genres.json", "gold.npz", "features.npz", "pretrained.npz",
+         *(f"{name}.npz" for name in SPLITS)}
+REMEDY = "preprocess the corpus with the same settings"
+
+
+class ProcessedCorpus(NamedTuple):
+    """What ``preprocess`` makes and ``train`` reads.
+
+    config : the configuration it was made with.
+    splits : train, dev and test as arrays.
+    gold : the IOB2 tags of the sentences of dev and test.  Scoring works on
+        these, so a type that the training data lacks still counts.
+    pretrained : by feature, arrays from which parameters start.
+    genres : by split, the genre of each sentence, if documents have names.
+    meta : the sources with their SHA-256, counts, the fingerprint of the configuration.
+    """
+
+    config: Config
+    encoder: Encoder
+    splits: Dict[str, Encoded]
+    gold: Dict[str, List[List[str]]]
+    pretrained: Dict[str, Dict[str, np.ndarray]]
+    genres: Dict[str, List[str]]
+    meta: Values
+
+    @property
+    def folder(self) -> Path:
+        """Where it is stored."""
+        return corpus_folder(self.config)
+
+
+def corpus_folder(config: Config) -> Path:
+    """The folder of the processed corpus of a configuration."""
+    return Path(config.corpus.processed) / config.corpus.name
+
+
+def write_processed(folder: Path, corpus: ProcessedCorpus) -> None:
+    """Write the folder under a temporary name and rename it when it is complete.
+
+    A full disk or a crash leaves an earlier folder of the name as it was.
+
+    Raises
+    ------
+    RunError : the place is taken by something that is not a processed corpus.
+    """
+    other = unexpected_entry(folder, FILES)
+    if other:
+        raise RunError(f"{folder}: expected a processed corpus or nothing, found {other}; "
+                       "set corpus.name or corpus.processed")
+    with replacing_folder(folder) as temporary:
+        for name, split in corpus.splits.items():
+            write_arrays(temporary / f"{name}.npz", split.arrays())
+        gold_tags = sorted({tag for split in corpus.gold.values() for tags in split for tag in tags})
+        ids = {tag: index for index, tag in enumerate(gold_tags)}
+        write_arrays(temporary / "gold.npz", {
+            name: np.array([ids[tag] for tags in split for tag in tags], np.int32)
+            for name, split in corpus.gold.items()})
+        write_json(temporary / "vocab.json", {**corpus.encoder.to_json(), "gold_tags": gold_tags})
+        write_json(temporary / "genres.json", corpus.genres)
+        write_arrays(temporary / "features.npz", corpus.encoder.arrays())
+        write_arrays(temporary / "pretrained.npz", {
+            f"{feature}/{name}": array
+            for feature, arrays in corpus.pretrained.items() for name, array in arrays.items()})
+        write_json(temporary / META, corpus.meta)
+
+
+def read_processed(config: Config) -> ProcessedCorpus:
+    """Read the folder that belongs to ``config``.
+
+    Raises
+    ------
+    RunError : it does not exist, is damaged, or was made with other settings
+        (the key that differs is named).
+    """
+    folder = corpus_folder(config)
+    if not (folder / META).is_file():
+        raise RunError(f"{folder}: expected a processed corpus, found nothing; {REMEDY}")
+    meta = read_json(folder / META, REMEDY)
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise RunError(f"{folder}: expected format {FORMAT}, found another; {REMEDY}")
+    differs = difference(meta.get("fingerprint", {}), features_fingerprint(config))
+    if differs:
+        raise RunError(f"{folder}: was made with other settings, {differs} now; {REMEDY}")
+    vocabulary = read_json(folder / "vocab.json", REMEDY)
+    try:
+        encoder = Encoder.restore(config.features, vocabulary, read_arrays(folder / "features.npz", REMEDY))
+        splits = {name: Encoded.from_arrays(read_arrays(folder / f"{name}.npz", REMEDY)) for name in SPLITS}
+        gold = {}
+        for name, ids in read_arrays(folder / "gold.npz", REMEDY).items():
+            tags = [vocabulary["gold_tags"][index] for index in ids]
+            gold[name] = [tags[start:end] for start, end
+                          in zip(splits[name].bounds[:-1], splits[name].bounds[1:])]
+        pretrained: Dict[str, Dict[str, np.ndarray]] = {}
+        for stored, array in read_arrays(folder / "pretrained.npz", REMEDY).items():
+            feature, _, name = stored.partition("/")
+            pretrained.setdefault(feature, {})[name] = array
+        genres = read_json(folder / "genres.json", REMEDY)
+        return ProcessedCorpus(config, encoder, splits, gold, pretrained, genres, meta)
+    except (TypeError, KeyError, IndexError) as error:
+        raise RunError(f"{folder}: expected the arrays of this version, found others ({error}); "
+                       f"{REMEDY}") from None
+
+
+def is_current(config: Config) -> bool:
+    """Whether the processed corpus of a configuration exists in today's format, made from today's files."""
+    path = corpus_folder(config) / META
+    if not path.is_file():
+        return False
+    meta = read_json(path)
+    return (isinstance(meta, dict) and meta.get("format") == FORMAT
+            and changed_source(meta["sources"], config) is None)
+
+
+def check_current(corpus: ProcessedCorpus, config: Config) -> None:
+    """Check that the files of a configuration are those that its processed corpus was made from.
+
+    Files that no longer exist are ignored.
+
+    Raises
+    ------
+    RunError : one has changed.
+    """
+    changed = changed_source(corpus.meta["sources"], config)
+    if changed:
+        raise RunError(f"{corpus_folder(config)}: was made from another {changed} than there is now (corpus.path "
+                       f"was {corpus.meta['path']}, and is {config.corpus.path}); {REMEDY}")

@@ -1,0 +1,151 @@
+"""Read lexicons from files of known names: lists such as SENNA's, or a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated, Dict, List, Literal, Mapping, NamedTuple, Sequence
+
+import numpy as np
+
+from ner_mx.config import INPUT, Section
+from ner_mx.data.digits import split_tokens
+from ner_mx.data.normalization import normal_form
+from ner_mx.data.text_files import read_lines, read_text
+from ner_mx.errors import CorpusError, RunError, shown
+from ner_mx.resources.lexicon_matching import Lexicon
+
+# The names of the category in which a partial match may be a single token (the paper, section 2.3.3).
+PERSON = ("PER", "PERS", "PERSON")
+
+
+class LexiconSource(Section):
+    """A source of known names: a folder with a list for each category, or a CSV.
+
+    partial : match prefixes and suffixes of entries, too.
+    positions : whether features are BIOES positions, or only say that a token matches.
+    """
+
+    path: Annotated[str, INPUT]
+    files: Dict[str, str] = {"PER": "ner.per.lst", "ORG": "ner.org.lst", "LOC": "ner.loc.lst",
+                             "MISC": "ner.misc.lst"}
+    encoding: str = "utf-8"
+    partial: bool = False
+    positions: Literal["bioes", "yes-no"] = "bioes"
+
+
+class Category(NamedTuple):
+    """The entries of one category of one source."""
+
+    source: str
+    category: str
+    lexicon: Lexicon
+
+
+def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
+                  split_digits: bool = False) -> List[Category]:
+    """Read every source, category by category.
+
+    Parameters
+    ----------
+    sources : by name.
+    digits : how digits are folded, see :func:`~ner_mx.data.normalization.fold_digits`.
+    split_digits : split entries at digits, as ``corpus.split_digits`` splits the sentences;
+        entries with digits would not match otherwise.
+
+    Raises
+    ------
+    CorpusError : a file is missing or in another encoding, or a category is empty.
+    """
+    result = []
+    for name, source in sources.items():
+        for category, entries in _entries(name, source).items():
+            result.append(Category(name, category, Lexicon.of(
+                (lookup_form(split_tokens(entry) if split_digits else entry, digits) for entry in entries),
+                source.partial, single=category.upper() in PERSON)))
+    return result
+
+
+def lexicon_files(name: str, source: LexiconSource) -> Dict[str, Path]:
+    """The files of a source by a name that tells them from those of other sources."""
+    path = Path(source.path)
+    files = [path] if path.is_file() else [path / file for file in source.files.values()]
+    return {f"{name}/{file.name}": file for file in files}
+
+
+def lookup_form(words: Sequence[str], digits: str) -> List[str]:
+    """Words in the form in which lexicons and sentences are compared: lower case, digits folded."""
+    return [normal_form(word, digits, lower=True) for word in words]
+
+
+def _entries(name: str, source: LexiconSource) -> Dict[str, List[List[str]]]:
+    """The entries of a source as sequences of words, by category."""
+    path, settings = Path(source.path), f"features.lexicons.sources.{name}"
+    if path.is_file():
+        return _parse_csv(read_text(path, source.encoding, settings, "entries and categories"), path)
+    result = {}
+    for category, file in source.files.items():
+        lines = read_lines(path / file, source.encoding, settings, f"entries of {category}")
+        result[category] = [line.split() for line in lines if line.strip()]
+    return result
+
+
+def _parse_csv(text: str, path: Path) -> Dict[str, List[List[str]]]:
+    """The entries of a CSV with the columns entry and category, by category.
+
+    Raises
+    ------
+    CorpusError : a line is not as expected, or there are no entries.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""))
+    result: Dict[str, List[List[str]]] = {}
+    try:
+        header = next(reader, ["nothing"])
+        if not {"entry", "category"} <= set(header):
+            raise CorpusError(path, 1, f"expected the columns entry and category, found "
+                                       f"{shown(', '.join(header))}")
+        entry, category = header.index("entry"), header.index("category")
+        for row in reader:
+            if len(row) != len(header):
+                raise CorpusError(path, reader.line_num, f"expected {len(header)} fields, found {len(row)}")
+            if not row[entry].strip() or not row[category].strip():
+                raise CorpusError(path, reader.line_num, f"expected an entry and its category, found "
+                                                         f"{shown(', '.join(row))}; complete or remove the line")
+            result.setdefault(row[category].strip(), []).append(row[entry].split())
+    except csv.Error as error:
+        raise CorpusError(path, reader.line_num, f"expected a CSV, found: {error}") from None
+    if not result:
+        raise CorpusError(path, None, "expected entries, found none")
+    return result
+
+
+def lexicon_arrays(lexicons: Sequence[Category]) -> Dict[str, np.ndarray]:
+    """Lexicons as named arrays, to be stored with a corpus or a model."""
+    arrays: Dict[str, np.ndarray] = {}
+    for number, (source, category, lexicon) in enumerate(lexicons):
+        arrays[f"{number} name"] = np.array([source, category])
+        arrays[f"{number} longest"] = np.array(lexicon.longest)
+        for name in ("exact", "prefixes", "suffixes"):
+            arrays[f"{number} {name}"] = getattr(lexicon, name)
+    return arrays
+
+
+def lexicons_from_arrays(arrays: Mapping[str, np.ndarray]) -> List[Category]:
+    """The reverse of :func:`lexicon_arrays`.
+
+    Raises
+    ------
+    RunError : the arrays are not those of lexicons.
+    """
+    result: List[Category] = []
+    try:
+        while f"{len(result)} name" in arrays:
+            number = len(result)
+            source, category = arrays[f"{number} name"].tolist()
+            result.append(Category(source, category, Lexicon(
+                arrays[f"{number} exact"], arrays[f"{number} prefixes"], arrays[f"{number} suffixes"],
+                int(arrays[f"{number} longest"]))))
+    except (KeyError, ValueError) as error:
+        raise RunError(f"expected the arrays of lexicons, found something else ({error}); preprocess again") from None
+    return result

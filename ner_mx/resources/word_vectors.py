@@ -1,0 +1,322 @@
+"""Pretrained word vectors from files: GloVe's text, word2vec's text and binary, SENNA's pair."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+from pydantic import Field
+
+from ner_mx.config import INPUT, Section
+from ner_mx.data.compression import SUFFIXES, opened
+from ner_mx.data.normalization import fold_digits
+from ner_mx.data.sentence import Warnings, no_warnings
+from ner_mx.data.text_files import read_lines
+from ner_mx.errors import CorpusError, shown
+
+CHUNK = 20000
+
+# Why a line is skipped.
+NOT_FINITE, DUPLICATED, EMPTY = "words with a number that is not finite", "duplicated words", "empty words"
+
+
+class VectorSettings(Section):
+    """How pretrained word vectors are read.
+
+    path : GloVe's text, word2vec's text or ``.bin``, or the folder of SENNA's two files.
+    encoding : of the words.
+    limit : the maximum number of words to read, from the beginning of the file.
+    scale : rescale the vectors to this standard deviation.
+    """
+
+    path: Annotated[Optional[str], INPUT] = None
+    encoding: str = "utf-8"
+    limit: Optional[int] = Field(None, ge=1)
+    scale: Optional[float] = Field(None, gt=0)
+
+
+class WordVectors(NamedTuple):
+    """words : in the order of the file, without duplicates.  matrix : (words, dimension) float32.
+
+    warnings : counts of skipped lines by reason.
+    """
+
+    words: List[str]
+    matrix: np.ndarray
+    warnings: Warnings
+
+
+def read_vectors(settings: VectorSettings) -> WordVectors:
+    """Read vectors in the layout that the path implies.
+
+    A folder is SENNA's, see :func:`senna_files`.  A name that ends in ``.bin``
+    is word2vec's binary format.  Anything else is text.  Both may be compressed
+    (.gz, .bz2, .xz, .zst).
+
+    Raises
+    ------
+    CorpusError : the file is missing, cannot be read, is in another encoding,
+        is truncated, or has no usable line.
+    """
+    path = Path(str(settings.path))
+    if not path.exists():
+        raise CorpusError(path, None, "expected a file or folder of vectors, found nothing; "
+                                      "set features.words.vectors.path")
+    if path.is_dir():
+        return _read_senna(path, settings)
+    if (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix == ".bin":
+        return _read_binary(path, settings)
+    return _read_text(path, settings)
+
+
+def vector_files(settings: VectorSettings) -> List[Path]:
+    """The files that vectors are read from; none if there is no path."""
+    if settings.path is None:
+        return []
+    path = Path(settings.path)
+    return list(senna_files(path)) if path.is_dir() else [path]
+
+
+def senna_files(folder: Path) -> Tuple[Path, Path]:
+    """The files of SENNA's words and of their vectors: in the folders as published, or in ``folder`` itself."""
+    words, vectors = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
+    return (words, vectors) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
+
+
+def _read_senna(folder: Path, settings: VectorSettings) -> WordVectors:
+    """One word per line in the first file, its numbers on the same line of the second."""
+    word_file, number_file = senna_files(folder)
+    words = read_lines(word_file, settings.encoding, "features.words.vectors", "words")[:settings.limit]
+    numbers = read_lines(number_file, "ascii", "features.words.vectors", "numbers")[:settings.limit]
+    if len(words) != len(numbers):
+        raise CorpusError(number_file, None, f"expected {len(words)} lines as in words.lst, "
+                                             f"found {len(numbers)}")
+    rows = [line.split() for line in numbers]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise CorpusError(number_file, number, f"expected {len(rows[0])} numbers as on line 1, "
+                                                   f"found {len(row)}")
+    try:
+        matrix = np.array(rows, dtype=np.float32)
+    except ValueError as error:
+        raise CorpusError(number_file, None, f"expected numbers, found: {error}") from None
+    return _usable(number_file, words, matrix)
+
+
+def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
+    """word2vec's binary format: a line with both sizes, then each word, a space and its float32 numbers."""
+    with opened(path) as (file, raw):
+        header = file.readline(100).split()
+        if len(header) != 2 or not all(size.isdigit() for size in header):
+            raise CorpusError(path, 1, "expected the header of two numbers of word2vec's binary format, "
+                                       "found something else")
+        count, dimension = int(header[0]), int(header[1])
+        limit = min(count, settings.limit or count)
+        if not limit or not dimension:
+            raise CorpusError(path, 1, f"expected words with numbers, found {count} of {dimension} numbers")
+        words: List[str] = []
+        try:
+            matrix = np.empty((limit, dimension), np.float32)
+            for row in range(limit):
+                word = b"".join(iter(lambda: file.read(1).replace(b" ", b""), b"")).lstrip(b"\n")
+                data = file.read(4 * dimension)
+                if len(data) < 4 * dimension:
+                    raise CorpusError(path, None, f"expected {count} words, found a file truncated after "
+                                                  f"{row}; download it again")
+                words.append(word.decode(settings.encoding))
+                matrix[row] = np.frombuffer(data, "<f4")
+        except (UnicodeError, LookupError) as error:
+            raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
+                                          "set features.words.vectors.encoding") from None
+        except (MemoryError, ValueError):
+            raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
+                                       "set features.words.vectors.limit") from None
+        if limit == count and file.read(2).strip(b"\n"):
+            raise CorpusError(path, None, f"expected the end after {count} words of {dimension} numbers, "
+                                          "found more; a text file must not be named .bin")
+    return _usable(path, words, matrix)
+
+
+def _usable(path: Path, words: List[str], matrix: np.ndarray) -> WordVectors:
+    """Vectors without empty words, duplicates and rows with numbers that are not finite.
+
+    Raises
+    ------
+    CorpusError : no word is left.
+    """
+    warnings = no_warnings()
+    seen = {""}
+    # The largest and the smallest number of a row are enough, and need no second matrix.
+    finite = (np.isfinite(matrix.max(axis=1)) & np.isfinite(matrix.min(axis=1)) if matrix.size
+              else np.zeros(len(words), bool))
+    keep = []
+    for row, word in enumerate(words):
+        if not finite[row]:
+            warnings[NOT_FINITE] += 1
+        elif word in seen:
+            warnings[DUPLICATED if word else EMPTY] += 1
+        else:
+            seen.add(word)
+            keep.append(row)
+    if not keep:
+        raise CorpusError(path, None, "expected words with finite numbers, found none")
+    if len(keep) == len(words):
+        return WordVectors(words, matrix, warnings)
+    return WordVectors([words[row] for row in keep], matrix[keep], warnings)
+
+
+def _read_text(path: Path, settings: VectorSettings) -> WordVectors:
+    """Read lines of the form ``word number number ...``.
+
+    A word may contain spaces: the numbers are counted from the end.  A first
+    line of two integers is word2vec's header.  Lines with too few numbers (a
+    truncated file), with something that is not a number, or with a duplicated
+    word are skipped and counted.
+    """
+    warnings = no_warnings()
+    words: List[str] = []
+    blocks: List[np.ndarray] = []
+    seen = set()
+    lines = 0
+    with _lines(path, settings) as (header, stream):
+        dimension = 0
+        for block in iter(lambda: list(islice(stream, CHUNK)), []):
+            if not dimension:
+                dimension = _dimension(path, block)
+                if header and header[1] != dimension:
+                    raise CorpusError(path, 1, f"expected a header that announces {dimension} numbers "
+                                               f"per word, found {header[1]}; download the file again")
+            lines += len(block)
+            block_words, values = _parsed(block, dimension, warnings)
+            keep = []
+            for index, word in enumerate(block_words):
+                if word in seen:
+                    warnings[DUPLICATED] += 1
+                else:
+                    seen.add(word)
+                    keep.append(index)
+                    words.append(word)
+            blocks.append(values[keep])
+    if not words:
+        raise CorpusError(path, None, "expected lines of a word and its numbers, found none")
+    if header and not settings.limit and lines < header[0]:
+        warnings["words that the header announces and the file lacks"] = header[0] - lines
+    return WordVectors(words, np.concatenate(blocks), warnings)
+
+
+@contextmanager
+def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tuple[int, int]], Iterator[str]]]:
+    """word2vec's header (words, dimension) if there is one, and the lines after it that are not empty."""
+    number = 0
+
+    def lines(first: List[str], file: Iterable[str]) -> Iterator[str]:
+        nonlocal number
+        # Some files separate the word from its numbers by a tab.
+        for line in islice(chain(first, file), settings.limit):
+            number += 1
+            line = line.rstrip("\r\n\t ").replace("\t", " ")
+            if line:
+                yield line
+
+    try:
+        # newline="\n": words may contain U+0085 and similar characters, and one may be a carriage return.
+        with opened(path) as (stream, _), \
+                io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n") as file:
+            first = file.readline().lstrip("\ufeff")
+            sizes = first.split()
+            if len(sizes) == 2 and all(size.isdecimal() for size in sizes):
+                yield (int(sizes[0]), int(sizes[1])), lines([], file)
+            else:
+                yield None, lines([first], file)
+    except LookupError:
+        raise CorpusError(path, None, f"expected a known encoding in features.words.vectors.encoding, "
+                                      f"found {settings.encoding!r}") from None
+    except UnicodeError as error:
+        raise CorpusError(path, None, f"expected {settings.encoding} after line {number}, found: {error}; "
+                                      "set features.words.vectors.encoding") from None
+
+
+def _dimension(path: Path, block: List[str]) -> int:
+    """The most common count of numbers among the first lines."""
+    counts = Counter(line.count(" ") for line in block[:1000] if " " in line)
+    if not counts:
+        raise CorpusError(path, 1, "expected a word and its numbers, separated by spaces, "
+                                   f"found {shown(block[0])}")
+    return counts.most_common(1)[0][0]
+
+
+def _parsed(block: List[str], dimension: int,
+            warnings: Warnings) -> Tuple[List[str], np.ndarray]:
+    """The words of the valid lines and their vectors, (words, dimension) float32."""
+    words, numbers = [], []
+    for line in block:
+        fields = line.rsplit(" ", dimension)
+        if len(fields) != dimension + 1 or not fields[0]:
+            warnings["lines with too few numbers"] += 1
+            continue
+        words.append(fields[0])
+        numbers.append(fields[1:])
+    try:
+        values = _numbers(numbers).reshape(len(words), dimension)
+        if np.isfinite(values).all():
+            return words, values
+    except ValueError:
+        pass
+    valid_words, valid = [], []
+    for word, row in zip(words, numbers):
+        try:
+            values = _numbers(row)
+        except ValueError:
+            warnings["lines with something that is not a number"] += 1
+            continue
+        if not np.isfinite(values).all():
+            warnings[NOT_FINITE] += 1
+            continue
+        valid_words.append(word)
+        valid.append(values)
+    return valid_words, np.array(valid, dtype=np.float32).reshape(len(valid), dimension)
+
+
+def _numbers(texts: List[Any]) -> np.ndarray:
+    """Texts as float32; numbers that are too large for it become infinite."""
+    with np.errstate(over="ignore"):
+        return np.array(texts, dtype=np.float32)
+
+
+# How the vector of a token was found.
+MATCHES = ("exact", "lower-cased", "digits folded", "missing")
+
+
+def match_of(token: str, word: Optional[str]) -> str:
+    """How a token matches ``word`` of the file, one of :data:`MATCHES`; None is no match."""
+    if word is None:
+        return "missing"
+    return "exact" if word == token else "lower-cased" if word.lower() == token.lower() else "digits folded"
+
+
+def find_word(rows: Dict[str, int], word: str) -> int:
+    """The row of ``word`` as it is, lower-cased, or with its digits folded; -1 if it is missing."""
+    lower = word.lower()
+    for form in (word, lower, fold_digits(word, "run"), fold_digits(lower, "run"),
+                 fold_digits(word, "each"), fold_digits(lower, "each")):
+        if form in rows:
+            return rows[form]
+    return -1
+
+
+def coverage(tokens: Iterable[str], word_of: Callable[[str], Optional[str]]) -> Dict[str, float]:
+    """The share of tokens by how their vector is found, for each of :data:`MATCHES`.
+
+    Parameters
+    ----------
+    word_of : the word of the file whose vector a token gets; None if there is none.
+    """
+    counts: Counter[str] = Counter()
+    for token, count in Counter(tokens).items():
+        counts[match_of(token, word_of(token))] += count
+    return {match: counts[match] / sum(counts.values()) for match in MATCHES}

@@ -1,0 +1,96 @@
+"""The endpoints for programs: predictions, health, metrics, the model card and the hosting contract."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Dict
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+
+from ner_mx.serving.limits import Refused
+from ner_mx.serving.schemas import (
+    INVOCATION,
+    KEY_REFUSED,
+    NOT_READY,
+    PREDICTIONS,
+    PredictRequest,
+    decode_body,
+    entities_json,
+    parse_request,
+)
+from ner_mx.serving.service import Service, check_key, service_of
+from ner_mx.untyped import Values
+
+JSON_LINES = {"application/jsonlines", "application/jsonl", "application/x-ndjson"}
+
+# The state of the service is public; everything else requires the API key, if there is one.
+public, keyed = APIRouter(), APIRouter(dependencies=[Depends(check_key)])
+
+CurrentService = Annotated[Service, Depends(service_of)]
+
+
+@keyed.post("/predict", responses=PREDICTIONS, response_model=None)
+async def predict(payload: PredictRequest, service: CurrentService) -> Response:
+    """The entities of one text or of several."""
+    if payload.text is not None:
+        return JSONResponse(entities_json((await service.predict([payload.text]))[0]))
+    results = await service.predict(payload.texts or [])
+    return JSONResponse({"results": [entities_json(entities) for entities in results]})
+
+
+@public.get("/health")
+async def health() -> Dict[str, str]:
+    """Whether the process is alive."""
+    return {"status": "alive"}
+
+
+@public.get("/ready", responses=NOT_READY)
+async def ready(service: CurrentService) -> Dict[str, str]:
+    """Whether the service accepts texts."""
+    if not service.batcher.ready:
+        raise Refused(503, "the service is not ready")
+    return {"status": "ready"}
+
+
+@keyed.get("/metrics", response_class=Response, responses=KEY_REFUSED)
+async def metrics(service: CurrentService) -> Response:
+    """Counters for Prometheus."""
+    return Response(service.metrics.text(), media_type=service.metrics.content_type)
+
+
+@keyed.get("/model", responses=KEY_REFUSED)
+async def model(service: CurrentService) -> Values:
+    """The model card: corpus, scores, entity types and configuration."""
+    return service.tagger.describe()
+
+
+@public.get("/ping", responses=NOT_READY)
+async def ping(service: CurrentService) -> Dict[str, str]:
+    """The name of /ready in the hosting contract."""
+    return await ready(service)
+
+
+@keyed.post("/invocations", responses=PREDICTIONS, response_model=None, openapi_extra=INVOCATION)
+async def invocations(request: Request, service: CurrentService) -> Response:
+    """The endpoint of the hosting contract: a text, the JSON of /predict, or one JSON object per line."""
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    body = await request.body()
+    if content_type == "text/plain":
+        return JSONResponse(entities_json((await service.predict([decode_body(body)]))[0]))
+    if content_type == "application/json":
+        return await predict(parse_request(body, "body"), service)
+    if content_type in JSON_LINES:
+        return await _predict_lines(decode_body(body), service)
+    raise Refused(415, "expected text/plain, application/json or application/jsonlines")
+
+
+async def _predict_lines(body: str, service: Service) -> Response:
+    requests = [parse_request(line, f"line {number}") for number, line in enumerate(body.split("\n"), start=1)
+                if line.strip()]
+    texts = [request.text for request in requests if request.text is not None]
+    if len(texts) < len(requests):
+        raise Refused(422, "expected one text per line")
+    results = await service.predict(texts) if texts else []
+    return Response("".join(json.dumps(entities_json(entities)) + "\n" for entities in results),
+                    media_type="application/jsonlines")

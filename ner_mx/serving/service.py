@@ -1,0 +1,81 @@
+"""What the endpoints share: the tagger with its queue, the limits, the metrics and the API key."""
+
+from __future__ import annotations
+
+import hmac
+from typing import List, Optional
+
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader
+
+from ner_mx.errors import UserError
+from ner_mx.inference.entities import Entity
+from ner_mx.inference.tagger import Tagger
+from ner_mx.serving.batcher import Batcher
+from ner_mx.serving.limits import Limits, Refused
+from ner_mx.serving.metrics import Metrics
+
+_KEY_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+class Service:
+    """A tagger behind a queue.
+
+    Parameters
+    ----------
+    tagger : finds the entities.
+    limits : of requests and of the queue.
+    api_key : the key that clients must send; None requires none.
+
+    Raises
+    ------
+    UserError : an HTTP header cannot hold the key.
+    """
+
+    def __init__(self, tagger: Tagger, limits: Limits, api_key: Optional[str]):
+        if api_key is not None and not (api_key and api_key.isascii() and api_key.isprintable()):
+            raise UserError("API key: expected printable ASCII characters, found "
+                            + ("other characters" if api_key else "an empty key; is the variable set?"))
+        self.tagger, self.limits, self._api_key = tagger, limits, api_key
+        self.metrics = Metrics(lambda: self.batcher.characters)
+        self.batcher = Batcher(tagger.predict_batch, limits, self.metrics.batch)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether clients must send a key."""
+        return self._api_key is not None
+
+    def accepts(self, key: str) -> bool:
+        """Whether a client with this key may use the service; the comparison takes constant time."""
+        return self._api_key is None or hmac.compare_digest(key.encode("utf-8", "replace"),
+                                                            self._api_key.encode())
+
+    async def predict(self, texts: List[str]) -> List[List[Entity]]:
+        """The entities of each text of one request.
+
+        Raises
+        ------
+        Refused : 422 for too many texts; otherwise see :meth:`Batcher.predict`.
+        """
+        if len(texts) > self.limits.texts:
+            raise Refused(422, f"expected at most {self.limits.texts} texts, found {len(texts)}", "texts",
+                          self.limits.texts)
+        return await self.batcher.predict(texts)
+
+
+def service_of(request: Request) -> Service:
+    """The service of the application, for endpoints."""
+    service: Service = request.app.state.service
+    return service
+
+
+def check_key(request: Request, key: Optional[str] = Security(_KEY_HEADER)) -> None:
+    """Check the key in ``X-API-Key`` or ``Authorization: Bearer``.
+
+    Raises
+    ------
+    Refused : 401, it is missing or wrong.
+    """
+    key = key or request.headers.get("authorization", "").partition(" ")[2]
+    if not service_of(request).accepts(key):
+        raise Refused(401, "expected the API key in the header X-API-Key")

@@ -1,0 +1,109 @@
+"""Trains one network in a folder, from its last complete epoch on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Sequence, Tuple
+
+import numpy as np
+
+from ner_mx.compat import seed_everything
+from ner_mx.config import Config
+from ner_mx.features.encoded import Encoded
+from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
+from ner_mx.registry import register
+from ner_mx.training.callbacks import Callback, Callbacks, TrainingRun
+from ner_mx.training.callbacks.checkpointing import BEST, LAST
+from ner_mx.training.checkpoints import State, load_state
+from ner_mx.training.loop import TrainingSet, epochs
+from ner_mx.training.task import Task
+from ner_mx.training.trainable import Trainable
+from ner_mx.training.trainer import build_trainer
+from ner_mx.untyped import Device
+
+# The callbacks that every training has, in the order in which they are called.
+BUILT_IN = ("checkpointing", "history", "epoch-log", "early-stopping", "progress-bar")
+
+
+def built_in_callbacks() -> List[Callback]:
+    """New instances of the callbacks that every training has."""
+    return [register.callback[name]() for name in BUILT_IN]
+
+
+def configured_callbacks(config: Config) -> List[Callback]:
+    """The callbacks that ``training.callbacks`` names, beside those that every training has."""
+    result: List[Callback] = []
+    for name, settings in config.training.callbacks.items():
+        if name in BUILT_IN:
+            continue
+        callback = register.callback[name]
+        result.append(callback(callback.Settings.model_validate(settings)))
+    return result
+
+
+def build_model(task: Task, corpus: ProcessedCorpus, device: Device) -> Trainable:
+    """The network of a task, not initialized.
+
+    Raises
+    ------
+    ConfigError : loss.weights names a class that does not exist.
+    """
+    counts = np.bincount(task.targets["train"], minlength=len(task.classes))
+    return Trainable(task.config, corpus.encoder, task.classes, device, task.encoding, counts)
+
+
+def training_split(corpus: ProcessedCorpus, use_dev: bool) -> Encoded:
+    """The sentences that a network is trained on: those of train, and those of dev if the settings say so."""
+    splits = corpus.splits
+    return splits["train"].followed_by(splits["dev"]) if use_dev else splits["train"]
+
+
+def training_set(task: Task, corpus: ProcessedCorpus) -> TrainingSet:
+    """The sentences and targets of a task."""
+    use_dev = task.config.training.use_dev
+    targets = [task.targets["train"], *([task.targets["dev"]] if use_dev else [])]
+    return TrainingSet(training_split(corpus, use_dev), np.concatenate(targets), corpus.splits["dev"])
+
+
+def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
+        callbacks: Sequence[Callback]) -> Tuple[Trainable, State]:
+    """Train one network in a folder of its own, from its last complete epoch on.
+
+    Returns
+    -------
+    The network with the best parameters, and the state at the end.
+    """
+    config = task.config
+    seed_everything(config.run.seed)
+    data = training_set(task, corpus)
+    model = build_model(task, corpus, device)
+    model.initialize()
+    for feature, arrays in corpus.pretrained.items():
+        if feature in config.features.active():
+            model.network.set_pretrained(feature, arrays)
+    trainer = build_trainer(config.training.optimizer, model.parameters())
+    is_resumed = (folder / LAST / "state.json").exists()
+    state = load_state(folder / LAST, model, trainer) if is_resumed else State()
+    run = TrainingRun(folder, config, task, model, trainer, state)
+    every = Callbacks(callbacks)
+    try:
+        every.call("on_start", run)
+        if not run.should_stop:
+            _train(run, data, every)
+        model.load(folder / BEST)
+        every.call("on_end", run)
+    except BaseException as error:
+        every.call("on_failure", run, error)
+        raise
+    return model, run.state
+
+
+def _train(run: TrainingRun, data: TrainingSet, callbacks: Callbacks) -> None:
+    config = run.config
+    for record in epochs(run.model, run.trainer, run.task, data, config.run.seed, run.state.epoch,
+                         lambda step: callbacks.call("on_step", run, step)):
+        run.state = run.state.after(record, last_is_best=config.training.use_dev)
+        callbacks.call("on_epoch", run, record)
+        callbacks.call("on_checkpoint", run, run.folder / LAST)
+        if run.should_stop:
+            break

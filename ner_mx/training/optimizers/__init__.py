@@ -1,0 +1,1 @@
+"""Optimizers, one per file; each is a section of the configuration that builds an MXNet optimizer."""

@@ -1,0 +1,103 @@
+"""The folder of a run: what describes it, whether it may be replaced or resumed.  Imports no MXNet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from ner_mx.config import Config, difference, migrated, read_yaml, result_fingerprint, validate
+from ner_mx.errors import RunError
+from ner_mx.features.encoder import Encoder
+from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json, write_text
+from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
+from ner_mx.training.provenance import code_digest, environment
+from ner_mx.untyped import Device
+
+
+def run_folder(config: Config) -> Path:
+    """The folder of the run of a configuration."""
+    return Path(config.run.directory) / config.run.name
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder describes a run."""
+    return (folder / "config.yaml").is_file()
+
+
+def read_run_config(folder: Path) -> Config:
+    """The configuration that a run was made with.
+
+    Raises
+    ------
+    RunError : the folder is not a run.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise RunError(f"{folder}: expected a run folder, found no config.yaml in it")
+    return validate(migrated(read_yaml(path)), str(path))
+
+
+def read_run_encoder(folder: Path, config: Config) -> Encoder:
+    """The encoder of a run.
+
+    Raises
+    ------
+    RunError : its files are missing or damaged.
+    """
+    remedy = "train again, with this version"
+    return Encoder.restore(config.features, read_json(folder / "vocab.json", remedy),
+                           read_arrays(folder / "features.npz", remedy))
+
+
+def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Device, overwrite: bool) -> None:
+    """Create the folder of a new run, in the place of an old one if ``overwrite``.
+
+    Raises
+    ------
+    RunError : there is a run, and it may not be replaced; or something else.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not overwrite:
+            raise RunError(f"{folder}: holds a run already; set run.name, resume the run, or allow it to be "
+                           "overwritten")
+        if not is_run(folder) or not (folder / "last").is_dir():
+            raise RunError(f"{folder}: expected a run to replace, found other files; set run.name or "
+                           "run.directory")
+    with replacing_folder(folder) as new:
+        write_text(new / "config.yaml", config.to_yaml())
+        write_json(new / "environment.json", {**environment(device), "data": corpus.meta["sources"]})
+        write_json(new / "vocab.json", corpus.encoder.to_json())
+        write_arrays(new / "features.npz", corpus.encoder.arrays())
+        (new / "last").mkdir()
+
+
+def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus) -> None:
+    """Check that a run was made with the same configuration and corpus; nothing is written.
+
+    Raises
+    ------
+    RunError : it was not.
+    """
+    differs = difference(result_fingerprint(read_run_config(folder), seed=True),
+                         result_fingerprint(config, seed=True))
+    if differs:
+        raise RunError(f"{folder}: the run to resume was made with another configuration: {differs} "
+                       "now; resume with the same settings")
+    if (read_json(folder / "environment.json").get("data") != corpus.meta["sources"]
+            or read_json(folder / "vocab.json") != corpus.encoder.to_json()):
+        raise RunError(f"{folder}: the run to resume was made on another corpus than is in "
+                       f"{corpus_folder(config)} now; preprocess that corpus again, or start a new run")
+
+
+def note_code(folder: Path) -> None:
+    """Add the code that resumes a run to the code that started it."""
+    recorded = read_json(folder / "environment.json")
+    states = recorded.get("code", "").split("+")  # "" if the run is older than the entry
+    if code_digest() not in states:
+        write_json(folder / "environment.json", {**recorded, "code": "+".join([*states, code_digest()])})
+
+
+def read_temperature(folder: Path) -> Optional[float]:
+    """The temperature of a finished run; None if the run is not finished."""
+    path = folder / "metrics.json"
+    return float(read_json(path).get("temperature", 1.0)) if path.is_file() else None

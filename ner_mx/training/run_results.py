@@ -1,0 +1,102 @@
+"""The end of a run: the best network on every split, scored, calibrated and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from ner_mx.config import Config
+from ner_mx.evaluation.calibration import ConfidenceScores, calibration
+from ner_mx.evaluation.conditions import Condition
+from ner_mx.evaluation.predictions import Predictions, write_predictions
+from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
+from ner_mx.features.encoded import Encoded
+from ner_mx.files import read_json, sha256, write_json
+from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
+from ner_mx.training.callbacks.checkpointing import BEST
+from ner_mx.training.checkpoints import State
+from ner_mx.training.fitting import training_split
+from ner_mx.training.task import predicted_tags
+from ner_mx.training.trainable import Trainable
+from ner_mx.untyped import Values
+
+# Chiu & Nichols 2016, section 3.4: runs on OntoNotes are judged by the last 5,000 training sentences.
+JUDGED = 5000
+
+Inputs = Mapping[Condition, Encoded]
+
+
+class Evaluated(NamedTuple):
+    """The scores of a split under a condition, and by genre if documents have names."""
+
+    evaluation: Evaluation
+    genres: Optional[Dict[str, Score]]
+
+
+def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: Trainable, state: State,
+                  inputs: Inputs) -> Dict[Condition, Evaluation]:
+    """Evaluate the best network and write predictions and ``metrics.json``.
+
+    Parameters
+    ----------
+    inputs : the sentences of dev and test under each condition.
+    """
+    evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded)
+                 for condition, encoded in inputs.items()}
+    metrics: Values = {}
+    for condition, scores in evaluated.items():
+        metrics[condition.key] = scores.evaluation.to_json()
+        if scores.genres is not None:
+            metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
+    metrics["train"] = _training_figures(config, corpus, model, state)
+    metrics.update(_calibrated(model, inputs, corpus, config))
+    for feature in corpus.encoder.predicted():
+        metrics[f"{feature.name}_tagger"] = read_json(folder / feature.name / "metrics.json")
+    metrics["seed"] = config.run.seed
+    metrics["best_params_sha256"] = sha256(folder / BEST)
+    metrics["data"] = corpus.meta["sources"]
+    write_json(folder / "metrics.json", metrics)
+    return {condition: scores.evaluation for condition, scores in evaluated.items()}
+
+
+def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition: Condition,
+              encoded: Encoded) -> Evaluated:
+    """Tag a split, write the predictions and score them."""
+    split = condition.split
+    predicted = predicted_tags(corpus.encoder.tags, model.predict(encoded))
+    write_predictions(folder / "predictions" / f"{condition.file_name}.conll",
+                      Predictions(encoded.tokens(), corpus.gold[split], predicted))
+    genres = (by_group(corpus.genres[split], corpus.gold[split], predicted)
+              if split in corpus.genres else None)
+    return Evaluated(evaluate(corpus.gold[split], predicted), genres)
+
+
+def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable, state: State) -> Values:
+    seconds = sum(record["seconds"] for record in state.history)
+    tokens = sum(record["seconds"] * record["tokens_per_second"] for record in state.history)
+    return {"seconds": seconds, "tokens_per_second": tokens / seconds, "epochs": state.epoch,
+            "best_epoch": state.best_epoch, "use_dev": config.training.use_dev,
+            "fitted_f1": _fitted_f1(model, corpus, config)}
+
+
+def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> float:
+    """The entity F1 on the last of the training sentences: low if training has failed."""
+    split = training_split(corpus, config.training.use_dev).last(JUDGED)
+    tags = corpus.encoder.tags
+    gold = predicted_tags(tags, np.split(split.tags, split.bounds[1:-1]))
+    return evaluate(gold, predicted_tags(tags, model.predict(split))).micro.f1
+
+
+def _calibrated(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config) -> Values:
+    """Fit a temperature on dev, under the condition of raw text, and report its effect."""
+    # The condition with predictions comes last, and replaces the one without.
+    chosen = {condition.split: encoded for condition, encoded in inputs.items()}
+    scores = {split: ConfidenceScores(model, encoded, corpus.gold[split], config.training.evaluation_batch)
+              for split, encoded in chosen.items()}
+    # On what it was trained on, a network is more confident than elsewhere.
+    temperature = (scores["dev"].fit_temperature() if "dev" in scores and not config.training.use_dev
+                   else 1.0)
+    return {"temperature": temperature,
+            "calibration": {split: calibration(score, temperature) for split, score in scores.items()}}

@@ -1,0 +1,92 @@
+"""The command line: one line and exit code 2 for a user's mistake, and no MXNet where none is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ner_mx.cli.main import run_guarded
+from ner_mx.errors import CorpusError
+
+
+def failure(completed):
+    """The one line on stderr of a command that ends with a user's error."""
+    lines = completed.stderr.strip().splitlines()
+    assert completed.returncode == 2, completed.stderr
+    assert "Traceback" not in completed.stderr and lines[-1].startswith("error: ") and len(lines) == 1
+    return lines[-1]
+
+
+def test_mistakes_are_one_line(run_command, tmp_path):
+    bad = tmp_path / "bad.txt"
+    bad.write_text("EU NNP B-ORG\nrejects VBZ\n")
+    assert f"{bad}:2: expected 3 columns" in failure(run_command("preprocess.py", "--set", f"corpus.path={bad}"))
+    assert "expected a run folder, found no config.yaml in it" in failure(
+        run_command("-m", "ner_mx", "evaluate", tmp_path))
+
+
+def test_mistakes_in_settings_are_one_line(call_command, tmp_path):
+    assert "corpus.path" in failure(call_command("preprocess.py", "--set", "corpus.path=/no/where"))
+    assert "run.seeed: unknown key; did you mean seed" in failure(
+        call_command("train.py", "--set", "run.seeed=3"))
+    assert "did you mean gmb" in failure(call_command("preprocess.py", "--experiment", "gbm"))
+    assert "expected a processed corpus, found nothing; preprocess the corpus with the same settings" in failure(
+        call_command("train.py", "--set", f"run.directory={tmp_path}", "--set", f"corpus.processed={tmp_path}"))
+
+
+def test_mistakes_about_files_are_one_line(call_command, tmp_path):
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"caf\xe9 O O\n")
+
+    def fail(*arguments):
+        return failure(call_command("-m", "ner_mx", *arguments))
+
+    assert fail("score", tmp_path / "missing").endswith("missing: expected a file, found nothing")
+    assert "found byte 0xe9; convert it to utf-8" in fail("score", bad)
+    assert "no.conll: expected an annotated corpus, found nothing" in fail(
+        "convert", tmp_path / "no.conll", tmp_path / "o.jsonl")
+    assert "expected a bundle or the folder of a run" in fail("predict", tmp_path, "Ada left.")
+    assert "--file: expected a text or a file of texts, found both" in fail(
+        "predict", tmp_path, "Ada.", "--file", bad)
+
+
+def test_a_python_without_typer_names_the_remedy(root):
+    done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['typer'] = None\n"
+                           "exec(open('preprocess.py').read())"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "has no typer; the commands need the extra cli, see README.md" in done.stderr
+
+
+def test_wrong_arguments_are_exit_code_2(run_command, call_command):
+    assert run_command("preprocess.py", "--no-such-option").returncode == 2
+    assert call_command("-m", "ner_mx", "no-such-verb").returncode == 2
+
+
+@pytest.mark.parametrize("error, code, text", [
+    (CorpusError("f.txt", 3, "expected x, found y"), 2, "error: f.txt:3: expected x, found y\n"),
+    (OSError(28, "No space left on device", "f.npz"), 2,
+     "error: f.npz: No space left on device; what was there before is unchanged\n"),
+    (OSError(2, "No such file or directory", "f.txt"), 2, "error: f.txt: No such file or directory\n"),
+])
+def test_every_kind_of_error(error, code, text, capsys):
+    def command(arguments):
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        run_guarded(command, [])
+    assert end.value.code == code
+    assert capsys.readouterr().err == text
+
+
+def test_defects_keep_their_traceback():
+    def command(arguments):
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError):
+        run_guarded(command, [])
+
+
+def test_output_to_a_closed_pipe_has_no_traceback(root):
+    done = subprocess.run(f"{sys.executable} -m ner_mx --help | true", shell=True, cwd=root,
+                          capture_output=True, text=True)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,134 @@
+"""Lookup features: their vocabularies, arrays and statistics."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from ner_mx.config import Config
+from ner_mx.data.sentence import Sentence
+from ner_mx.errors import ConfigError, RunError
+from ner_mx.features.batch import collate
+from ner_mx.features.encoder import Encoder
+from ner_mx.features.feature import Feature, TokenLookup, TrainingData, TypeLookup
+from ner_mx.features.words import Words
+from ner_mx.resources.lexicon_matching import POSITIONS
+
+TRAIN = [Sentence(("Rome", "fell", "fell"), ("B-LOC", "O", "O"), ("N", "V", "V")),
+         Sentence(("Oslo",), ("B-LOC",), ("N",))]
+DATA = TrainingData(TRAIN, Counter(token for sentence in TRAIN for token in sentence.tokens), False)
+SETTINGS = Config().updated({"features.pos.use": True}).features
+
+
+class Suffix(TypeLookup):
+    """The last letter of a word."""
+
+    name = "casing"  # a feature reads the settings of its name
+
+    def value(self, word):
+        return word[-1]
+
+
+class Position(TokenLookup):
+    """Whether a token is the first of its sentence."""
+
+    name = "pos"
+
+    def values(self, sentence):
+        return ["first"] + ["later"] * (len(sentence.tokens) - 1)
+
+
+@pytest.mark.parametrize("feature, strings, ids", [
+    (Suffix, ["l", "e", "o"], [[3, 4], [2, 0], [2, 0]]),
+    (Position, ["first", "later"], [[2, 2], [3, 0], [3, 0]])])
+def test_a_lookup_counts_its_values_and_makes_batches(feature, strings, ids):
+    fitted = feature.fit(SETTINGS, DATA)
+    assert fitted.state() == strings and fitted.size == len(strings) + 2
+    restored = feature.restore(SETTINGS, fitted.state(), {})
+    encoder = Encoder(SETTINGS, [restored], ["O"])
+    encoded = encoder.encode(TRAIN)
+    assert list(encoded.by_type) + list(encoded.by_token) == [feature.name]
+    batch = collate(encoder.features, encoded, np.arange(2))
+    assert batch[feature.name].tolist() == ids and batch[feature.name].dtype == np.int32
+    assert fitted.statistics({}, {})["size"] == len(strings) + 2
+
+
+@pytest.mark.parametrize("feature, method, argument", [(TypeLookup, "value", "a"), (TokenLookup, "values", TRAIN[0])])
+def test_a_lookup_must_say_what_it_looks_up(feature, method, argument):
+    class Unfinished(feature):
+        name = "casing"
+
+    with pytest.raises(NotImplementedError):
+        getattr(Unfinished(SETTINGS, None), method)(argument)
+
+
+def test_a_feature_without_state_needs_no_restore_of_its_own():
+    class Stateless(Feature):
+        name = "casing"
+
+    assert isinstance(Stateless.restore(SETTINGS, None, {}), Stateless)
+    assert Stateless(SETTINGS).state() is None and Stateless(SETTINGS).arrays() == {}
+
+
+def test_lexicons_report_their_entries_and_matches(tmp_path):
+    (tmp_path / "ner.loc.lst").write_text("rome\noslo\nnew york\n")
+    source = {"path": str(tmp_path), "files": {"LOC": "ner.loc.lst"}}
+    settings = Config().updated({"features.lexicons.sources": {"own": source}}).features
+    encoder = Encoder.fit(settings, TRAIN)
+    lexicons = encoder.feature("lexicons")
+    statistics = lexicons.statistics({}, {"train": encoder.encode(TRAIN)})
+    assert statistics == {"size": len(POSITIONS), "categories": {
+        "own LOC": {"entries": 3, "matched": {"train": 0.5}}}}
+    assert lexicons.summary(statistics) == [("lexicon own LOC", "3 entries; matched: 50.00% of train")]
+
+
+def test_words_report_unknown_words_and_coverage():
+    statistics = {"unknown": {"dev": 0.5, "test": 0.25},
+                  "coverage": {"dev": {"exact": 0.5, "missing": 0.5}, "test": {"exact": 1.0, "missing": 0.0}}}
+    assert Words.summary(statistics) == [
+        ("unknown words", "50.00% of dev, 25.00% of test"),
+        ("vectors, dev", "50.00% exact, 50.00% missing"), ("vectors, test", "100.00% exact, 0.00% missing")]
+    assert Words.summary({"unknown": {"dev": 1.0}}) == [("unknown words", "100.00% of dev")]
+
+
+def with_vectors(tmp_path, **changes):
+    """The features of a configuration with vectors of two dimensions."""
+    (tmp_path / "vectors.txt").write_text("Rome 1 2\nfell 3 4\n")
+    return Config().updated({"features.words.vectors.path": str(tmp_path / "vectors.txt"), **{
+        f"features.words.{key}": value for key, value in changes.items()}}).features
+
+
+def test_restored_words_have_the_dimension_of_their_vectors(tmp_path):
+    fitted = Words.fit(with_vectors(tmp_path), DATA)
+    assert fitted.dimension == 2
+    assert {name: array.dtype.kind + str(array.itemsize) for name, array in fitted.pretrained().items()} == {
+        "matrix": "f4", "known": "b1"}
+    restored = Words.restore(with_vectors(tmp_path), fitted.state(), {})
+    assert restored.dimension == 2 and restored.state() == fitted.state() and restored.pretrained() == {}
+    with pytest.raises(ConfigError, match="expected 5-dimensional vectors, .* found 2-dimensional"):
+        Words.restore(with_vectors(tmp_path, dimension=5), fitted.state(), {})
+    without = Words.restore(SETTINGS, {"words": ["rome"], "vector_dimension": None}, {})
+    assert without.dimension == 100
+
+
+def test_a_word_takes_the_first_vector_of_its_form(tmp_path):
+    """``rome`` is not in the file: the first word of this form is; an exact match goes first."""
+    settings = with_vectors(tmp_path)
+    (tmp_path / "vectors.txt").write_text("fell 9 9\nRome 1 2\nROME 3 4\nFELL 5 6\n")
+    words = Words.fit(settings, DATA)
+    matrix = words.pretrained()["matrix"]
+    assert matrix[words.vocabulary.id("rome")].tolist() == [1, 2]
+    assert matrix[words.vocabulary.id("fell")].tolist() == [9, 9]
+
+
+@pytest.mark.parametrize("damage", [{}, {"tags": ["O"]}, {"tags": ["O"], "features": {}}, None])
+def test_a_damaged_encoder_is_one_line(damage):
+    with pytest.raises(RunError, match="^vocab.json: expected the tags and the state of every feature, found "
+                                       "nothing for .*; preprocess again$"):
+        Encoder.restore(SETTINGS, damage, {})
+
+
+def test_the_dimension_of_vectors_makes_the_key_irrelevant():
+    assert SETTINGS.settings()["words"].irrelevant() == ()
+    config = Config().updated({"features.words.vectors.path": "vectors.txt"})
+    assert config.features.settings()["words"].irrelevant() == ("dimension",)

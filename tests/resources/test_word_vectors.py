@@ -1,0 +1,159 @@
+"""Files of word vectors: every layout, damaged ones, and how words are found in them."""
+
+import numpy as np
+import pytest
+
+from ner_mx.data.compression import SUFFIXES, compressed
+from ner_mx.errors import CorpusError
+from ner_mx.resources.word_vectors import VectorSettings, coverage, find_word, match_of, read_vectors
+
+
+def vectors_file(tmp_path, text, **changes):
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return VectorSettings(path=str(path), **changes)
+
+
+GLOVE = "the 1 2\nRome 3 4\n"
+
+
+@pytest.mark.parametrize("text, words, warnings", [
+    (GLOVE, ["the", "Rome"], {}),
+    ("2 2\n" + GLOVE, ["the", "Rome"], {}),
+    (GLOVE.replace("\n", "\r\n"), ["the", "Rome"], {}),
+    (GLOVE.replace("\n", " \n"), ["the", "Rome"], {}),
+    (GLOVE + "truncated 5", ["the", "Rome"], {"lines with too few numbers": 1}),
+    (". . . 5 6\n" + GLOVE, [". . .", "the", "Rome"], {}),
+    (GLOVE + "the 9 9\n", ["the", "Rome"], {"duplicated words": 1}),
+    (GLOVE + "odd 1 x\n", ["the", "Rome"], {"lines with something that is not a number": 1}),
+    (GLOVE + "odd 1 nan\n", ["the", "Rome"], {"words with a number that is not finite": 1}),
+    (GLOVE + "large 1 1e50\n", ["the", "Rome"], {"words with a number that is not finite": 1}),
+    (GLOVE + "\u00b2 7 8\n", ["the", "Rome", "\u00b2"], {}),
+    ("\u00b2 3\n" + GLOVE, ["the", "Rome"], {"lines with too few numbers": 1}),
+    (GLOVE + "\u0085 1 1\n", ["the", "Rome", "\u0085"], {}),
+])
+def test_vectors_as_text(tmp_path, text, words, warnings):
+    vectors = read_vectors(vectors_file(tmp_path, text))
+    assert (vectors.words, dict(vectors.warnings)) == (words, warnings)
+    np.testing.assert_array_equal(vectors.matrix[words.index("the")], [1, 2])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_compressed_vectors(tmp_path, suffix):
+    (tmp_path / f"v.txt{suffix}").write_bytes(compressed(GLOVE.encode(), suffix))
+    (tmp_path / f"v.bin{suffix}").write_bytes(compressed(
+        b"1 2\nthe " + np.array([1, 2], "<f4").tobytes() + b"\n", suffix))
+    assert read_vectors(VectorSettings(path=str(tmp_path / f"v.txt{suffix}"))).words == ["the", "Rome"]
+    assert read_vectors(VectorSettings(path=str(tmp_path / f"v.bin{suffix}"))).matrix.tolist() == [[1, 2]]
+
+
+def test_the_header_of_word2vecs_text_is_checked_against_the_lines(tmp_path):
+    assert read_vectors(vectors_file(tmp_path, "5 2\n" + GLOVE)).warnings == {
+        "words that the header announces and the file lacks": 3}
+    assert not read_vectors(vectors_file(tmp_path, "5 2\n" + GLOVE, limit=2)).warnings
+    with pytest.raises(CorpusError, match=":1: expected a header that announces 2 numbers per word, found 3"):
+        read_vectors(vectors_file(tmp_path, "2 3\n" + GLOVE))
+
+
+def test_vectors_up_to_a_limit(tmp_path):
+    assert read_vectors(vectors_file(tmp_path, GLOVE, limit=1)).words == ["the"]
+    assert read_vectors(vectors_file(tmp_path, "2 2\n" + GLOVE, limit=1)).words == ["the"]
+
+
+@pytest.mark.parametrize("text, message", [
+    (b"", "expected lines of a word and its numbers, found none"),
+    (b"word\n", "expected a word and its numbers"), (b"\xff 1 2\n", "expected utf-8"),
+    (b"a x y\n", "expected lines of a word and its numbers, found none")])
+def test_bad_vectors(tmp_path, text, message):
+    with pytest.raises(CorpusError, match=message):
+        read_vectors(vectors_file(tmp_path, text))
+    with pytest.raises(CorpusError, match="features.words.vectors.path"):
+        read_vectors(VectorSettings(path=str(tmp_path / "none")))
+
+
+def test_word2vecs_binary(tmp_path):
+    path = tmp_path / "v.bin"
+    rows = {"the": [1.0, 2.0], "Rom\u00e9": [3.0, 4.0]}
+    data = b"2 2\n" + b"".join(word.encode() + b" " + np.array(row, "<f4").tobytes() + b"\n"
+                               for word, row in rows.items())
+    path.write_bytes(data)
+    vectors = read_vectors(VectorSettings(path=str(path)))
+    assert vectors.words == list(rows)
+    np.testing.assert_array_equal(vectors.matrix, list(rows.values()))
+    assert read_vectors(VectorSettings(path=str(path), limit=1)).words == ["the"]
+    for damaged, message in ((data[:-6], "truncated after 1"), (b"the 1 2\n", "header of two numbers"),
+                             (b"99999999999999999999 300\n", "fit into memory"), (data + b"x", "found more"),
+                             (b"2 0\nthe \nRome \n", "2 of 0 numbers"), (b"0 2\n", "0 of 2 numbers")):
+        path.write_bytes(damaged)
+        with pytest.raises(CorpusError, match=message):
+            read_vectors(VectorSettings(path=str(path)))
+
+
+def test_sennas_pair_of_files(tmp_path):
+    (tmp_path / "words.lst").write_text("the\nrome\n")
+    (tmp_path / "embeddings.txt").write_text("1 2\n3 4\n")
+    vectors = read_vectors(VectorSettings(path=str(tmp_path)))
+    assert vectors.words == ["the", "rome"] and vectors.matrix.tolist() == [[1, 2], [3, 4]]
+    (tmp_path / "embeddings.txt").write_text("1 2\n3\n")
+    with pytest.raises(CorpusError, match="embeddings.txt:2: expected 2 numbers as on line 1, found 1"):
+        read_vectors(VectorSettings(path=str(tmp_path)))
+    (tmp_path / "embeddings.txt").write_text("1 2\n")
+    with pytest.raises(CorpusError, match="expected 2 lines as in words.lst, found 1"):
+        read_vectors(VectorSettings(path=str(tmp_path)))
+
+
+def test_senna_as_it_is_published(tmp_path):
+    for name, text in (("hash/words.lst", "the\nrome\n"), ("embeddings/embeddings.txt", "1 2\n3 4\n")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    assert read_vectors(VectorSettings(path=str(tmp_path))).matrix.tolist() == [[1, 2], [3, 4]]
+
+
+UNUSABLE = [("the", [1, 2]), ("odd", [np.nan, 1]), ("odder", [1, -np.inf]), ("", [1, 1]), ("the", [9, 9]),
+            ("rome", [3, 4])]
+SKIPPED = {"words with a number that is not finite": 2, "duplicated words": 1, "empty words": 1}
+
+
+def write_binary(folder, rows):
+    (folder / "v.bin").write_bytes(f"{len(rows)} 2\n".encode() + b"".join(
+        word.encode() + b" " + np.array(row, "<f4").tobytes() + b"\n" for word, row in rows))
+    return folder / "v.bin"
+
+
+def write_senna(folder, rows):
+    (folder / "words.lst").write_text("".join(f"{word}\n" for word, _ in rows))
+    (folder / "embeddings.txt").write_text("".join(f"{first} {second}\n" for _, (first, second) in rows))
+    return folder
+
+
+@pytest.mark.parametrize("write", [write_binary, write_senna])
+def test_unusable_vectors_are_skipped_and_counted(tmp_path, write):
+    vectors = read_vectors(VectorSettings(path=str(write(tmp_path, UNUSABLE))))
+    assert vectors.words == ["the", "rome"] and vectors.matrix.tolist() == [[1, 2], [3, 4]]
+    assert vectors.warnings == SKIPPED
+    with pytest.raises(CorpusError, match="expected words with finite numbers, found none"):
+        read_vectors(VectorSettings(path=str(write(tmp_path, UNUSABLE[1:3]))))
+
+
+def test_words_are_looked_up_lower_cased_and_with_their_digits_folded():
+    rows = {"the": 0, "Rome": 1, "0-0": 2, "00": 3}
+    assert [find_word(rows, word) for word in ("Rome", "THE", "12-7", "77", "Paris")] == [1, 0, 2, 3, -1]
+
+
+@pytest.mark.corpus
+def test_a_real_file_that_is_truncated(shared):
+    path = shared / "glove/glove.6B.100d.head2717.txt"
+    vectors = read_vectors(VectorSettings(path=str(path)))
+    assert vectors.matrix.shape == (2717, 100)
+    assert vectors.warnings == {"lines with too few numbers": 1}
+
+
+def test_kinds_of_matches():
+    assert [match_of("Rome", word) for word in ("Rome", "rome", None)] == ["exact", "lower-cased", "missing"]
+    assert match_of("12-7", "0-0") == "digits folded"
+
+
+def test_coverage_counts_tokens():
+    matches = {"Rome": "Rome", "THE": "the", "77": "00", "Paris": None}
+    shares = coverage(["Rome", "Rome", "Rome", "THE", "THE", "77", "Paris", "Paris"], matches.get)
+    assert shares == {"exact": 3 / 8, "lower-cased": 2 / 8, "digits folded": 1 / 8, "missing": 2 / 8}
