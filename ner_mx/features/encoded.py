@@ -8,6 +8,7 @@ stored once per type; a token is then the index of its type.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
@@ -26,8 +27,8 @@ class Ragged(NamedTuple):
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]], dtype: type = np.int32) -> Ragged:
         """The sequences as one."""
-        values: np.ndarray = np.fromiter((value for sequence in sequences for value in sequence), dtype)
-        return cls(values, bounds_of([len(sequence) for sequence in sequences]))
+        bounds = bounds_of([len(sequence) for sequence in sequences])
+        return cls(np.fromiter(chain.from_iterable(sequences), dtype, int(bounds[-1])), bounds)
 
     @property
     def lengths(self) -> np.ndarray:
