@@ -73,6 +73,19 @@ def test_the_fitted_temperature_is_the_factor_of_the_scores(factor):
     temperature = confidence.fit_temperature()
     assert temperature == pytest.approx(factor, rel=0.1)
     figures = calibration(confidence, temperature)
+    assert {name: (figure["temperature"], sorted(figure)) for name, figure in figures.items()} == {
+        "before": (1.0, ["bins", "expected_calibration_error", "temperature"]),
+        "after": (temperature, ["bins", "expected_calibration_error", "temperature"])}
     assert figures["after"]["expected_calibration_error"] < 0.02
     if factor != 1.0:
         assert figures["before"]["expected_calibration_error"] > 0.08
+
+
+def test_without_predicted_entities_the_temperature_is_1():
+    config = Config().updated({"features.pos.use": False})
+    encoder = Encoder.fit(config.features, [Sentence(("a",))])
+    scorer = ScaledScorer(encoder.features, np.array([[9.0, 0.0, 0.0]]), 1.0)
+    confidence = ConfidenceScores(scorer, encoder.encode([Sentence(("a", "a"))]), [["O", "O"]], 128)
+    assert confidence.fit_temperature() == 1.0
+    probability, correct = confidence.at(1.0)
+    assert (probability.dtype, correct.dtype) == (float, bool) and not len(probability)

@@ -7,10 +7,11 @@ import pytest
 
 from ner_mx.config import Config
 from ner_mx.data.sentence import Sentence
-from ner_mx.errors import ConfigError, RunError
+from ner_mx.errors import ConfigError, CorpusError, RunError
 from ner_mx.features.batch import collate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature, TokenLookup, TrainingData, TypeLookup
+from ner_mx.features.pos import PartOfSpeech
 from ner_mx.features.words import Words
 from ner_mx.resources.lexicon_matching import POSITIONS
 
@@ -132,3 +133,17 @@ def test_the_dimension_of_vectors_makes_the_key_irrelevant():
     assert SETTINGS.settings()["words"].irrelevant() == ()
     config = Config().updated({"features.words.vectors.path": "vectors.txt"})
     assert config.features.settings()["words"].irrelevant() == ("dimension",)
+
+
+def test_parts_of_speech_of_raw_text_are_left_to_the_tagger():
+    pos = PartOfSpeech.fit(SETTINGS, DATA)
+    raw = [Sentence(("Rome", "fell")), Sentence(("Oslo",))]
+    for sentences, ids in ((raw, [-1, -1, -1]), (TRAIN, pos.vocabulary.ids(["N", "V", "V", "N"]))):
+        array, = pos.encode_tokens(sentences)
+        assert array.tolist() == ids and array.dtype == np.int32
+
+
+def test_a_sentence_without_the_others_parts_of_speech_is_one_line():
+    pos = PartOfSpeech.fit(SETTINGS, DATA)
+    with pytest.raises(CorpusError, match="^dev.txt:7: expected POS tags as in the other sentences, found none$"):
+        pos.encode_tokens([*TRAIN, Sentence(("Oslo",), source="dev.txt", line=7)])
