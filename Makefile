@@ -34,7 +34,7 @@ lint:
 suite:
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Mutation testing: change the code in many small ways and count the changes that no test detects.
+# Mutation testing: change the code in many small ways and count the changes that no test detects; see tests/mutants.md.
 mutants: $(VENV)/.test
 	$(PIP) -e '.[mutants]'
 	PYTHON=$(BIN)/python tools/mutants

@@ -116,3 +116,25 @@ def test_without_constraints_and_transitions_marginals_are_a_softmax_per_token(s
 def test_the_temperature_is_that_of_a_copy():
     decoder = Decoder(TAGS["BILOU"], Decoding())
     assert decoder.at(3.0).temperature == 3.0 and decoder.temperature == 1.0
+
+
+def test_argmax_ignores_transitions():
+    emissions, transitions, start = random_scores(TAGS["IO"], True)
+    transitions = 9 * transitions
+    decoder = Decoder(TAGS["IO"], Decoding(method="argmax"), transitions, start, "IO")
+    for row, (size, tags) in enumerate(zip(LENGTH, decoder.decode(emissions, LENGTH))):
+        assert tags.tolist() == emissions[:size, row].argmax(axis=1).tolist()
+    searched = Decoder(TAGS["IO"], Decoding(), transitions, start, "IO").decode(emissions, LENGTH)
+    assert any((one != other).any() for one, other in zip(searched, decoder.decode(emissions, LENGTH)))
+
+
+@pytest.mark.parametrize("given", ["transitions", "start"])
+def test_either_learned_score_is_used(given):
+    tags = TAGS["IO"]
+    emissions, transitions, start = random_scores(tags, True)
+    scores = {"transitions": 5 * transitions, "start": 5 * start}
+    decoder = Decoder(tags, Decoding(), **{given: scores[given]}, encoding="IO")
+    zeros = {"transitions": np.zeros((3, 3), np.float32), "start": np.zeros(3, np.float32)}
+    complete = Decoder(tags, Decoding(), **{**zeros, given: scores[given]}, encoding="IO")
+    for one, other in zip(decoder.decode(emissions, LENGTH), complete.decode(emissions, LENGTH)):
+        assert one.tolist() == other.tolist()

@@ -153,3 +153,14 @@ def test_scores_by_group():
     predicted = [["B-LOC"], ["O"], ["B-LOC", "B-PER"]]
     assert by_group(["news", "mail", "news"], gold, predicted) == {
         "mail": Score(1, 0, 0), "news": Score(3, 3, 2)}
+
+
+def test_token_figures_count_every_token():
+    gold = [["B-A", "I-A", "I-A", "O", "B-B"], ["B-A", "O"]]
+    predicted = [["B-A", "I-A", "O", "O", "O"], ["B-A", "B-B"]]
+    token = evaluate(gold, predicted).to_json()["token"]
+    # Five gold tokens and four predicted ones are not O; three agree.
+    assert token["micro_without_O"]["precision"] == pytest.approx(3 / 4)
+    assert token["micro_without_O"]["recall"] == pytest.approx(3 / 5)
+    nothing = evaluate([["O"]], [["O"]])
+    assert (nothing.micro, nothing.to_json()["token"]["micro_without_O"]["f1"]) == (Score(0, 0, 0), 0.0)

@@ -30,3 +30,11 @@ def test_a_shuffled_plan_differs_from_epoch_to_epoch():
     plans = [plan_batches(lengths, 8, "exact", np.random.RandomState(seed)) for seed in (0, 1, 0)]
     as_tuples = [[tuple(batch) for batch in batches] for batches in plans]
     assert as_tuples[0] == as_tuples[2] != as_tuples[1]
+
+
+def test_sentences_of_one_length_are_shuffled_among_their_batches():
+    lengths = np.full(40, 7)
+    first, second = (plan_batches(lengths, 8, "sorted", np.random.RandomState(seed)) for seed in (0, 1))
+    assert {frozenset(batch.tolist()) for batch in first} != {frozenset(batch.tolist()) for batch in second}
+    in_order = plan_batches(np.array([5, 3, 5, 3, 5]), 9, "sorted")
+    assert in_order[0].tolist() == [1, 3, 0, 2, 4]

@@ -147,3 +147,14 @@ def test_a_sentence_without_the_others_parts_of_speech_is_one_line():
     pos = PartOfSpeech.fit(SETTINGS, DATA)
     with pytest.raises(CorpusError, match="^dev.txt:7: expected POS tags as in the other sentences, found none$"):
         pos.encode_tokens([*TRAIN, Sentence(("Oslo",), source="dev.txt", line=7)])
+
+
+def test_counts_of_words_with_one_value_are_added():
+    """Three rare words that end in t are more than two of a frequent one."""
+    data = TrainingData(TRAIN, Counter({"cat": 1, "hat": 1, "mat": 1, "dog": 2}), False)
+    assert Suffix.fit(SETTINGS, data).vocabulary.items[2:] == ["t", "g"]
+
+
+def test_labels_may_hold_dashes():
+    encoder = Encoder.fit(SETTINGS, [Sentence(("a", "b"), ("B-GPE-LOC", "O"), ("N", "N"))])
+    assert encoder.entity_types == ["GPE-LOC"] and "U-GPE-LOC" in encoder.tags
