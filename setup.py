@@ -25,7 +25,7 @@ setup(
     packages=find_packages(include=["ner_mx", "ner_mx.*"]),
     package_data={"ner_mx": ["py.typed", "experiments/definitions/*.yaml",
                              "experiments/definitions/*/*.yaml", "experiments/search_spaces/*.yaml",
-                             "serving/static/*"]},
+                             "serving/static/*", "data/tokenizers/languages/*.yaml"]},
     # What a bundle needs, without onnxruntime; everything else is an extra.
     install_requires=["numpy>=1.22", "pyyaml>=6", "pydantic>=2.5,<3"],
     extras_require={
@@ -47,7 +47,7 @@ setup(
         "ray": ["ray>=2.9"],
         # GluonNLP compiles against Python's headers; only a test needs it, which compares the vocabularies.
         "test": [f"gluonnlp==0.10.0{RANGE}", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
-                 "seqeval==1.2.2", "ruff>=0.6", "import-linter>=2.0", "mypy>=1.13",
+                 "seqeval==1.2.2", "regex>=2024.5", "ruff>=0.6", "import-linter>=2.0", "mypy>=1.13",
                  "types-PyYAML", "httpx2>=2; python_version >= '3.10'",
                  "httpx>=0.27; python_version < '3.10'", "schemathesis>=4", "playwright>=1.40"],
         "mutants": ["mutmut==3.8.1; python_version >= '3.10'"],

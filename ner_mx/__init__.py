@@ -18,7 +18,7 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from ner_mx.api import Run, evaluate, load, load_config, preprocess, train
     from ner_mx.config import Config
-    from ner_mx.inference.entities import Entity
+    from ner_mx.decoding.entities import Entity
     from ner_mx.inference.tagger import Tagger
     from ner_mx.registry import load_code, register
     from ner_mx.training.callbacks import Callback
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "preprocess": "ner_mx.api", "train": "ner_mx.api", "evaluate": "ner_mx.api", "load": "ner_mx.api",
     "load_config": "ner_mx.api", "Run": "ner_mx.api", "Config": "ner_mx.config",
-    "Entity": "ner_mx.inference.entities", "Tagger": "ner_mx.inference.tagger",
+    "Entity": "ner_mx.decoding.entities", "Tagger": "ner_mx.inference.tagger",
     "Callback": "ner_mx.training.callbacks", "register": "ner_mx.registry", "load_code": "ner_mx.registry"}
 
 __all__ = [

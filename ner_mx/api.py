@@ -16,7 +16,7 @@ from ner_mx.errors import RunError
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.evaluation.scores import evaluate as _evaluate
 from ner_mx.inference.bundle import is_bundle
-from ner_mx.inference.tagger import Tagger
+from ner_mx.inference.tagger import MinScore, Tagger
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, read_processed
 from ner_mx.training.callbacks import Callback
 from ner_mx.training.run_folder import is_run, read_run_config
@@ -109,13 +109,14 @@ class Run:
         export_run(self.folder, Path(folder), precision, overwrite)
         return Path(folder)
 
-    def tagger(self, device: Optional[str] = None) -> Tagger:
+    def tagger(self, device: Optional[str] = None, min_score: MinScore = None) -> Tagger:
         """The best network as a tagger, on MXNet."""
         compat.tune_process(self.config.run.threads)
         from ner_mx.inference.exporting import card
         from ner_mx.training.run_evaluation import load_recognizer
 
-        return Tagger(load_recognizer(self.folder, device), card(self.config, self.metrics))
+        return Tagger(load_recognizer(self.folder, device), card(self.config, self.metrics),
+                      self.config.corpus.tokenizer, min_score)
 
 
 def load_config(path: Optional[PathLike] = None, experiment: Optional[str] = None,
@@ -172,7 +173,7 @@ def preprocess(config: AnyConfig) -> ProcessedCorpus:
 
 def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = None, name: Optional[str] = None,
           resume: Optional[PathLike] = None, overwrite: bool = False,
-          callbacks: Sequence[Callback] = ()) -> Run:
+          callbacks: Sequence[Callback] = (), finish: bool = False) -> Run:
     """Train on a processed corpus, and write the folder of the run.
 
     Parameters
@@ -182,6 +183,7 @@ def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = No
     resume : the folder of an interrupted run, to resume after its last complete epoch.
     overwrite : replace a run of this name.
     callbacks : beside those of the configuration, see :class:`ner_mx.Callback`.
+    finish : of a run to resume: train no further epoch, but evaluate the best one and write everything.
 
     Raises
     ------
@@ -197,7 +199,7 @@ def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = No
     from ner_mx.training.run import train_run
 
     processed = corpus if isinstance(corpus, ProcessedCorpus) else read_processed(config)
-    result = train_run(processed, config, None if resume is None else Path(resume), overwrite, callbacks)
+    result = train_run(processed, config, None if resume is None else Path(resume), overwrite, callbacks, finish)
     return Run(result.folder)
 
 
@@ -221,21 +223,24 @@ def evaluate(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) 
     return _evaluate(gold_tags, list(predicted))
 
 
-def load(folder: PathLike, threads: Optional[int] = None, device: Optional[str] = None) -> Tagger:
+def load(folder: PathLike, threads: Optional[int] = None, device: Optional[str] = None,
+         min_score: MinScore = None) -> Tagger:
     """A tagger from a bundle (on onnxruntime), or from the folder of a run (on MXNet).
 
     Parameters
     ----------
     threads : of a bundle; None takes all cores.
     device : of a run; None takes its own.
+    min_score : the least probability of an entity, a number or numbers by type.
 
     Raises
     ------
+    UserError : ``min_score`` is not a probability, or of an unknown type.
     BundleError, RunError : the folder is neither, or damaged.
     """
     folder = Path(folder)
     if is_bundle(folder):
-        return Tagger.load(folder, threads)
+        return Tagger.load(folder, threads, min_score)
     if not is_run(folder):
         raise RunError(f"{folder}: expected a bundle or the folder of a run, found neither")
-    return Run(folder).tagger(device)
+    return Run(folder).tagger(device, min_score)

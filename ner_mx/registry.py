@@ -15,7 +15,7 @@ import sys
 import traceback
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, Generic, List, TypeVar
+from typing import Any, Callable, Collection, Dict, Generic, List, TypeVar
 
 from ner_mx.errors import ConfigError, nearest, shown
 
@@ -90,9 +90,9 @@ class Registry(Generic[Entry]):
         self._load()
         return list(self._entries)
 
-    def unknown(self, name: object) -> str:
-        """The message for a name that is not registered."""
-        known = self.names()
+    def unknown(self, name: object, also: Collection[str] = ()) -> str:
+        """The message for a name that is not registered; ``also`` are allowed beside the registered ones."""
+        known = [*also, *self.names()]
         article = "an" if self.kind[0] in "aeiou" else "a"
         return (f"expected one of {', '.join(known)}, found {shown(str(name))}"
                 + (nearest(str(name), known) or f"; {article} {self.kind} of your own must be registered first"))
@@ -116,6 +116,7 @@ class Register:
     def __init__(self) -> None:
         self.format: Registry[Any] = Registry("format", "ner_mx.data.formats")
         self.split: Registry[Any] = Registry("split method", "ner_mx.data.splits")
+        self.tokenizer: Registry[Any] = Registry("tokenizer", "ner_mx.data.tokenizers")
         self.tag_encoding: Registry[Any] = Registry("tag encoding", "ner_mx.data.tag_schemes")
         self.feature: Registry[Any] = Registry("feature", "ner_mx.features")
         self.embedder: Registry[Any] = Registry("embedder", "ner_mx.models.embedders")

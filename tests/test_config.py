@@ -60,7 +60,10 @@ def put(values, key, value):
 def test_config_yaml_is_the_schema_with_every_key(root):
     written = yaml.safe_load((root / "config.yaml").read_text())
     defaults = Config().model_dump(mode="json")
-    assert difference(written, defaults) is None
+    assert written["corpus"].pop("name") is None and written["run"].pop("name") is None  # made from the path
+    named = {**written, "corpus": {"name": "sample", **written["corpus"]}, "run": {"name": "sample", **written["run"]}}
+    assert difference(named, defaults) is None
+    written = named
     assert list(keys(written)) == list(keys(defaults))
 
 
@@ -615,9 +618,13 @@ VARIED = {
     "run.name": "other", "run.directory": "elsewhere", "run.device": "cpu", "run.threads": 3, "corpus.name": "other",
     "corpus.processed": "elsewhere", "corpus.reader": "gmb", "corpus.path": "elsewhere", "corpus.train": "x.txt",
     "corpus.dev": "x.txt", "corpus.test": "x.txt", "corpus.encoding": "latin-1", "corpus.scheme": "IOB1",
-    "corpus.separator": "tab", "corpus.comment": "#", "corpus.types": ["PER"], "corpus.unknown_tags": "outside",
+    "corpus.separator": "tab", "corpus.comment": "#", "corpus.columns.token": 1, "corpus.columns.pos": None,
+    "corpus.columns.tag": 2, "corpus.tag_names": ["O"], "corpus.label_key": "spans", "corpus.overlaps": "first",
+    "corpus.tokenizer.name": "whitespace", "corpus.tokenizer.language": "de", "corpus.tokenizer.lines": "join",
+    "corpus.types": ["PER"], "corpus.unknown_tags": "outside",
     "corpus.documents.names": "auto", "corpus.documents.leave_out": ["pt/"], "corpus.split.method": "last",
-    "corpus.split.by": "sentence", "features.digits": "keep", "features.tag_encoding": "IOB2",
+    "corpus.split.by": "sentence", "features.pos.use": False, "features.digits": "keep",
+    "features.tag_encoding": "IOB2",
     "features.words.dimension": 50, "features.words.initial": "normal", "features.words.vectors.path": "v.txt",
     "features.words.vectors.encoding": "latin-1", "features.words.vectors.limit": 5,
     "features.words.vectors.scale": 0.1, "features.characters.activation": "relu",
@@ -711,3 +718,80 @@ def test_a_portable_configuration_has_no_folders_of_the_machine():
     assert portable(restored) == values
     assert result_fingerprint(restored, seed=True) == result_fingerprint(config, seed=True)
     assert features_fingerprint(restored) == features_fingerprint(config)
+
+
+# --- values that people type ---
+
+ODD = ["my data #2", "4e7", "010", "no", "true", "2026-01-31", "1:30", "~x", "a: b", "- x",
+       "'", '"', "\u2028", "\x85", "[",
+       "{", "null ", "0x1f", ".5", "1_000", "<<", "=", "!x", "&a", "*a", "%", "@", "`", "\U0001f600", " x ", "x\ty",
+       "\ufeffx"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_the_text_after_the_equals_sign_is_the_value_of_a_key_that_takes_text(text):
+    for key in ("corpus.path", "corpus.comment", "corpus.train"):
+        if not (key == "corpus.train" and text.startswith("[")):
+            assert parse_settings([f"{key}={text}"]) == {key: text}
+
+
+@given(st.one_of(st.text(), st.sampled_from(ODD), st.integers().map(str), st.floats().map(str), st.booleans().map(str),
+                 st.dates().map(str), st.datetimes().map(str)))
+def test_every_string_is_read_back_from_what_is_written(text):
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        values = {"key": text, "list": [text], "mapping": {"inner": text}}
+        assert parse_yaml(dump_yaml(values), "x") == values
+
+
+def test_other_keys_are_yaml_and_text_may_be_quoted_or_null():
+    assert parse_settings(["training.epochs=3", "corpus.types=[NO, PER]", "corpus.dev=null", "corpus.train=[a, b]",
+                           "corpus.comment='None'", 'run.name="x y"', "loss.weights={LOC: 2.0}", "model.units=7",
+                           "features.words.vectors.path=~", "training.schedule.name=linear"]) == {
+        "training.epochs": 3, "corpus.types": ["NO", "PER"], "corpus.dev": None, "corpus.train": ["a", "b"],
+        "corpus.comment": "None", "run.name": "x y", "loss.weights": {"LOC": 2.0}, "model.units": 7,
+        "features.words.vectors.path": None, "training.schedule.name": "linear"}
+    with pytest.raises(ConfigError, match="corpus.comment: expected text or null, found None, which Python calls so"):
+        parse_settings(["corpus.comment=None"])
+
+
+def test_a_name_that_looks_like_a_number_is_read_again(tmp_path):
+    config = Config().updated({"run.name": "4e7"})
+    (tmp_path / "c.yaml").write_text(config.to_yaml())
+    assert load_config(tmp_path / "c.yaml") == config
+    (tmp_path / "c.yaml").write_text("corpus: {path: true}")
+    with pytest.raises(ConfigError, match="corpus.path: should be a valid string, found 'True'; put it in quotes"):
+        load_config(tmp_path / "c.yaml")
+
+
+def test_a_section_whose_keys_are_all_commented_out_is_the_default(tmp_path):
+    (tmp_path / "c.yaml").write_text("corpus:\n  # path: x\nmodel:\ntraining:\n  schedule:\nfeatures:\n  words:\n")
+    assert load_config(tmp_path / "c.yaml") == Config()
+
+
+def test_home_and_environment_are_expanded_in_paths(monkeypatch):
+    monkeypatch.setenv("CORPORA", "/c")
+    monkeypatch.setenv("HOME", "/h")
+    config = Config().updated({"corpus.path": "~/x", "run.directory": "$CORPORA/runs",
+                               "features.words.vectors.path": "${CORPORA}/v.txt", "features.lexicons.sources":
+                                   {"own": {"path": "~/l"}}, "corpus.train": "~"})
+    assert (config.corpus.path, config.run.directory, config.features.words.vectors.path) == (
+        "/h/x", "/c/runs", "/c/v.txt")
+    assert config.features.lexicons.sources["own"].path == "/h/l" and config.corpus.train == "~"
+
+
+def test_an_experiment_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/base.yaml").write_text("training: {epochs: 7}")
+    (tmp_path / "sub/own.yaml").write_text("extends: base.yaml\nmodel: {units: 9}")
+    (tmp_path / "base.yaml").write_text("training: {epochs: 8}")
+    monkeypatch.chdir(tmp_path)
+    config = load_experiment("sub/own.yaml")
+    assert (config.training.epochs, config.model.units) == (7, 9)
+    assert load_experiment("own.yaml", beside=tmp_path / "sub").training.epochs == 7
+
+
+def test_names_are_those_of_the_corpus_if_none_are_given():
+    assert Config(corpus={"path": "a/my data.v2.jsonl"}).run.name == "my-data"
+    named = Config(corpus={"path": "x.txt", "name": "y"})
+    assert (named.corpus.name, named.run.name) == ("y", "y")
+    assert Config(run={"name": "z"}).corpus.name == "sample"

@@ -9,7 +9,7 @@ from ner_mx.bulk import jobs, tables
 from ner_mx.bulk.record_formats import FORMATS, CorpusRecord
 from ner_mx.data import compression
 from ner_mx.data.spans import Span
-from ner_mx.inference.entities import Entity
+from ner_mx.decoding.entities import Entity
 from ner_mx.inference.tagger import Tagger
 from ner_mx.untyped import Table
 
@@ -61,7 +61,7 @@ def _read_table(job: jobs.Job, advance: Callable[[int], object]) -> Iterator[Chu
 
 
 def _read_stream(job: jobs.Job, advance: Callable[[int], object]) -> Iterator[Chunk]:
-    suffix = job.target.suffix if job.target.suffix in compression.SUFFIXES else ""
+    suffix = job.target.suffix if job.target.suffix.lower() in compression.SUFFIXES else ""
     first = size = position = 0
     records: List[CorpusRecord] = []
     with compression.opened(job.source) as (stream, raw):

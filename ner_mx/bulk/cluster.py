@@ -27,10 +27,10 @@ class TableTagger:
     code : the modules that :func:`ner_mx.registry.load_code` has loaded in the calling process.
     """
 
-    def __init__(self, bundle: str, code: Sequence[str]):
+    def __init__(self, bundle: str, code: Sequence[str], min_score: Optional[str] = None):
         for source in code:
             load_code(source)
-        self._tagger = Tagger.load(bundle, threads=1)
+        self._tagger = Tagger.load(bundle, 1, min_score)
 
     def __call__(self, table: Table) -> Table:
         return tables.with_entities(table, self._tagger.predict_batch(
@@ -38,7 +38,7 @@ class TableTagger:
 
 
 def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[str] = None, workers: int = 1,
-               address: Optional[str] = None, overwrite: bool = False) -> Totals:
+               address: Optional[str] = None, overwrite: bool = False, min_score: Optional[str] = None) -> Totals:
     """Tag a Parquet file, or a folder of them, on a Ray cluster; finished files are skipped.
 
     The results equal those of :func:`ner_mx.bulk.tagging.tag_files`.  The rows of a
@@ -52,6 +52,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
     address : of a cluster that sees the sources, the bundle and the modules of the user's
         own under the same paths; None starts a cluster on this machine.
     overwrite : whether existing results may be replaced.
+    min_score : the least probability of an entity, see :class:`ner_mx.inference.thresholds.Thresholds`.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
     if other:
         raise UserError(f"{other.source}: expected Parquet for the engine ray, found {other.file_format}; "
                         "the engine local reads it")
-    with pending_jobs(bundle, planned, target, overwrite) as (pending, digest):
+    with pending_jobs(bundle, planned, target, overwrite, min_score) as (pending, digest):
         started = time.perf_counter()
         counts = []
         # One core more than the workers take: Ray Data's own tasks need some.
@@ -75,7 +76,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
             context.execution_options.preserve_order = True
             context.enable_progress_bars = False
             for job in pending:
-                counts.append(_tag_parquet(ray, job, bundle, digest, workers))
+                counts.append(_tag_parquet(ray, job, bundle, digest, workers, min_score))
         return Totals(len(pending), sum(count.records for count in counts), sum(count.problems for count in counts),
                       sum(count.words for count in counts), time.perf_counter() - started)
 
@@ -86,13 +87,14 @@ class _Counts(NamedTuple):
     words: int
 
 
-def _tag_parquet(ray: ModuleType, job: Job, bundle: Path, digest: str, workers: int) -> _Counts:
+def _tag_parquet(ray: ModuleType, job: Job, bundle: Path, digest: str, workers: int,
+                 min_score: Optional[str]) -> _Counts:
     """Tag one file and count its records."""
     pyarrow = tables.arrow()
     schema = tables.result_schema(job.source)
     fingerprint = start_job(job, digest)
     tagged = ray.data.read_parquet(str(job.source.resolve())).map_batches(
-        TableTagger, fn_constructor_args=(str(bundle.resolve()), tuple(loaded_code)), batch_format="pyarrow",
+        TableTagger, fn_constructor_args=(str(bundle.resolve()), tuple(loaded_code), min_score), batch_format="pyarrow",
         batch_size=jobs.CHUNK_ROWS, concurrency=workers, num_cpus=1)
     count = words = 0
     bad: List[str] = []

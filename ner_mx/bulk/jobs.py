@@ -7,12 +7,20 @@ hold its finished chunks (``parts``) until all of them are there.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from ner_mx.bulk.record_formats import FORMATS, SUFFIXES, detect_format, looks_like_columns
+from ner_mx.bulk.record_formats import (
+    FORMATS,
+    SUFFIXES,
+    detect_format,
+    is_json_array,
+    looks_like_columns,
+    suffix_of,
+)
 from ner_mx.data import compression
 from ner_mx.errors import RunError, UserError, first_duplicate
 from ner_mx.files import locked, read_json, sha256, write_json
@@ -73,6 +81,9 @@ def plan_jobs(source: Path, target: Path, file_format: Optional[str]) -> List[Jo
         raise UserError(f"{source}: expected a file or folder, found nothing")
     jobs = (_jobs_of_folder if source.is_dir() else _job_of_file)(source, target, file_format)
     for job in jobs:
+        if job.file_format == "jsonl" and job.source.is_file() and is_json_array(job.source):
+            raise UserError(f"{job.source}: expected a record of JSON per line, found an array; write its elements "
+                            "one per line, as jq -c '.[]' does")
         if file_format is None and job.file_format == "text" and looks_like_columns(job.source):
             log.warning("%s is read as one text per line, but looks like CoNLL columns; give the format conll if "
                         "it holds columns", job.source)
@@ -87,14 +98,17 @@ def _job_of_file(source: Path, target: Path, file_format: Optional[str]) -> List
                         "rename the file, or give its format")
     if target.is_dir() or target.resolve() == source.resolve():
         raise UserError(f"{target}: expected the name of another file")
+    written = "jsonl" if known_format == "text" else known_format
+    if SUFFIXES.get(suffix_of(target), written) != written:
+        raise UserError(f"{target}: expected the suffix of a result in {written}, found {suffix_of(target)}; a result "
+                        "has the format of its source, and that of text is JSONL")
     return [Job(source, target, known_format)]
 
 
 def _jobs_of_folder(source: Path, target: Path, file_format: Optional[str]) -> List[Job]:
     if target.is_file() or source.resolve() in (target.resolve(), *target.resolve().parents):
         raise UserError(f"{target}: expected a folder outside the source folder")
-    paths = [path for path in sorted(source.rglob("*")) if path.is_file()
-             and not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    paths = sorted(_files_below(source))
     jobs = []
     for path in paths:
         known_format = detect_format(path, file_format)
@@ -106,6 +120,18 @@ def _jobs_of_folder(source: Path, target: Path, file_format: Optional[str]) -> L
     if not jobs:
         raise UserError(f"{source}: expected files to tag, found none; rename them, or give their format")
     return jobs
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, those of linked folders, too; hidden ones are left out."""
+    seen: Set[Path] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        # A link to a folder above would lead here again.
+        real = Path(place).resolve()
+        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        if real not in seen:
+            yield from (Path(place) / name for name in files if not name.startswith("."))
+        seen.add(real)
 
 
 def _check_collisions(jobs: List[Job]) -> None:
@@ -129,12 +155,13 @@ def _result_name(path: Path, file_format: str) -> str:
     """The name of a result: ``a.txt.gz`` becomes ``a.txt.jsonl.gz``; files of other formats keep their names."""
     if file_format != "text":
         return path.name
-    suffix = path.suffix if path.suffix in compression.SUFFIXES else ""
+    suffix = path.suffix if path.suffix.lower() in compression.SUFFIXES else ""
     return path.name[:len(path.name) - len(suffix)] + FORMATS[file_format].suffix + suffix
 
 
 @contextmanager
-def pending_jobs(bundle: Path, jobs: List[Job], target: Path, overwrite: bool) -> Iterator[Tuple[List[Job], str]]:
+def pending_jobs(bundle: Path, jobs: List[Job], target: Path, overwrite: bool,
+                 min_score: Optional[str] = None) -> Iterator[Tuple[List[Job], str]]:
     """Lock the target, and yield the unfinished jobs and the digest of the bundle.
 
     Raises
@@ -142,8 +169,8 @@ def pending_jobs(bundle: Path, jobs: List[Job], target: Path, overwrite: bool) -
     BundleError : the bundle is missing or damaged.
     RunError : another process tags into the target, or a result exists that was made from something else.
     """
-    Tagger.load(bundle, threads=1)  # a damaged bundle is reported before anything is written
-    digest = sha256(bundle / MANIFEST)
+    Tagger.load(bundle, 1, min_score)  # a damaged bundle is reported before anything is written
+    digest = sha256(bundle / MANIFEST) + (f" {min_score}" if min_score is not None else "")
     with locked(target, "wait for it, or choose another target"):
         if overwrite:
             for job in jobs:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from ner_mx.data import compression
-from ner_mx.data.formats.conll import DOCUMENT_MARKER, SEPARATORS
+from ner_mx.data.column_layout import SEPARATORS
+from ner_mx.data.formats.conll import DOCUMENT_MARKER
 from ner_mx.data.spans import Span
-from ner_mx.inference.entities import Entity
+from ner_mx.decoding.entities import Entity
+from ner_mx.errors import CorpusError
 from ner_mx.untyped import Json, Values
 
 # The keys of a JSON object and the columns of a table.
@@ -26,7 +28,7 @@ TEXT, ENTITIES = "text", "entities"
 class CorpusRecord(NamedTuple):
     """A text, or a tokenized sentence, with its original content.
 
-    content : a line (text), an object (JSONL) or the lines of a sentence (CoNLL).
+    content : a line (text, JSONL), a row of a table or the lines of a sentence (CoNLL).
     text : the text to tag; None for a tokenized sentence and for a bad record.
     tokens : the tokens of a CoNLL sentence.
     problem : why the record cannot be read; "" if it can.
@@ -73,6 +75,8 @@ def decode_line(line: bytes) -> CorpusRecord:
     """A line as a text, or the reason why it cannot be decoded."""
     try:
         text = line.decode("utf-8")
+        if "\0" in text:
+            return CorpusRecord(text[:MAX_KEPT], problem="expected text, found a NUL character; is it UTF-16?")
         return CorpusRecord(text, text)
     except UnicodeDecodeError as error:
         return CorpusRecord(line[:4 * MAX_KEPT].decode("utf-8", "replace")[:MAX_KEPT], problem=(
@@ -102,7 +106,7 @@ def _read_jsonl(stream: BinaryIO) -> Iterator[CorpusRecord]:
             problem = f"expected valid JSON, found: {error}"
         except (TypeError, KeyError, AttributeError):
             problem = f'expected an object with a string under "{TEXT}"'
-        yield shortened._replace(problem=problem) if problem else CorpusRecord(value, text)
+        yield shortened._replace(problem=problem) if problem else CorpusRecord(record.content, text)
 
 
 def _is_too_deep(value: Json) -> bool:
@@ -143,7 +147,9 @@ def _write_text(record: CorpusRecord, entities: Sequence[Entity]) -> bytes:
 
 
 def _write_jsonl(record: CorpusRecord, entities: Sequence[Entity]) -> bytes:
-    return _json_line({**record.content, ENTITIES: entities_to_json(entities)})
+    # The entities are added to the line as it is: numbers, doubled keys and escapes stay what they are.
+    added = _json_line({ENTITIES: entities_to_json(entities)}).decode("utf-8")
+    return f"{record.content.rstrip()[:-1].rstrip()}, {added[1:]}".encode()
 
 
 def _read_conll(stream: BinaryIO) -> Iterator[CorpusRecord]:
@@ -193,20 +199,43 @@ FORMATS: Dict[str, RecordFormat] = {
     "conll": RecordFormat(_read_conll, _write_conll, ".conll"),
 }
 SUFFIXES = {".txt": "text", ".text": "text", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
-            ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".tsv": "conll",
+            ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll", ".bioes": "conll",
             ".parquet": "parquet"}
 
 
 def detect_format(path: Path, file_format: Optional[str]) -> Optional[str]:
     """The format of a file: as given, or by its suffix; None for an unknown suffix."""
-    uncompressed = path.with_suffix("") if path.suffix in compression.SUFFIXES else path
-    return file_format or SUFFIXES.get(uncompressed.suffix.lower())
+    if file_format:
+        return file_format
+    suffix = suffix_of(path)
+    # Tables of any kind are called .tsv; columns with tags are what is tagged.
+    if suffix == ".tsv":
+        return "conll" if path.is_file() and looks_like_columns(path) else None
+    return SUFFIXES.get(suffix)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of a file without that of its compression, in lower case."""
+    is_compressed = path.suffix.lower() in compression.SUFFIXES
+    return (path.with_suffix("") if is_compressed else path).suffix.lower()
+
+
+def is_json_array(path: Path) -> bool:
+    """Whether a file begins as an array of JSON, and not with a record on its first line."""
+    try:
+        with compression.opened(path) as (stream, _):
+            return stream.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    except CorpusError:
+        return False
 
 
 def looks_like_columns(path: Path) -> bool:
-    """Whether the first lines of a file are columns that end with a tag."""
-    with compression.opened(path) as (stream, _):
-        lines = [line.decode("utf-8", "replace").split() for line in islice(_lines(stream), 50)]
+    """Whether the first lines of a file are columns that end with a tag; a damaged file's are not."""
+    try:
+        with compression.opened(path) as (stream, _):
+            lines = [line.decode("utf-8", "replace").split() for line in islice(_lines(stream), 50)]
+    except CorpusError:  # it is reported when it is read
+        return False
     lines = [line for line in lines if line]
     tagged = sum(len(line) > 1 and _TAG.fullmatch(line[-1]) is not None for line in lines)
     return bool(lines) and tagged == len(lines)

@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Iterator, List, Optional, Sequence
 
 from ner_mx.bulk.record_formats import ENTITIES, TEXT, CorpusRecord, decode_line, entities_to_json
+from ner_mx.decoding.entities import Entity
 from ner_mx.errors import CorpusError, UserError, install
 from ner_mx.files import replacing
-from ner_mx.inference.entities import Entity
 from ner_mx.untyped import ColumnType, Table, TableSchema
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from tqdm import tqdm
 
@@ -22,6 +22,7 @@ from ner_mx.bulk import tables
 from ner_mx.bulk.chunks import Chunk, TaggedChunk, read_chunks, tag_chunk
 from ner_mx.bulk.jobs import Job, check_unchanged, finish_job, pending_jobs, plan_jobs, start_job
 from ner_mx.bulk.worker_pool import WorkerPool
+from ner_mx.errors import CorpusError
 from ner_mx.files import replacing
 from ner_mx.inference.tagger import Tagger
 from ner_mx.registry import load_code, loaded_code
@@ -31,6 +32,7 @@ class Totals(NamedTuple):
     """What a call did, without the work of earlier, interrupted calls.
 
     words : words of a text, separated by whitespace; tokens of a tokenized sentence.
+    failures : why files could not be read, a line each; their results are missing.
     """
 
     files: int
@@ -38,6 +40,7 @@ class Totals(NamedTuple):
     problems: int
     words: int
     seconds: float
+    failures: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,16 @@ class WorkerSetup:
     bundle: Path
     threads: Optional[int]
     code: Tuple[str, ...]
+    min_score: Optional[str] = None
 
     def __call__(self) -> Callable[[Chunk], TaggedChunk]:
         for source in self.code:
             load_code(source)
-        return partial(tag_chunk, Tagger.load(self.bundle, threads=self.threads))
+        return partial(tag_chunk, Tagger.load(self.bundle, self.threads, self.min_score))
 
 
 def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[str] = None, processes: int = 1,
-              overwrite: bool = False) -> Totals:
+              overwrite: bool = False, min_score: Optional[str] = None) -> Totals:
     """Tag a file, or every file of a folder; finished files are skipped.
 
     Parameters
@@ -68,28 +72,37 @@ def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[st
     file_format : ``text``, ``jsonl``, ``conll`` or ``parquet``; None goes by the suffix.
     processes : number of worker processes, one thread each; with 1, this process uses all cores.
     overwrite : whether existing results may be replaced.
+    min_score : the least probability of an entity, see :class:`ner_mx.inference.thresholds.Thresholds`.
 
     Raises
     ------
     UserError : there is nothing to tag, a format is unknown, or two results would have the same name.
-    CorpusError : a file cannot be read.
+    CorpusError : the only file cannot be read; of several, the others are tagged.
     RunError : the target exists and was made from something else.
     BundleError : the bundle is missing or damaged.
     """
-    with pending_jobs(bundle, plan_jobs(source, target, file_format), target, overwrite) as (jobs, digest):
+    with pending_jobs(bundle, plan_jobs(source, target, file_format), target, overwrite, min_score) as (jobs, digest):
         started = time.perf_counter()
         records = problems = words = 0
-        setup = WorkerSetup(bundle, None if processes == 1 else 1, tuple(loaded_code))
+        failures: List[str] = []
+        setup = WorkerSetup(bundle, None if processes == 1 else 1, tuple(loaded_code), min_score)
         size = sum(job.source.stat().st_size for job in jobs)
         # The bar counts bytes of the sources; it is hidden without a terminal.
         with WorkerPool(setup, processes) as workers, tqdm(
                 total=size, unit="B", unit_scale=True, disable=None, leave=False) as bar:
             for job in jobs:
-                for tagged in _tag_file(job, digest, workers, bar.update):
-                    records += tagged.records
-                    problems += tagged.problems
-                    words += tagged.words
-        return Totals(len(jobs), records, problems, words, time.perf_counter() - started)
+                try:
+                    for tagged in _tag_file(job, digest, workers, bar.update):
+                        records += tagged.records
+                        problems += tagged.problems
+                        words += tagged.words
+                except CorpusError as error:
+                    # A damaged file does not stop the others.
+                    if len(jobs) == 1:
+                        raise
+                    failures.append(str(error))
+        return Totals(len(jobs) - len(failures), records, problems, words, time.perf_counter() - started,
+                      tuple(failures))
 
 
 def _tag_file(job: Job, digest: str, workers: WorkerPool[Chunk, TaggedChunk],

@@ -15,24 +15,30 @@ from ner_mx.registry import register
 Source = Annotated[Path, typer.Argument(help="An annotated file or folder.")]
 Target = Annotated[Path, typer.Argument(help="The file or folder to write.")]
 Reader = Annotated[Optional[str], typer.Option(
-    "--from", help="The format of the source, see corpus.reader; by the suffix if not given.")]
+    "--from", help="The format of the source, see corpus.reader; by content and suffix if not given.")]
 Writer = Annotated[Optional[str], typer.Option(
     "--to", help="The format of the target; by the suffix if not given.")]
 Scheme = Annotated[str, typer.Option(help="Of the tags that are written.")]
+RecordSize = Annotated[Optional[int], typer.Option(
+    "--sentences-per-record", min=1, help="The size of the documents that are written, if the source marks none.")]
 
 
 @register.command("convert")
 def convert(source: Source, target: Target, reader: Reader = None, writer: Writer = None,
-            scheme: Scheme = "IOB2", settings: Settings = None, overwrite: OverwriteResult = False) -> None:
+            scheme: Scheme = "IOB2", settings: Settings = None, overwrite: OverwriteResult = False,
+            sentences_per_record: RecordSize = None) -> None:
     """Write an annotated corpus in another format; --set corpus.… says how it is read."""
     from ner_mx.data.conversion import convert_corpus
+    from ner_mx.data.reading import shown_settings
 
     for option, name, registry in (("--from", reader, register.format), ("--to", writer, register.format),
                                    ("--scheme", scheme, register.tag_encoding)):
         if name is not None and name not in registry:
             raise UserError(f"{option}: {registry.unknown(name)}")
-    done = convert_corpus(source, target, resolved(None, None, settings).corpus, reader, writer, scheme, overwrite)
-    for reason, count in done.warnings.items():
+    done = convert_corpus(source, target, resolved(None, None, settings).corpus, reader, writer, scheme, overwrite,
+                          sentences_per_record)
+    for reason, count in done.warnings.described().items():
         typer.echo(f"warning: {count:,} {reason}", err=True)
-    typer.echo(f"{done.sentences:,} sentences, {done.tokens:,} tokens, read as {done.scheme}\n"
+    typer.echo(f"{done.sentences:,} sentences, {done.tokens:,} tokens, read as {done.scheme}"
+               + (f" ({shown_settings(done.proposed)})" if done.proposed else "") + "\n"
                f"\nwritten to {target}")

@@ -8,6 +8,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
+from ner_mx.cli.options import OverwriteResult
 from ner_mx.registry import register
 
 TypesDump = Annotated[Path, typer.Argument(help="DBpedia's dump of instance types (.nt, .ttl, .bz2).")]
@@ -19,11 +20,11 @@ OntologyDump = Annotated[Optional[Path], typer.Option(
 
 @register.command("lexicon build")
 def build(types: TypesDump, labels: LabelsDump, output: LexiconFolder, ontology: OntologyDump = None,
-          language: str = "en") -> None:
+          language: str = "en", overwrite: OverwriteResult = False) -> None:
     """Make lists of names from DBpedia's published dumps."""
     from ner_mx.resources.dbpedia import build_lexicon
 
-    built = build_lexicon(types, labels, output, ontology, language)
+    built = build_lexicon(types, labels, output, ontology, language, overwrite)
     for category, count in built.names.items():
         typer.echo(f"{category:<5}{count:>10,} names")
     for dump, count in built.skipped.items():

@@ -17,6 +17,9 @@ except ModuleNotFoundError as error:
           "README.md, and . .venv/bin/activate activates the Python of make demo", file=sys.stderr)
     raise SystemExit(2) from None
 
+from typing_extensions import Annotated
+
+from ner_mx import __version__
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.registry import load_code, register
 
@@ -38,8 +41,10 @@ class _Formatter(logging.Formatter):
 
 def build_app() -> typer.Typer:
     """The application with every registered command."""
-    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP,
+    app = typer.Typer(add_completion=False, no_args_is_help=True, invoke_without_command=True,
+                      pretty_exceptions_enable=False, help=HELP,
                       epilog=CODE_HELP)
+    app.callback()(_version)
     groups: Dict[str, typer.Typer] = {}
     for name in sorted(register.command.names()):
         *group, verb = name.split(" ")
@@ -51,6 +56,18 @@ def build_app() -> typer.Typer:
             target = groups[group[0]]
         target.command(verb)(register.command[name])
     return app
+
+
+Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")]
+
+
+def _version(version: Version = False) -> None:
+    if version:
+        typer.echo(f"ner-mx {__version__}")
+        raise typer.Exit()
+
+
+_version.__doc__ = HELP
 
 
 def take_code(arguments: Sequence[str]) -> Tuple[List[str], List[str]]:
@@ -96,12 +113,19 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
         command(others)
     except UserError as error:
         _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail("expected enough memory, found too little; use smaller batches, or less text at a time", 3)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         if isinstance(error, (FileExistsError, NotADirectoryError)):
             _fail(f"{place}expected a folder, found a file; move it, or choose another place")
         full = "; what was there before is unchanged" if error.errno in FULL else ""
         _fail(f"{place}{error.strerror or error}{full}")
+    except Exception as error:
+        if type(error).__name__ != "MXNetError":
+            raise  # a defect of this package keeps its traceback
+        lines = str(error).strip().splitlines()
+        _fail(f"MXNet failed: {(lines[-1] if lines else '')[:300]}", 3)
     raise SystemExit(0)
 
 

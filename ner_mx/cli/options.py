@@ -22,6 +22,8 @@ Settings = Annotated[Optional[List[str]], typer.Option(
     "--set", metavar="KEY=VALUE", help="One setting, such as run.seed=2; may be repeated.")]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
+MinScore = Annotated[Optional[str], typer.Option(
+    metavar="NUMBER", help="The least probability of an entity: 0.5, or by type: PER=0.9,LOC=0.8.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]

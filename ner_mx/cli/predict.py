@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Iterator, List, Optional
 
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Device
+from ner_mx.cli.options import Device, MinScore
 from ner_mx.errors import UserError
 from ner_mx.registry import register
+
+log = logging.getLogger(__name__)
 
 Model = Annotated[Path, typer.Argument(help="A bundle, or the folder of a run.")]
 Text = Annotated[Optional[str], typer.Argument(
     help="Raw text; each line of stdin is a text if not given.")]
-TextFile = Annotated[Optional[Path], typer.Option(help="UTF-8; each line is a text.")]
+TextFile = Annotated[Optional[Path], typer.Option(
+    help="UTF-8: each line is a text, or a record of JSONL by the suffix; may be compressed.")]
 OutputFormat = Annotated[str, typer.Option("--format", help="jsonl, conll, highlighted, or one of your own.")]
+
+
+def _texts(stream: Any, file: Optional[Path]) -> Iterator[List[str]]:
+    """The texts of a stream: each line, or the text of each record of JSONL.
+
+    Raises
+    ------
+    UserError : a record has no text, or the file is in another format.
+    """
+    from ner_mx.bulk.record_formats import FORMATS, detect_format
+    from ner_mx.inference.text_lines import line_groups
+
+    chosen = (detect_format(file, None) if file else None) or "text"
+    if chosen not in ("text", "jsonl"):
+        raise UserError(f"{file}: expected lines of text or JSONL, found {chosen} by its suffix; ner-mx tag reads it")
+    if file is None or chosen == "text":
+        yield from line_groups(stream if file is None else stream[0], str(file or "stdin"))
+        return
+    records = FORMATS[chosen].read(stream[0])
+    for number, record in enumerate(records, start=1):
+        if record.text is None:
+            raise UserError(f"{file}:{number}: {record.problem}")
+        yield [record.text]
 
 
 @register.command("predict")
 def predict(model: Model, text: Text = None, file: TextFile = None, output: OutputFormat = "jsonl",
-            device: Device = None) -> None:
+            device: Device = None, min_score: MinScore = None) -> None:
     """Find the entities of raw text; prints one JSON object per text."""
     from ner_mx.api import load
+    from ner_mx.data.compression import opened
     from ner_mx.inference.bundle import is_bundle
-    from ner_mx.inference.text_lines import line_groups
 
     if output not in register.output:
         raise UserError(f"--format: {register.output.unknown(output)}")
@@ -35,12 +62,13 @@ def predict(model: Model, text: Text = None, file: TextFile = None, output: Outp
         raise UserError("--file: expected a text or a file of texts, found both")
     if is_bundle(model) and device not in (None, "auto", "cpu"):
         raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
-    tagger = load(model, device=device)
+    if text is not None and len(text) < 1000 and Path(text).is_file():
+        log.warning("%s is tagged as a text; --file tags what is in the file of this name", text)
+    tagger = load(model, device=device, min_score=min_score)
     written = register.output[output]
-    source: Any = open(file, "rb") if file else nullcontext(sys.stdin.buffer)  # noqa: SIM115
-    with source as stream:
-        for group in ([text],) if text is not None else line_groups(stream, str(file or "stdin")):
+    with nullcontext(sys.stdin.buffer) if file is None else opened(file) as stream:
+        for group in ([text],) if text is not None else _texts(stream, file):
             for line, entities in zip(group, tagger.predict_batch(group)):
                 # Bytes of an argument that are not UTF-8 are written as they were given.
-                sys.stdout.buffer.write(written(line, entities).encode("utf-8", "surrogateescape"))
+                sys.stdout.buffer.write(written(line, entities, tagger.tokenizer).encode("utf-8", "surrogateescape"))
             sys.stdout.buffer.flush()

@@ -8,7 +8,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import BundleArgument
+from ner_mx.cli.options import BundleArgument, MinScore
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -17,6 +17,7 @@ API_KEY = "NER_MX_API_KEY"
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 ApiKey = Annotated[Optional[str], typer.Option(
     envvar=API_KEY, help="What clients must send as X-API-Key; none is required if not given.")]
+RootPath = Annotated[str, typer.Option(help="The path under which a proxy serves it, such as /ner.")]
 Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads per batch; all cores if not given.")]
 
 
@@ -24,7 +25,7 @@ Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads per batch; 
 def serve(bundle: BundleArgument, host: str = "127.0.0.1", port: Port = 8080, api_key: ApiKey = None,
           threads: Threads = None, body_bytes: int = 1 << 20, texts: int = 256,
           queue_characters: int = 1 << 22, batch_characters: int = 1 << 15, seconds: float = 30.0,
-          connections: int = 1000) -> None:
+          connections: int = 1000, root_path: RootPath = "", min_score: MinScore = None) -> None:
     """Serve a bundle over HTTP, with a page; listens on this machine only, unless a host is given."""
     from pydantic import ValidationError
 
@@ -41,4 +42,4 @@ def serve(bundle: BundleArgument, host: str = "127.0.0.1", port: Port = 8080, ap
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
-    serve_forever(Tagger.load(bundle, threads), host, port, limits, api_key)
+    serve_forever(Tagger.load(bundle, threads, min_score), host, port, limits, api_key, root_path)

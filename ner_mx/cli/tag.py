@@ -8,7 +8,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Address, BundleArgument, Engine, OverwriteResult, resumable
+from ner_mx.cli.options import Address, BundleArgument, Engine, MinScore, OverwriteResult, resumable
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -22,22 +22,27 @@ Processes = Annotated[int, typer.Option(min=1, help="Processes that tag; a singl
 @register.command("tag")
 def tag(bundle: BundleArgument, source: Source, target: Target, form: SourceFormat = None,
         processes: Processes = 1, engine: Engine = "local", address: Address = None,
-        overwrite: OverwriteResult = False) -> None:
+        overwrite: OverwriteResult = False, min_score: MinScore = None) -> None:
     """Tag a corpus: text, JSONL, CoNLL, Parquet, or a folder of them; resumes where it stopped."""
     if address and engine != "ray":
         raise UserError("--address: expected --engine ray with it, found another engine")
     if engine == "ray":
         from ner_mx.bulk.cluster import tag_tables
 
-        done = tag_tables(bundle, source, target, form, processes, address, overwrite)
+        done = tag_tables(bundle, source, target, form, processes, address, overwrite, min_score)
     elif engine == "local":
         from ner_mx.bulk.tagging import tag_files
 
         with resumable():
-            done = tag_files(bundle, source, target, form, processes, overwrite)
+            done = tag_files(bundle, source, target, form, processes, overwrite, min_score)
     else:
         raise UserError(f"--engine: expected local or ray, found {engine!r}")
+    for failure in done.failures:
+        typer.echo(f"error: {failure}", err=True)
     rate = done.words / max(done.seconds, 1e-9)
     aside = " (see .bad.jsonl beside the result)" if done.problems else ""
     typer.echo(f"{done.files:,} files, {done.records:,} records, {done.problems:,} of them bad{aside}; "
                f"{done.words:,} words in {done.seconds:.1f} s ({rate:,.0f} words/s)\n\nwritten to {target}")
+    if done.failures or (done.records and done.problems == done.records):
+        # Nothing of a file was tagged: whoever calls this in a script must see it.
+        raise typer.Exit(2)

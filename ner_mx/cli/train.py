@@ -15,18 +15,23 @@ from ner_mx.errors import RunError, UserError
 from ner_mx.registry import register
 
 Resume = Annotated[Optional[Path], typer.Option(help="The folder of a run to resume.")]
+Finish = Annotated[Optional[Path], typer.Option(
+    help="The folder of an interrupted run: evaluate its best epoch so far and write everything.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace a run of this name.")]
 
 
 @register.command("train")
 def train(config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
-          resume: Resume = None, overwrite: Overwrite = False) -> None:
+          resume: Resume = None, finish: Finish = None, overwrite: Overwrite = False) -> None:
     """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
     from ner_mx.evaluation.conlleval import conlleval
     from ner_mx.preprocessing.processed_corpus import read_processed
 
     if resume and overwrite:
         raise UserError("--overwrite: expected a new run or one to --resume, found both")
+    if resume and finish:
+        raise UserError("--finish: expected a run to resume or one to finish, found both")
+    is_finish, resume = finish is not None, resume or finish
     chosen = (resolved(config, experiment, settings) if resume is None else
               _resumed_config(resume, config, experiment, settings or ()))
     compat.tune_process(chosen.run.threads)
@@ -35,9 +40,10 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
     from ner_mx.training.run import train_run
 
     try:
-        result = train_run(read_processed(chosen), chosen, resume, overwrite)
+        result = train_run(read_processed(chosen), chosen, resume, overwrite, finish=is_finish)
     except KeyboardInterrupt as interrupt:
-        typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}" if isinstance(
+        typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}, or use what is there with: "
+                   f"{program()} --finish {interrupt.folder}" if isinstance(
             interrupt, Stopped) else "stopped before training; nothing was written", err=True)
         raise typer.Exit(130) from None
     write_report(result.folder)
@@ -52,6 +58,12 @@ def _resumed_config(resume: Path, config: Optional[Path], experiment: Optional[s
     path = resume / "config.yaml"
     if not path.is_file():
         raise RunError(f"{resume}: expected a run to resume, found no config.yaml in it")
+    given = parse_settings(settings)
+    moved = next((key for key in given if key in ("run.name", "run.directory")), None)
+    place = Path(given.get("run.directory") or resume.parent) / (given.get("run.name") or resume.name)
+    if moved and place.resolve() != resume.resolve():
+        raise UserError(f"--set {moved}: expected no other place for a run to resume, which goes on in {resume}; copy "
+                        "the folder to resume a copy of it")
     if config is None and experiment is None:
         return validate(migrated(read_yaml(path)), str(path)).updated(parse_settings(settings))
     return resolved(config, experiment, settings)

@@ -22,6 +22,7 @@ from ner_mx.config.layers import (
 )
 from ner_mx.config.migration import migrated
 from ner_mx.config.schema import (
+    CaseAugmentation,
     Columns,
     Config,
     Corpus,
@@ -37,6 +38,7 @@ from ner_mx.config.validation import validate, validate_as
 from ner_mx.config.yaml_documents import dump_yaml, parse_yaml, read_yaml
 
 __all__ = [
+    "CaseAugmentation",
     "CallbackSettings", "Columns", "Config", "Corpus", "Decoding", "Documents", "EXPERIMENTS", "FEATURES",
     "FeatureSettings", "Features", "INPUT", "Kind", "LOCATION", "LookupSettings", "LossSettings",
     "ModelSettings", "OptimizerSettings", "PLACE", "RESULT", "ScheduleSettings", "Section", "Split",

@@ -81,7 +81,7 @@ class NameIn:
 
     def _registered(self, name: str) -> str:
         if name not in self.also and name not in self.registry:
-            raise ValueError(self.registry.unknown(name))
+            raise ValueError(self.registry.unknown(name, self.also))
         return name
 
 

@@ -7,7 +7,7 @@ methods that need it import it when they are called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Dict, Iterator, List, Literal, Optional, Sequence, Union
 
 import numpy as np
 from pydantic import Field
@@ -19,18 +19,41 @@ if TYPE_CHECKING:
     from ner_mx.models.embedders import Embedder
 
 
+class TokenizerSettings(Section):
+    """The keys that every tokenizer has.
+
+    language : whose abbreviations do not end a sentence.
+    lines : which line ends are borders of sentences: those of lists, headings and tables (``auto``), all
+        (``sentence``), or only empty lines (``join``).
+    """
+
+    name: ClassVar[str]
+    decides: ClassVar[Optional[str]] = "features"
+
+    language: str = "en"
+    lines: Literal["auto", "sentence", "join"] = "auto"
+
+    def sentences(self, text: str) -> List[Any]:
+        """The tokens of a text by sentence, see :class:`ner_mx.data.tokenizers.Token`."""
+        raise NotImplementedError
+
+    def iter_sentences(self, text: str) -> Iterator[Any]:
+        """The same one after the other."""
+        raise NotImplementedError
+
+
 class FeatureSettings(Section):
     """The keys that every feature has.
 
-    use : whether models read the feature.
+    use : whether models read the feature; some features decide by the corpus (``auto``).
     """
 
     decides: ClassVar[Optional[str]] = "features"
-    use: bool = True
+    use: Union[bool, Literal["auto"]] = True
 
     def active(self) -> bool:
         """Whether the feature is used, and has something to be computed from."""
-        return self.use
+        return bool(self.use)
 
 
 class LookupSettings(FeatureSettings):
@@ -113,9 +136,15 @@ class ScheduleSettings(Section):
     """A learning-rate schedule.
 
     warmup : steps over which the learning rate rises linearly from 0.
+
+    Attributes
+    ----------
+    depends_on_length : whether the factor depends on the number of epochs, so that a run cannot be
+        resumed with another number.
     """
 
     name: ClassVar[str]
+    depends_on_length: ClassVar[bool] = True
     warmup: int = Field(0, ge=0)
 
     def factor(self, done: float, epoch: int) -> float:

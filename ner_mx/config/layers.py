@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Iterable, List, Optional, Tuple, Type, Union, get_origin
+from typing import Annotated, Any, Iterable, List, Literal, Optional, Set, Tuple, Type, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -40,12 +40,16 @@ def merged(base: ReadOnlyValues, over: ReadOnlyValues,
     for key, value in over.items():
         kind, below = _below(schema, key)
         earlier = result.get(key)
+        if value is None and (isinstance(kind, OneOf) or below is not None):
+            continue  # a section whose keys are all commented out
         if isinstance(kind, OneOf):
             result[key] = _merged_choice(earlier, value, kind)
         elif kind == "names":
             result[key] = _merged_names(earlier, value, below)
         elif isinstance(value, dict) and isinstance(earlier, dict) and kind != "value":
             result[key] = merged(earlier, value, below)
+        elif isinstance(value, dict) and below is not None and earlier is None:
+            result[key] = merged({}, value, below)
         else:
             result[key] = value
     return result
@@ -106,14 +110,20 @@ def experiment_names() -> List[str]:
     return sorted(path.stem for path in EXPERIMENTS.rglob("*.yaml"))
 
 
-def _experiment_path(name: str) -> Optional[Path]:
-    """The file of an experiment, in whichever folder it is; None if there is none."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else next(
-        (path for path in EXPERIMENTS.rglob("*.yaml") if path.stem == name), None)
-    return path if path and path.is_file() else None
+def _experiment_path(name: str, beside: Optional[Path] = None) -> Optional[Path]:
+    """The file of an experiment, in whichever folder it is; None if there is none.
+
+    Parameters
+    ----------
+    beside : the folder of the file that names it, where a relative path is looked for first.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name).expanduser()
+        return next((place for place in ([beside / path] if beside else []) + [path] if place.is_file()), None)
+    return next((path for path in EXPERIMENTS.rglob("*.yaml") if path.stem == name), None)
 
 
-def read_experiment(name: str) -> Values:
+def read_experiment(name: str, beside: Optional[Path] = None) -> Values:
     """The settings of a named experiment, or of a YAML file that ``name`` points to.
 
     ``extends: other`` at its top lays it over another experiment.
@@ -128,12 +138,12 @@ def read_experiment(name: str) -> Values:
         if name in seen:
             raise ConfigError(f"experiment {name}: extends itself: {' -> '.join([*seen, name])}")
         seen.append(name)
-        path = _experiment_path(name)
+        path = _experiment_path(name, beside)
         if path is None:
             raise ConfigError(f"experiment {shown(name)}: expected a YAML file or one of the named "
                               "experiments, found neither" + nearest(name, experiment_names()))
         settings = read_yaml(path)
-        name = settings.pop("extends", "")
+        name, beside = settings.pop("extends", ""), path.parent
         if not isinstance(name, str):
             raise ConfigError(f"experiment {path.stem}: extends: expected the name of an experiment, "
                               f"found {name!r}")
@@ -182,12 +192,57 @@ def parse_settings(arguments: Iterable[str]) -> Values:
         key = key.strip()
         if not equals or not key:
             raise ConfigError(f"{argument}: expected section.key=value")
-        value = parse_yaml(text, key)
-        if value is None and text.strip() not in ("", "~", "null", "Null", "NULL"):
-            value = text  # YAML reads it as a comment: corpus.comment=#
         result.pop(key, None)
-        result[key] = value
+        result[key] = _typed(key, text)
     return result
+
+
+NULLS = ("", "~", "null", "Null", "NULL")
+
+
+def _typed(key: str, text: str) -> Any:
+    """The value of an argument: text as it stands for a key that takes text, else YAML."""
+    types = _types_of(key)
+    if str not in types or not types <= {str, list, type(None)}:
+        value = parse_yaml(text, key)
+        return text if value is None and text.strip() not in NULLS else value
+    if type(None) in types and text in NULLS:
+        return None
+    if type(None) in types and text == "None":
+        raise ConfigError(f"{key}: expected text or null, found None, which Python calls so; write null, or 'None' "
+                          "in quotes")
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return parse_yaml(text, key) if is_quoted or (list in types and text[:1] == "[") else text
+
+
+def _types_of(key: str) -> Set[Any]:
+    """The types that a dotted key takes; a mapping or an unknown key has none."""
+    schemas: List[Type[Section]] = [Config]
+    *sections, last = key.split(".")
+    for part in sections:
+        below: List[Type[Section]] = []
+        for schema in schemas:
+            kind, inner = _below(schema, part)
+            if isinstance(kind, OneOf):
+                below += [kind.registry[name] for name in kind.registry.names()]
+            elif inner is not None:
+                below.append(inner)
+        # Below names of the user's own, the part after the next is a key.
+        schemas = below or schemas
+    fields = [schema.model_fields[last] for schema in schemas if last in schema.model_fields]
+    return {kind for field in fields for kind in _plain_types(field.annotation)}
+
+
+def _plain_types(annotation: Any) -> Set[Any]:
+    """The plain types in an annotation: of ``Optional[str]``, ``str`` and that of None."""
+    origin = get_origin(annotation)
+    if origin is Union:
+        return {kind for part in get_args(annotation) for kind in _plain_types(part)}
+    if origin is Annotated:
+        return _plain_types(get_args(annotation)[0])
+    if origin is Literal:
+        return {type(value) for value in get_args(annotation)}
+    return {origin or annotation}
 
 
 def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[str] = None,
@@ -213,18 +268,20 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     return _resolved([*layers, *_setting_layers(parse_settings(settings))])
 
 
-def load_experiment(experiment: str, settings: Optional[ReadOnlyValues] = None) -> Config:
+def load_experiment(experiment: str, settings: Optional[ReadOnlyValues] = None,
+                    beside: Optional[Path] = None) -> Config:
     """An experiment by itself, over the defaults; ``config.yaml`` of the working folder has no effect.
 
     Parameters
     ----------
     settings : values by dotted key, laid over it.
+    beside : the folder of the file that names the experiment, where its file is looked for first.
 
     Raises
     ------
     ConfigError : as :func:`load_config`.
     """
-    return _resolved([_experiment_layer(experiment), *_setting_layers(settings or {})])
+    return _resolved([_experiment_layer(experiment, beside), *_setting_layers(settings or {})])
 
 
 def with_values(config: Config, values: ReadOnlyValues) -> Config:
@@ -237,8 +294,8 @@ def with_values(config: Config, values: ReadOnlyValues) -> Config:
     return _resolved([("the configuration", [config.model_dump(mode="json")]), *_setting_layers(values)])
 
 
-def _experiment_layer(experiment: str) -> Layer:
-    return f"experiment {experiment}", [read_experiment(experiment)]
+def _experiment_layer(experiment: str, beside: Optional[Path] = None) -> Layer:
+    return f"experiment {experiment}", [read_experiment(experiment, beside)]
 
 
 def _setting_layers(settings: ReadOnlyValues) -> List[Layer]:

@@ -77,6 +77,10 @@ def _moved_to(key: str) -> Optional[str]:
     return " or ".join(dict.fromkeys(sections)) or None
 
 
+# The defaults of column files before they were proposed from the content.
+OLD_COLUMNS: Values = {"columns": {"token": 0, "pos": 1, "tag": -1}, "separator": "whitespace", "comment": None}
+
+
 def is_old(values: Any) -> bool:
     """Whether these are the values of a complete configuration of the first schema."""
     return isinstance(values, dict) and isinstance(values.get("network"), dict)
@@ -89,6 +93,10 @@ def migrated(values: Values) -> Values:
     old = deepcopy(values)
     context = old["network"].get("context", "lstm")
     result: Values = {name: old.get(name, {}) for name in ("run", "corpus", "loss", "decoding")}
+    corpus = result["corpus"] = {"reader": "conll", **OLD_COLUMNS, **result["corpus"]}
+    if corpus["reader"] != "conll":
+        for key in OLD_COLUMNS:  # had no effect, and their defaults were written out
+            del corpus[key]
     features = old.get("features", {})
     lexicons, vectors = features.pop("lexicons", {}), features.pop("vectors", {})
     features.setdefault("words", {})["vectors"] = vectors

@@ -6,7 +6,9 @@ test keeps the two equal.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Tuple, Type, Union, cast
 
 from pydantic import (
@@ -26,6 +28,7 @@ from ner_mx.config.interfaces import (
     ModelSettings,
     OptimizerSettings,
     ScheduleSettings,
+    TokenizerSettings,
 )
 from ner_mx.config.section import FEATURES, LOCATION, PLACE, SEED, Section, default_section, located_below
 from ner_mx.config.yaml_documents import dump_yaml
@@ -45,10 +48,13 @@ class Run(Section):
     threads: Annotated[Optional[int], PLACE] = Field(None, ge=1)
 
 
+Column = Union[int, Literal["auto"]]
+
+
 class Columns(Section):
-    token: int = 0
-    pos: Optional[int] = 1
-    tag: int = -1
+    token: Column = "auto"
+    pos: Optional[Column] = "auto"
+    tag: Column = "auto"
 
 
 class Documents(Section):
@@ -75,7 +81,7 @@ class Corpus(Section):
 
     name: Annotated[str, PLACE] = Field("sample", pattern=NAME)
     processed: Annotated[str, LOCATION] = "data/processed"
-    reader: Annotated[str, NameIn(register.format)] = "conll"
+    reader: Annotated[str, NameIn(register.format, also=("auto",))] = "auto"
     path: Annotated[str, LOCATION] = "data/sample"
     train: Names = "train.txt"
     dev: Names = "dev.txt"
@@ -83,8 +89,12 @@ class Corpus(Section):
     encoding: str = "utf-8"
     scheme: Annotated[str, NameIn(register.tag_encoding, also=("auto",))] = "auto"
     columns: Columns = Columns()
-    separator: Literal["whitespace", "tab", "space"] = "whitespace"
-    comment: Optional[str] = Field(None, min_length=1)
+    separator: Literal["auto", "whitespace", "tab", "space"] = "auto"
+    comment: Optional[str] = Field("auto", min_length=1)
+    tag_names: Optional[List[str]] = None
+    label_key: Optional[str] = Field(None, min_length=1)
+    overlaps: Literal["error", "longest", "first", "outermost"] = "error"
+    tokenizer: Annotated[TokenizerSettings, OneOf(register.tokenizer, "rules")] = default_section()
     types: Optional[List[str]] = None
     unknown_tags: Literal["error", "outside"] = "error"
     split_digits: bool = False
@@ -143,7 +153,7 @@ def _features_schema(names: Tuple[str, ...]) -> Type[Features]:
 
 def _default(feature: Any) -> Any:
     # A feature from outside is on where it is named; built-in ones say so themselves.
-    return lambda: feature.Settings(use=feature.on_by_default)
+    return lambda: feature.Settings() if feature.on_by_default else feature.Settings(use=False)
 
 
 class Decoding(Section):
@@ -151,11 +161,25 @@ class Decoding(Section):
     valid_only: bool = True
 
 
+class CaseAugmentation(Section):
+    lower: float = Field(0.0, ge=0, le=1)
+    upper: float = Field(0.0, ge=0, le=1)
+    title: float = Field(0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> CaseAugmentation:
+        if self.lower + self.upper + self.title > 1:
+            raise ValueError("lower + upper + title must not exceed 1")
+        return self
+
+
 class Training(Section):
     epochs: int = Field(30, ge=1)
     patience: Optional[int] = Field(None, ge=1)
     batch_size: int = Field(32, ge=1)
     batches: Annotated[str, NameIn(register.batching)] = "sorted"
+    batch_tokens: int = Field(16384, ge=1)
+    case_augmentation: CaseAugmentation = CaseAugmentation()
     normalise: Literal["tokens", "sentences", "sum"] = "tokens"
     clip: Optional[float] = Field(5.0, gt=0)
     optimizer: Annotated[OptimizerSettings, OneOf(register.optimizer, "adam")] = default_section()
@@ -183,12 +207,39 @@ class Training(Section):
         return callbacks
 
 
+def name_of(path: Any) -> str:
+    """A name for what is in a file or folder: its own, without its suffix.
+
+    >>> name_of("corpora/my data.conll")
+    'my-data'
+    """
+    resolved = Path(path).resolve() if isinstance(path, str) and path else Path()
+    stem = resolved.name if resolved.is_dir() else resolved.name.split(".")[0]
+    return re.sub(r"[^\w.+=-]+", "-", stem).lstrip("-.+=") or "corpus"
+
+
 class Config(Section):
     """A complete configuration; it is frozen, see :meth:`updated`."""
 
     decides: ClassVar[Optional[str]] = "result"
 
-    run: Run = Run()
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_the_corpus(cls, values: Any) -> Any:
+        """Names that are not given: that of the corpus is its file's or folder's, that of the run the corpus'."""
+        if not isinstance(values, dict):
+            return values
+        corpus, run = values.get("corpus", {}), values.get("run", {})
+        if isinstance(corpus, dict):
+            if corpus.get("name") is None:
+                corpus = {**corpus, "name": name_of(corpus.get("path", Corpus.model_fields["path"].default))}
+            values = {**values, "corpus": corpus}
+        if isinstance(run, dict) and run.get("name") is None:
+            name = corpus["name"] if isinstance(corpus, dict) else getattr(corpus, "name", "sample")
+            values = {**values, "run": {**run, "name": name}}
+        return values
+
+    run: Run = default_section()
     corpus: Corpus = default_section()
     features: Annotated[Features, Extended(features_schema)] = default_section()
     model: Annotated[ModelSettings, OneOf(register.model, "bilstm-cnn")] = default_section()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, Collection, Optional
 
@@ -60,6 +61,17 @@ class Section(BaseModel):
                 raise unknown_key(key, (nearest(str(key), cls.model_fields)
                                         or (f"; the keys here are {keys}" if keys else "; there are no keys here"))
                                   + cls.unknown_hint)
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded_paths(cls, values: Any) -> Any:
+        """Paths with ``~`` and environment variables as a shell would read them."""
+        for key, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, str) and field and any(
+                    isinstance(mark, Kind) and mark.is_path for mark in field.metadata):
+                values = {**values, key: os.path.expanduser(os.path.expandvars(value))}
         return values
 
     def irrelevant(self) -> Collection[str]:

@@ -65,4 +65,6 @@ def explained(problem: ReadOnlyValues, values: Any) -> str:
         return f"{where}: {message}" if keys else message
     if "found" in message:
         return f"{where}: {message}"
-    return f"{where}: {message}, found {shown(value if isinstance(value, str) else repr(value))}"
+    # YAML makes a number or a boolean of some words.
+    remedy = "; put it in quotes" if problem["type"] == "string_type" and isinstance(value, (bool, int, float)) else ""
+    return f"{where}: {message}, found {shown(value if isinstance(value, str) else repr(value))}{remedy}"

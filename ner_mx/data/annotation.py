@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple, Tuple
 
 from ner_mx.config import Corpus
+from ner_mx.data.column_layout import MOST_TYPES
 from ner_mx.data.digits import split_at_digits
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.splits import Splits, all_sentences
@@ -36,6 +38,7 @@ def check_annotation(splits: Splits, settings: Corpus) -> CheckedCorpus:
     splits = {name: [sentence._replace(tags=_without_white_space(sentence.tags, warnings))
                      if sentence.tags else sentence for sentence in sentences]
               for name, sentences in splits.items()}
+    splits = _with_prefixes(splits, warnings)
     if settings.types is not None:
         splits = _limited(splits, settings, warnings)
     scheme = detect_scheme(all_sentences(splits), None if settings.scheme == "auto" else settings.scheme)
@@ -57,6 +60,25 @@ def _without_white_space(tags: Tuple[str, ...], warnings: Warnings) -> Tuple[str
     warnings["tags with white space in their type, replaced by an underscore"] += sum(
         len(tag.split()) > 1 for tag in tags)
     return tuple("_".join(tag.split()) for tag in tags)
+
+
+def _with_prefixes(splits: Splits, warnings: Warnings) -> Splits:
+    """Tags that are the types themselves (``PERSON PERSON O``) as those of the scheme IO.
+
+    They are read so if O is the most frequent tag, the types are few and none looks like a prefix and
+    a type: anything else, such as parts of speech, remains an error.
+    """
+    counts = Counter(tag for sentences in splits.values() for sentence in sentences for tag in sentence.tags or ())
+    outside, types = counts.pop("O", 0), set(counts)
+    if not types or len(types) > MOST_TYPES or outside < max(counts.values()) or not all(
+            type_name[:1].isalpha() and "-" not in type_name[:2] and len(type_name) > 1 for type_name in types):
+        return splits
+    first = next(sentence.place(place) for sentences in splits.values() for sentence in sentences
+                 for place, tag in enumerate(sentence.tags or ()) if tag != "O")
+    warnings.add("tags without a prefix, read as IO", first, sum(counts.values()))
+    return {name: [sentence if sentence.tags is None else sentence._replace(
+        tags=tuple(tag if tag == "O" else f"I-{tag}" for tag in sentence.tags)) for sentence in sentences]
+        for name, sentences in splits.items()}
 
 
 def _limited(splits: Splits, settings: Corpus, warnings: Warnings) -> Splits:

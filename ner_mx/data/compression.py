@@ -44,10 +44,10 @@ def opened(path: Path) -> Iterator[Tuple[BinaryIO, BinaryIO]]:
 
 
 def _decompressed(path: Path, raw: BinaryIO) -> Any:
-    if path.suffix == ".zst":
+    if path.suffix.lower() == ".zst":
         return io.BufferedReader(_Zstandard(raw), 1 << 20)
     openers: Dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    opener = openers.get(path.suffix)
+    opener = openers.get(path.suffix.lower())
     return io.BufferedReader(opener(raw), 1 << 20) if opener else _unchanged(raw)
 
 
@@ -92,6 +92,7 @@ def compressed(content: bytes, suffix: str) -> bytes:
 
     The same content gives the same bytes, without a time stamp.
     """
+    suffix = suffix.lower()
     if suffix == ".zst":
         return zstandard().ZstdCompressor(level=3).compress(content)
     pack = {".gz": lambda content: gzip.compress(content, 6, mtime=0), ".bz2": bz2.compress,

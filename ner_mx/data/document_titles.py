@@ -40,7 +40,7 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
                     if settings.leave_out else "")
             warnings[f"splits without a list of document names (a file beside {path.name} whose name "
                      f"begins with {path.stem}); they have no genres{kept}"] += 1
-            return Reading(reading.sentences, warnings)
+            return reading._replace(warnings=warnings)
         place = next((place for place in lists if _titles(numbers, _names(place, encoding))), lists[0])
     else:
         place = lists[0]
@@ -54,7 +54,7 @@ def with_titles(reading: Reading, path: Path, settings: Documents, encoding: str
     if len(left) < len(sentences):
         warnings[f"sentences left out, of the documents of corpus.documents.leave_out "
                  f"({', '.join(settings.leave_out)})"] += len(sentences) - len(left)
-    return Reading(left, warnings)
+    return reading._replace(sentences=left, warnings=warnings)
 
 
 def name_lists(path: Path, settings: Documents, encoding: str) -> List[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ner_mx.data.unicode_text import visible
+
 _DIGITS = {"run": re.compile(r"\d+"), "each": re.compile(r"\d")}
 
 
@@ -17,6 +19,6 @@ def fold_digits(word: str, how: str) -> str:
 
 
 def normal_form(word: str, digits: str, lower: bool) -> str:
-    """``word`` with its digits folded and, if ``lower``, in lower case."""
-    word = fold_digits(word, digits)
+    """``word`` composed and without invisible characters, its digits folded and, if ``lower``, in lower case."""
+    word = fold_digits(visible(word), digits)
     return word.lower() if lower else word

@@ -20,8 +20,8 @@ class Span(NamedTuple):
     label: str
 
 
-# The role of each prefix: B begins, I continues, E ends, S is a single-token entity.
-ROLES = {"B": "B", "I": "I", "E": "E", "L": "E", "S": "S", "U": "S", "O": "O"}
+# The role of each prefix: B begins, I (or M) continues, E (or L) ends, S (or U) is a single-token entity.
+ROLES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "O": "O"}
 
 
 @lru_cache(maxsize=65536)
@@ -36,7 +36,7 @@ def parse_tag(tag: str) -> Tuple[str, str]:
         return "O", ""
     prefix, dash, label = tag.partition("-")
     if not dash or not label or prefix == "O" or prefix not in ROLES:
-        raise ValueError(f"expected O or B-, I-, E-, L-, S- or U- and a type, found {tag!r}")
+        raise ValueError(f"expected O or B-, I-, E-, L-, S-, U- or M- and a type, found {tag!r}")
     return ROLES[prefix], label
 
 

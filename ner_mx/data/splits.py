@@ -8,22 +8,28 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 import numpy as np
 
 from ner_mx.config import Corpus, Split
+from ner_mx.data.detection import format_of
 from ner_mx.data.document_titles import name_lists, with_titles
-from ner_mx.data.reading import format_of, locate, read
+from ner_mx.data.reading import is_single, locate, read, with_proposed
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
 from ner_mx.errors import CorpusError
 from ner_mx.registry import register
+from ner_mx.untyped import ReadOnlyValues
 
 Splits = Dict[str, List[Sentence]]
 SPLITS = ("train", "dev", "test")
 
 
 class SplitCorpus(NamedTuple):
-    """The three splits, the files that they come from, and the warnings of the format."""
+    """The three splits, the files that they come from, and the warnings of the format.
+
+    proposed : by the name of a file, the settings below ``corpus`` that were found in it.
+    """
 
     splits: Splits
     files: List[Path]
     warnings: Warnings
+    proposed: Dict[str, ReadOnlyValues]
 
 
 def read_splits(settings: Corpus) -> SplitCorpus:
@@ -37,13 +43,18 @@ def read_splits(settings: Corpus) -> SplitCorpus:
     CorpusError : a file is missing or not as expected, or a split would be empty.
     """
     warnings = no_warnings()
+    proposed: Dict[str, ReadOnlyValues] = {}
 
     def sentences_of(names: Optional[object]) -> Optional[List[Sentence]]:
         path = locate(settings, names)
         if path is None:
             return None
-        reading = read_split(path, settings)
+        # The other splits are read as the training data is.
+        first: ReadOnlyValues = next(iter(proposed.values()), {})
+        reading = read_split(path, with_proposed(settings, first, path))
         warnings.update(reading.warnings)
+        if reading.proposed:
+            proposed[path.name] = reading.proposed
         return reading.sentences
 
     train = sentences_of(settings.train)
@@ -57,7 +68,7 @@ def read_splits(settings: Corpus) -> SplitCorpus:
         if not sentences:
             raise CorpusError(settings.path, None, f"expected sentences in every split, found none "
                                                    f"in {name}; see corpus.split")
-    return SplitCorpus(splits, corpus_files(settings), warnings)
+    return SplitCorpus(splits, corpus_files(settings), warnings, proposed)
 
 
 def corpus_files(settings: Corpus) -> List[Path]:
@@ -71,13 +82,12 @@ def corpus_files(settings: Corpus) -> List[Path]:
              else [settings.train])
     places = [place for name in names for place in [locate(settings, name)] if place]
     lists = [file for place in places for file in name_lists(place, settings.documents, settings.encoding)]
-    reader = format_of(settings)
-    return [*(file for place in places for file in reader.files(place)), *dict.fromkeys(lists)]
+    return [*(file for place in places for file in format_of(place, settings).files(place)), *dict.fromkeys(lists)]
 
 
 def _has_files_for_each(settings: Corpus) -> bool:
     """Whether the splits are files of their own, and not drawn from one file."""
-    return settings.split.method == "files" and Path(settings.path).is_dir()
+    return settings.split.method == "files" and not is_single(settings)
 
 
 def read_split(path: Path, settings: Corpus) -> Reading:

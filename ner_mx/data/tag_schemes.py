@@ -51,6 +51,12 @@ def bilou(span: Span, adjacent: bool) -> List[str]:
     return _bracketed(span, "L", "U")
 
 
+@register.tag_encoding("BMES")
+def bmes(span: Span, adjacent: bool) -> List[str]:
+    """BIOES with M inside entities, as in Chinese word segmentation."""
+    return ["M" if prefix == "I" else prefix for prefix in _bracketed(span, "E", "S")]
+
+
 def _bracketed(span: Span, end: str, single: str) -> List[str]:
     length = span.end - span.start
     return [single] if length == 1 else ["B", *["I"] * (length - 2), end]
@@ -151,7 +157,7 @@ def detect_scheme(sentences: Sequence[Sentence], scheme: Optional[str] = None) -
 
     Each scheme is tried: the spans of the sentences are written in it and
     compared with the tags.  The fewest differences win; among equals the order
-    is IOB2, IOB1, IO, BIOES, BILOU.  A corpus with I- alone is called IO, which
+    is IOB2, IOB1, IO, BIOES, BILOU, BMES.  A corpus with I- alone is called IO, which
     reads the same as IOB1.
 
     Parameters
@@ -209,13 +215,9 @@ def _breaches(scheme: str, parsed: Sequence[_Parsed], entity_tags: int) -> Detec
         wrong = [place for place, (ours, theirs) in enumerate(zip(written, tags)) if ours != theirs]
         wrong_tags += count * len(wrong)
         wrong_sentences += count
-        example = example or (f"{_place(sentence, wrong[0])}: {tags[wrong[0]]} "
+        example = example or (f"{sentence.place(wrong[0])}: {tags[wrong[0]]} "
                               f"where {scheme} has {written[wrong[0]]}")
     return DetectedScheme(scheme, wrong_tags, wrong_sentences, entity_tags, example)
-
-
-def _place(sentence: Sentence, position: int) -> str:
-    return f"{sentence.source}:{sentence.line + position}" if sentence.line else sentence.source
 
 
 def _unknown_tag(sentence: Sentence) -> CorpusError:
@@ -223,9 +225,8 @@ def _unknown_tag(sentence: Sentence) -> CorpusError:
         try:
             parse_tag(tag)
         except ValueError:
-            line = sentence.line + position if sentence.line else None
-            return CorpusError(sentence.source, line, (
-                f"expected the tag O, or B-, I-, E-, L-, S- or U- and a type, found {shown(tag)}; "
+            return CorpusError(sentence.place(position), None, (
+                f"expected the tag O, or B-, I-, E-, L-, S-, U- or M- and a type, found {shown(tag)}; "
                 "correct it, name the right column, or set corpus.types and "
                 "corpus.unknown_tags: outside"))
     raise ValueError("every tag is known")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
+from ner_mx.data.compression import SUFFIXES, opened
 from ner_mx.errors import CorpusError
 
 
@@ -27,7 +29,7 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
     elsewhere = f"; set {settings}.path" if settings else ""
     encoded = f"set {settings}.encoding" if settings else f"convert it to {encoding}"
     try:
-        data = path.read_bytes()
+        data = _content(path)
     except FileNotFoundError:
         raise CorpusError(path, None, f"expected a file, found nothing{elsewhere}") from None
     except IsADirectoryError:
@@ -49,7 +51,19 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
             "(windows-1252 and iso-8859-1 are common)")) from None
     except (UnicodeError, ValueError) as error:  # raised by codecs such as idna
         raise CorpusError(path, None, f"expected {encoding}, found: {error}; {encoded}") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise CorpusError(path, line, f"expected text, found a NUL character; is it binary, or UTF-16? "
+                                      f"{encoded}")
     return text[1:] if text.startswith("\ufeff") else text
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, decompressed if its suffix says so."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return path.read_bytes()
+    with opened(path) as (stream, _):
+        return stream.read()
 
 
 def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",
@@ -64,3 +78,21 @@ def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",
     if lines and not lines[-1]:
         lines.pop()
     return lines
+
+
+def guess_encoding(paths: Sequence[Path]) -> str:
+    """The encoding of files: UTF-8 or UTF-16 if their bytes say so, else windows-1252, the most common other one."""
+    for path in paths:
+        if path.suffix in (".npy", ".spacy"):
+            continue
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return "windows-1252"
+    return "utf-8"

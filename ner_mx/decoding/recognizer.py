@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
+    Any,
     Callable,
     Dict,
     Iterable,
     Iterator,
     List,
+    Mapping,
     NamedTuple,
     Optional,
     Protocol,
@@ -33,6 +36,8 @@ Item = TypeVar("Item")
 
 # The limit of the characters in a batch, padding included, so that a very long word needs no memory.
 CELLS = 1 << 19
+# The limit of the tokens in a batch, padding included: each takes several kilobytes in an LSTM.
+TOKENS = 1 << 12
 
 # A longer sentence is read in windows of LONGEST tokens, each overlapping the next by OVERLAP.
 LONGEST, OVERLAP = 512, 64
@@ -53,12 +58,14 @@ class Scorer(Protocol):
 
 
 def plan_scoring(encoded: Encoded, size: int) -> Iterator[np.ndarray]:
-    """Indices of at most ``size`` sentences of similar length each; fewer if there are very long words."""
+    """Indices of at most ``size`` sentences of similar length each; fewer if they or their words are long."""
     longest = encoded.longest_types()
     waiting = plan_batches(encoded.lengths, size, "sorted")[::-1]
     while waiting:
         sentences = waiting.pop()
-        if len(sentences) > 1 and longest[sentences].max() * encoded.lengths[sentences].sum() > CELLS:
+        lengths = encoded.lengths[sentences]
+        too_large = len(sentences) * lengths.max() > TOKENS or longest[sentences].max() * lengths.sum() > CELLS
+        if len(sentences) > 1 and too_large:
             waiting += np.array_split(sentences, 2)[::-1]
         else:
             yield sentences
@@ -128,7 +135,18 @@ class Recognizer:
                  size: int = 32, split_digits: bool = False, threads: int = 1):
         self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
         self.size, self._split_digits = size, split_digits
-        self._run = ThreadPoolExecutor(threads).map if threads > 1 else map
+        self._threads = threads
+        self._pool: Optional[ThreadPoolExecutor] = None
+        self._pool_process = 0
+
+    def _run(self, *arguments: Any) -> Iterable[Any]:
+        """``map``, on several threads if there are several."""
+        if self._threads == 1:
+            return map(*arguments)
+        # A process that was forked has no threads of its parent's pool.
+        if self._pool is None or self._pool_process != os.getpid():
+            self._pool, self._pool_process = ThreadPoolExecutor(self._threads), os.getpid()
+        return self._pool.map(*arguments)
 
     def with_predictions(self, encoded: Encoded) -> Encoded:
         """The same sentences with the annotation that the taggers predict."""
@@ -143,7 +161,7 @@ class Recognizer:
         """The decoded tag ids of each sentence."""
         return decode_split(self.scorer, encoded, self.size, self._run)
 
-    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+    def tag_batch(self, sentences: Iterable[Iterable[str]]) -> List[List[ScoredSpan]]:
         """The entities of tokenized sentences with their probabilities.
 
         A sentence of more than ``LONGEST`` tokens is read in overlapping windows.
@@ -155,6 +173,7 @@ class Recognizer:
         ValueError : a token is empty.
         TypeError : a sentence is a string, not its tokens.
         """
+        sentences = as_sentences(sentences)
         windows = _windows(sentences)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
@@ -171,7 +190,7 @@ class Recognizer:
                     entities.append(ScoredSpan(span, probability))
         return result
 
-    def marginals_batch(self, sentences: Sequence[Sequence[str]]) -> List[np.ndarray]:
+    def marginals_batch(self, sentences: Iterable[Iterable[str]]) -> List[np.ndarray]:
         """The probability of each tag at each token, (tokens, K) for each sentence.
 
         In the overlap of windows, the first half belongs to the first.
@@ -184,6 +203,7 @@ class Recognizer:
         if self._split_digits:
             raise ValueError("expected a model whose tokens are not split at digits: pieces have tags, "
                              "tokens have not")
+        sentences = as_sentences(sentences)
         windows = _windows(sentences)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.marginals(emissions, batch.length))
@@ -202,10 +222,35 @@ class Recognizer:
         return for_each_sentence(self.scorer, encoded, self.size, work, self._run)
 
 
+def as_sentences(sentences: Iterable[Iterable[str]]) -> List[List[str]]:
+    """Sentences as lists of tokens, whatever iterables they were.
+
+    Raises
+    ------
+    TypeError : they are no iterable of iterables of strings; a string is none, and neither is a mapping.
+    """
+    if isinstance(sentences, (str, bytes, Mapping)) or not isinstance(sentences, Iterable):
+        raise TypeError(f"expected several sentences, found {described_type(sentences)}")
+    result = []
+    for tokens in sentences:
+        if isinstance(tokens, (str, bytes, Mapping)) or not isinstance(tokens, Iterable):
+            raise TypeError(f"expected sentences as tokens, found {described_type(tokens)}; predict() takes raw text")
+        result.append(list(tokens))
+        wrong = next((token for token in result[-1] if not isinstance(token, str)), None)
+        if wrong is not None or None in result[-1]:
+            raise TypeError(f"expected tokens as strings, found {described_type(wrong)}")
+    return result
+
+
+def described_type(value: object) -> str:
+    """The type of a value, for a message: ``a string``, ``None``, ``a list``."""
+    names = {str: "a string", bytes: "bytes", type(None): "None"}
+    kind = type(value)
+    return names.get(kind) or f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"
+
+
 def _windows(sentences: Sequence[Sequence[str]]) -> List[Window]:
     """The windows of all sentences, checked."""
-    if any(isinstance(tokens, str) for tokens in sentences):
-        raise TypeError("expected sentences as tokens, found a string; predict() takes raw text")
     windows = [Window(number, start, tokens[start:start + LONGEST])
                for number, tokens in enumerate(sentences) for start in window_starts(len(tokens))]
     for window in windows:

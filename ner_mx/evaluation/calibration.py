@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -70,16 +70,29 @@ class ConfidenceScores:
         self._batches = [(batch.sentence, batch.length, emissions)
                          for batch, emissions in scored_batches(scorer, encoded, size)]
 
-    def at(self, temperature: float) -> Tuple[np.ndarray, np.ndarray]:
-        """(E,) probabilities of the predicted entities, and (E,) bool whether each is correct."""
+    def at(self, temperature: float, half: Optional[int] = None) -> Tuple[np.ndarray, np.ndarray]:
+        """(E,) probabilities of the predicted entities, and (E,) bool whether each is correct.
+
+        Parameters
+        ----------
+        half : 0 or 1 for every other sentence alone; None for all.
+        """
         decoder = self._decoder.at(temperature)
         predicted = [(scored.probability, scored.span in self._gold[index])
                      for sentences, length, emissions in self._batches
-                     for index, spans in zip(sentences, decoder.spans(emissions, length)) for scored in spans]
+                     for index, spans in zip(sentences, decoder.spans(emissions, length))
+                     if half is None or index % 2 == half for scored in spans]
         return (np.array([probability for probability, _ in predicted], float),
                 np.array([correct for _, correct in predicted], bool))
 
-    def fit_temperature(self, steps: int = 12) -> float:
+    def checked_temperature(self) -> float:
+        """:meth:`fit_temperature`; 1 if one that was fitted on half of the sentences is worse than 1 on the others."""
+        fitted = self.fit_temperature(half=0)
+        if not len(self.at(1.0, half=1)[0]) or log_loss(*self.at(fitted, half=1)) > log_loss(*self.at(1.0, half=1)):
+            return 1.0
+        return self.fit_temperature()
+
+    def fit_temperature(self, steps: int = 12, half: Optional[int] = None) -> float:
         """The temperature with the smallest log-loss; 1 if none is better, or nothing is predicted.
 
         A golden-section search over the logarithm; 12 steps leave an interval of 1 %.
@@ -90,10 +103,10 @@ class ConfidenceScores:
 
         def loss(place: float) -> float:
             if place not in losses:
-                losses[place] = log_loss(*self.at(float(np.exp(place))))
+                losses[place] = log_loss(*self.at(float(np.exp(place)), half))
             return losses[place]
 
-        if not len(self.at(1.0)[0]):
+        if not len(self.at(1.0, half)[0]):
             return 1.0
         for _ in range(steps):
             left, right = high - ratio * (high - low), low + ratio * (high - low)

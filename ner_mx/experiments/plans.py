@@ -111,7 +111,7 @@ def planned_run(path: Path, plan: Plan, group: Group, experiment: str, seed: int
             raise ConfigError(f"{path}: set: {key}: expected no key that a plan sets itself; see directory, "
                               "seeds and name")
     try:
-        config = load_experiment(experiment, settings)
+        config = load_experiment(experiment, settings, path.parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     # What decides the features is part of the name, so that groups which change them have folders of their own.

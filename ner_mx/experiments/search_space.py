@@ -41,7 +41,7 @@ class Range(Section):
 class Choice(Section):
     """One of several values."""
 
-    choices: List[Union[bool, int, float, str]] = Field(min_length=2)
+    choices: List[Union[bool, int, float, str, None]] = Field(min_length=2)
 
 
 class SameAs(Section):

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import threading
@@ -27,7 +28,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from ner_mx.config import Config, difference, dump_yaml, features_fingerprint, nested
 from ner_mx.config.fingerprints import decides
-from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, install
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, first_line, install
 from ner_mx.experiments.engines import INTERRUPTED
 from ner_mx.experiments.plans import Group, Plan, PlannedRun, planned_run
 from ner_mx.experiments.records import read_record
@@ -148,14 +149,26 @@ def _optuna() -> Optuna:
 
 
 def _study(optuna: Optuna, space: SearchSpace, folder: Path) -> Any:
+    from sqlalchemy.pool import NullPool
+
     storage = folder / "trials.sqlite3"
     # The state of the sampler is not stored: a resumed search must not draw the same again.
     sampler = optuna.samplers.TPESampler(seed=None if storage.exists() else space.seed,
                                          n_startup_trials=space.startup_trials)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=min(5, space.startup_trials),
                                          n_warmup_steps=space.prune_after)
-    return optuna.create_study(study_name=folder.name, storage=f"sqlite:///{storage}", load_if_exists=True,
-                               direction="maximize", sampler=sampler, pruner=pruner)
+    # Without the path in a URL, in which percent signs, question marks and braces would have a meaning.
+    options = {"creator": lambda: sqlite3.connect(storage), "poolclass": NullPool}
+    try:
+        stored = optuna.storages.RDBStorage("sqlite://", engine_kwargs=options)
+        return optuna.create_study(study_name=folder.name, storage=stored, load_if_exists=True,
+                                   direction="maximize", sampler=sampler, pruner=pruner)
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in ("sqlalchemy", "sqlite3",
+                                                                                         "optuna", "alembic"):
+            raise
+        raise RunError(f"{storage}: expected the trials of a search, found a damaged or locked database "
+                       f"({first_line(error)}); wait for the other process, or remove the file") from None
 
 
 def _without_places(settings: ReadOnlyValues, config: Config) -> Values:

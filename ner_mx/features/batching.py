@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 
@@ -30,6 +30,15 @@ def exact_batches(lengths: np.ndarray, size: int,
     order = _by_length(lengths, random)
     groups = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
     return [group[start:start + size] for group in groups for start in range(0, len(group), size)]
+
+
+def within_limit(batches: Sequence[np.ndarray], lengths: np.ndarray, tokens: int) -> List[np.ndarray]:
+    """Batches that have too many tokens, padding included, divided; a single sentence is never divided."""
+    result: List[np.ndarray] = []
+    for batch in batches:
+        parts = -(-len(batch) * int(lengths[batch].max()) // tokens)
+        result += [batch] if parts == 1 else np.array_split(batch, min(parts, len(batch)))
+    return result
 
 
 def plan_batches(lengths: np.ndarray, size: int, method: str,

@@ -11,7 +11,7 @@ from pydantic import Field
 from ner_mx.config import RESULT, Features, FeatureSettings
 from ner_mx.data.normalization import fold_digits
 from ner_mx.data.sentence import Sentence
-from ner_mx.data.tokenizer import LONGEST
+from ner_mx.data.tokenizers.rules import LONGEST
 from ner_mx.features.batch import Layout
 from ner_mx.features.encoded import Encoded, Ragged
 from ner_mx.features.feature import Arrays, Feature, TrainingData, TypeValue

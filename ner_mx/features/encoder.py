@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Counter, Dict, List, Mapping, Sequence, Set, Tuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from ner_mx.config import Features
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import convert_tags, grammar
+from ner_mx.data.unicode_text import visible
 from ner_mx.errors import RunError
 from ner_mx.features.encoded import Encoded, Ragged, TypeArray, bounds_of
 from ner_mx.features.feature import Feature, TrainingData, TypeValue
@@ -44,7 +46,7 @@ class Encoder:
         types: Counter[str] = Counter()
         labels: Set[str] = set()
         for sentence in sentences:
-            types.update(sentence.tokens)
+            types.update(map(visible, sentence.tokens))
             labels.update(tag.partition("-")[2] for tag in set(sentence.gold) if tag != "O")
         data = TrainingData(sentences, types, split_digits)
         features = [register.feature[name].fit(settings, data) for name in settings.active()]
@@ -83,23 +85,32 @@ class Encoder:
         indices: Dict[str, int] = {}
         word_type = np.fromiter((indices.setdefault(token, len(indices))
                                  for sentence in sentences for token in sentence.tokens), np.int32)
-        values = [self._values(word) for word in indices]
         by_token: Dict[str, np.ndarray] = {}
         for feature in self.features:
             if feature.by_token:
                 by_token.update(zip(feature.by_token, feature.encode_tokens(sentences)))
+        text, by_type = self._encode_types(list(indices))
+        return Encoded(text=text, word_type=word_type, by_type=by_type, by_token=by_token,
+                       bounds=bounds_of([len(sentence.tokens) for sentence in sentences]),
+                       tags=self._encode_tags(sentences, len(word_type)))
+
+    def with_words(self, encoded: Encoded, words: Sequence[str]) -> Encoded:
+        """The same sentences with another word for each word type; what depends on the place of a token is kept."""
+        text, by_type = self._encode_types(words)
+        return replace(encoded, text=text, by_type=by_type)
+
+    def _encode_types(self, words: Sequence[str]) -> Tuple[Ragged, Dict[str, TypeArray]]:
+        """Word types in UTF-8, and their arrays by name."""
+        values = [self._values(word) for word in words]
         text = [value[0] for value in values]
-        return Encoded(
-            text=Ragged(np.frombuffer(b"".join(text), np.uint8), bounds_of([len(word) for word in text])),
-            word_type=word_type,
-            bounds=bounds_of([len(sentence.tokens) for sentence in sentences]),
-            tags=self._encode_tags(sentences, len(word_type)),
-            by_type=self._by_type([value[1] for value in values]),
-            by_token=by_token)
+        return (Ragged(np.frombuffer(b"".join(text), np.uint8), bounds_of([len(word) for word in text])),
+                self._by_type([value[1] for value in values]))
 
     def _encode_type(self, word: str) -> Tuple[bytes, Tuple[TypeValue, ...]]:
         """A word type in UTF-8, and its values for all features."""
-        values = tuple(value for feature in self.features for value in feature.encode_type(word))
+        # Features see what a reader sees; the text is kept as it is.
+        form = visible(word)
+        values = tuple(value for feature in self.features for value in feature.encode_type(form))
         return word.encode("utf-8", "surrogatepass"), values
 
     def _by_type(self, values: Sequence[Tuple[TypeValue, ...]]) -> Dict[str, TypeArray]:

@@ -81,6 +81,11 @@ class Feature:
         return cls(features)
 
     @classmethod
+    def is_possible(cls, sentences: Sequence[Sentence]) -> bool:
+        """Whether a corpus has what the feature needs; a feature whose ``use`` is ``auto`` is off where it has not."""
+        return True
+
+    @classmethod
     def check(cls, features: Features, sentences: Sequence[Sentence], path: str) -> None:
         """Check that a corpus has what the feature needs.
 

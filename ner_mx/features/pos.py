@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Sequence, Tuple
+from typing import Annotated, Literal, Sequence, Tuple, Union
 
 import numpy as np
 from pydantic import Field
@@ -24,8 +24,12 @@ class PosTagger(Section):
 
 
 class PosSettings(LookupSettings):
-    """The section ``features.pos``."""
+    """The section ``features.pos``.
 
+    use : ``auto`` if the corpus has parts of speech.
+    """
+
+    use: Union[bool, Literal["auto"]] = "auto"
     dimension: Annotated[int, RESULT] = Field(16, ge=1)
     tagger: Annotated[PosTagger, RESULT] = PosTagger()
 
@@ -41,9 +45,14 @@ class PartOfSpeech(TokenLookup):
     unit = "POS tags"
 
     @classmethod
+    def is_possible(cls, sentences: Sequence[Sentence]) -> bool:
+        """Whether every sentence has parts of speech."""
+        return all(sentence.pos is not None for sentence in sentences)
+
+    @classmethod
     def check(cls, features: Features, sentences: Sequence[Sentence], path: str) -> None:
         """Every sentence needs parts of speech."""
-        if any(sentence.pos is None for sentence in sentences):
+        if not cls.is_possible(sentences):
             raise ConfigError("features.pos.use: expected a corpus with POS tags, found sentences without in "
                               f"{path}; set features.pos.use to false, or corpus.columns.pos")
 

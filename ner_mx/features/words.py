@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from ner_mx.config import RESULT, Features, FeatureSettings
 from ner_mx.data.normalization import normal_form
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
-from ner_mx.errors import ConfigError
+from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Arrays, Feature, Noise, TrainingData, TypeLookup
 from ner_mx.features.vocabulary import Vocabulary
@@ -122,12 +122,17 @@ class Words(TypeLookup):
         vectors = read_vectors(settings.vectors)
         found = vectors.matrix.shape[1]
         _check_dimension(settings, found)
+        trained = len(words.vocabulary)
         words.vocabulary = words.vocabulary.extended(words.value(word) for word in vectors.words)
-        return cls(features, words.vocabulary, found, words._table(vectors), vectors.warnings)
+        return cls(features, words.vocabulary, found, words._table(vectors, trained), vectors.warnings)
 
-    def _table(self, vectors: WordVectors) -> Pretrained:
+    def _table(self, vectors: WordVectors, trained: int) -> Pretrained:
         rows = self._vector_rows(vectors)
         known = rows >= 0
+        if not known[:trained].any():
+            raise CorpusError(self.settings.vectors.path, None, (
+                "expected vectors of words of the training data, found none of a word there; the first words of the "
+                f"file are {', '.join(map(repr, vectors.words[:5]))}: are they of another language, or no words?"))
         matrix = np.zeros((len(rows), vectors.matrix.shape[1]), np.float32)
         matrix[known] = vectors.matrix[rows[known]]
         scale = self.settings.vectors.scale
@@ -169,7 +174,7 @@ class Words(TypeLookup):
         if not z:
             return None
         ids = np.asarray(encoded.by_type[self.name])[encoded.word_type]
-        counts = np.bincount(ids, minlength=int(ids.max()) + 1)
+        counts = np.bincount(ids, minlength=self.size)
         rates = np.where(counts > 0, z / (z + counts), 0.0)
 
         def replace(arrays: Arrays, random: np.random.RandomState) -> Arrays:

@@ -18,16 +18,18 @@ from typing import Annotated, Any, Dict, Mapping, NamedTuple, Optional
 import numpy as np
 
 from ner_mx.config import Decoding, Features, Section, dump_yaml, features_schema, parse_yaml, validate_as
-from ner_mx.config.choices import Extended
+from ner_mx.config.choices import Extended, OneOf
+from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.errors import BundleError, ConfigError, UserError
 from ner_mx.features.encoder import Encoder
 from ner_mx.files import replacing_folder
-from ner_mx.untyped import Values
+from ner_mx.registry import register
+from ner_mx.untyped import ReadOnlyValues, Values
 
 # Raised when older software would misread a new bundle.
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 REQUIRED = ("model.onnx", "vocab.json", "config.yaml")
 OPTIONAL = ("transitions.npz", "features.npz")
@@ -38,12 +40,14 @@ class BundleConfig(Section):
     """The part of a configuration that using a model needs.
 
     learns_transitions : whether ``transitions.npz`` must be there.
+    tokenizer : of raw text.
     """
 
     features: Annotated[Features, Extended(features_schema)] = default_section()
     decoding: Decoding = Decoding()
     split_digits: bool = False
     learns_transitions: bool = False
+    tokenizer: Annotated[TokenizerSettings, OneOf(register.tokenizer, "rules")] = default_section()
 
 
 class Bundle(NamedTuple):
@@ -82,6 +86,13 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     ------
     OSError : the folder cannot be written.
     """
+    with replacing_folder(folder) as new:
+        for name, content in bundle_files(bundle).items():
+            (new / name).write_bytes(content)
+
+
+def bundle_files(bundle: Bundle) -> Dict[str, bytes]:
+    """The files of a bundle with the manifest, by name."""
     files = {"model.onnx": bundle.model, "vocab.json": _json(bundle.encoder.to_json()),
              "config.yaml": dump_yaml(bundle.config.model_dump(mode="json")).encode(),
              **{f"{name}.onnx": model for name, model in bundle.taggers.items()}}
@@ -93,10 +104,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     manifest = {"format": FORMAT, "files": {name: hashlib.sha256(content).hexdigest()
                                             for name, content in sorted(files.items())},
                 "temperature": bundle.temperature, "card": bundle.card}
-    with replacing_folder(folder) as new:
-        for name, content in files.items():
-            (new / name).write_bytes(content)
-        (new / MANIFEST).write_bytes(_json(manifest))
+    return {**files, MANIFEST: _json(manifest)}
 
 
 def is_bundle(folder: Path) -> bool:
@@ -113,6 +121,20 @@ def read_bundle(folder: Path) -> Bundle:
     """
     manifest = _manifest(folder)
     files = {name: _checked(folder / name, digest) for name, digest in manifest["files"].items()}
+    return unpacked(files, manifest, str(folder))
+
+
+def unpacked(files: Mapping[str, bytes], manifest: ReadOnlyValues, folder: str) -> Bundle:
+    """A bundle from the contents of its files.
+
+    Parameters
+    ----------
+    folder : for error messages.
+
+    Raises
+    ------
+    BundleError : the files do not fit each other.
+    """
     try:
         config = validate_as(BundleConfig, parse_yaml(files["config.yaml"].decode(), "config.yaml"),
                              "config.yaml")

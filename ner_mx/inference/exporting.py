@@ -9,7 +9,10 @@ import numpy as np
 
 from ner_mx import __version__
 from ner_mx.config import Config, portable, validate_as
+from ner_mx.config.choices import dumped_choice
+from ner_mx.data.detokenizer import restore_text
 from ner_mx.data.sentence import Sentence
+from ner_mx.data.spans import spans_of
 from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
 from ner_mx.errors import BundleError, RunError, UserError
 from ner_mx.evaluation.conditions import Condition
@@ -52,7 +55,7 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
     Parameters
     ----------
     precision : of the weights: ``float32``, ``float16`` (half the size, computed
-        in 32 bits) or ``int8`` (weights in 8 bits, computed in them).
+        in 32 bits) or ``int8`` (a quarter of the size, computed in 32 bits).
     overwrite : whether an existing bundle may be replaced.
 
     Raises
@@ -82,6 +85,7 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
         f1 = {name: {"float32": _f1(bundle, split), precision: _f1(smaller, split)}
               for name, split in splits.items() if split}
         bundle = smaller
+    bundle.card["examples"] = _examples(splits["dev"] or splits["test"])
     bundle.card.update(precision=precision, **({"f1_by_precision": f1} if f1 else {}))
     write_bundle(bundle, folder)
     size = sum(path.stat().st_size for path in folder.iterdir())
@@ -115,7 +119,8 @@ def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle
     transitions, start = model.transitions()
     settings = validate_as(BundleConfig, {
         "features": portable(config)["features"], "decoding": config.decoding.model_dump(mode="json"),
-        "split_digits": config.corpus.split_digits, "learns_transitions": config.loss.learns_transitions},
+        "split_digits": config.corpus.split_digits,
+        "tokenizer": dumped_choice(config.corpus.tokenizer), "learns_transitions": config.loss.learns_transitions},
         "the configuration of the run")
     return Bundle(settings, recognizer.encoder, _graph(model),
                   {name: _graph(tagger) for name, tagger in recognizer.taggers.items()}, transitions, start,
@@ -129,10 +134,27 @@ def _graph(model: Scorer) -> bytes:
     return serialized
 
 
+# How many sentences of the development set a card shows, and their lengths in characters.
+EXAMPLES, EXAMPLE_LENGTH = 3, range(40, 200)
+
+
+def _examples(sentences: List[Sentence]) -> List[str]:
+    """Sentences with several entities, for people who try the model."""
+    found = []
+    for sentence in sentences:
+        text = restore_text([sentence.tokens]).text
+        if len(text) in EXAMPLE_LENGTH and len({span.label for span in spans_of(sentence.gold)}) > 1:
+            found.append(text)
+        if len(found) == EXAMPLES:
+            break
+    return found
+
+
 def card(config: Config, metrics: Values) -> Values:
     """What people want to know of a model: its corpus, its figures, what made it."""
     figures = {Condition.from_key(key).label: table["entity"]["micro"] for key, table in metrics.items()
                if isinstance(table, dict) and "entity" in table}
+    figures.update({f"{split} from raw text": table["micro"] for split, table in metrics.get("raw_text", {}).items()})
     return {"name": config.run.name, "corpus": config.corpus.name, "data": metrics["data"],
             "seed": metrics["seed"], "entity": figures, "config": portable(config), "ner_mx": __version__}
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.data.sentence import Sentence
+from ner_mx.data.tokenizers import Token
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
 from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
 from ner_mx.errors import BundleError, UserError, first_line, install
 from ner_mx.features.feature import TokenLookup
-from ner_mx.inference.bundle import Bundle, read_bundle
-from ner_mx.inference.entities import Entity, find_entities
+from ner_mx.inference.bundle import MANIFEST, Bundle, bundle_files, read_bundle, unpacked
 from ner_mx.inference.onnx_session import OnnxScorer
+from ner_mx.inference.thresholds import Thresholds
+from ner_mx.registry import register
 from ner_mx.untyped import ReadOnlyValues, Values
+
+# A number, numbers by type, both as text, or None.
+MinScore = Union[None, str, float, Mapping[str, float]]
 
 # Sentences per batch: few enough that a page of text is work for several cores.
 BATCH = 32
@@ -39,6 +47,8 @@ class Tagger:
     ----------
     recognizer : the network with the encoder of its inputs.
     card : where the model comes from and how good it is, for people.
+    tokenizer : of raw text; None takes the rules of this package.
+    min_score : the least probability of an entity, a number or numbers by type; None keeps all.
 
     Examples
     --------
@@ -47,30 +57,38 @@ class Tagger:
     [Entity(start=17, end=25, label='LOC', text='Florence', score=0.98)]
     """
 
-    def __init__(self, recognizer: Recognizer, card: ReadOnlyValues):
+    def __init__(self, recognizer: Recognizer, card: ReadOnlyValues,
+                 tokenizer: Optional[TokenizerSettings] = None, min_score: MinScore = None):
         self.recognizer, self.card = recognizer, dict(card)
+        self.tokenizer: TokenizerSettings = tokenizer or register.tokenizer["rules"]()
         self.labels: List[str] = recognizer.encoder.entity_types
         self.tags: List[str] = list(recognizer.encoder.tags)
+        self.thresholds = Thresholds.of(min_score, self.labels)
+        self._source: Optional[Tuple[Bundle, Optional[int], MinScore]] = None
 
     @classmethod
-    def load(cls, folder: Union[str, Path], threads: Optional[int] = None) -> Tagger:
+    def load(cls, folder: Union[str, Path], threads: Optional[int] = None, min_score: MinScore = None) -> Tagger:
         """Read a bundle.
 
         Parameters
         ----------
         threads : that compute batches; None takes all cores.
+        min_score : the least probability of an entity, a number or numbers by type.
 
         Raises
         ------
+        UserError : ``min_score`` is not a probability, or of an unknown type.
         BundleError : it is missing, incomplete, damaged, changed or of another format.
         UserError : onnxruntime is not installed.
         """
         bundle = read_bundle(Path(folder))
         try:
-            tagger = cls.of_bundle(bundle, threads)
+            tagger = cls.of_bundle(bundle, threads, min_score)
             # A model that does not fit the features, or the tags, fails here and not at the first text.
             tagger._probe()
             return tagger
+        except UserError:
+            raise
         except ImportError:
             raise UserError(f'the tagger needs onnxruntime: {install("runtime")}') from None
         except Exception as error:  # onnxruntime's own classes have no other base
@@ -78,7 +96,7 @@ class Tagger:
                               f"{first_line(error)}; export it again") from None
 
     @classmethod
-    def of_bundle(cls, bundle: Bundle, threads: Optional[int] = None) -> Tagger:
+    def of_bundle(cls, bundle: Bundle, threads: Optional[int] = None, min_score: MinScore = None) -> Tagger:
         """A bundle that is in memory, on onnxruntime."""
         encoder = bundle.encoder
         taggers: Dict[str, Scorer] = {}
@@ -89,8 +107,22 @@ class Tagger:
             taggers[feature.name] = OnnxScorer(
                 bundle.taggers[feature.name], Decoder(feature.vocabulary.items, argmax, encoding=None), others)
         scorer = OnnxScorer(bundle.model, bundle.decoder(), encoder.features)
-        return cls(Recognizer(encoder, scorer, taggers, BATCH, bundle.config.split_digits,
-                              threads or available_cores()), bundle.card)
+        tagger = cls(Recognizer(encoder, scorer, taggers, BATCH, bundle.config.split_digits,
+                                threads or available_cores()), bundle.card, bundle.config.tokenizer, min_score)
+        tagger._source = bundle, threads, min_score
+        return tagger
+
+    def __reduce__(self) -> Any:
+        """A pickled tagger is its bundle; worker processes load it again.
+
+        Raises
+        ------
+        TypeError : it is on MXNet.
+        """
+        if self._source is None:
+            raise TypeError("expected a tagger of a bundle to pickle, found one on MXNet; export the run")
+        bundle, threads, min_score = self._source
+        return _restored, (bundle_files(bundle), threads, min_score)
 
     def _probe(self) -> None:
         """Compute one sentence of one token, to see that everything fits.
@@ -105,7 +137,7 @@ class Tagger:
             if emissions.shape != (1, 1, len(self.tags)):
                 raise ValueError(f"scores of the shape {emissions.shape} for {len(self.tags)} tags")
 
-    def tag(self, tokens: Sequence[str]) -> List[ScoredSpan]:
+    def tag(self, tokens: Iterable[str]) -> List[ScoredSpan]:
         """The entities of one sentence, as spans of tokens with their probabilities.
 
         Raises
@@ -114,16 +146,20 @@ class Tagger:
         """
         return self.tag_batch([tokens])[0]
 
-    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+    def tag_batch(self, sentences: Iterable[Iterable[str]]) -> List[List[ScoredSpan]]:
         """The entities of many sentences; a sentence without tokens has none.
 
         Raises
         ------
         ValueError : a token is empty.
         """
-        return self.recognizer.tag_batch(sentences)
+        found = self.recognizer.tag_batch(sentences)
+        if self.thresholds is None:
+            return found
+        return [[scored for scored in spans if self.thresholds.keeps(scored.span.label, scored.probability)]
+                for spans in found]
 
-    def marginals(self, tokens: Sequence[str]) -> np.ndarray:
+    def marginals(self, tokens: Iterable[str]) -> np.ndarray:
         """The probability of each tag at each token, (tokens, K); the columns are :attr:`tags`.
 
         Raises
@@ -133,21 +169,46 @@ class Tagger:
         return self.recognizer.marginals_batch([tokens])[0]
 
     def predict(self, text: str) -> List[Entity]:
-        """The entities of raw text of any length, in order."""
+        """The entities of raw text of any length, in order.
+
+        Raises
+        ------
+        TypeError : it is not a string.
+        """
         return self.predict_batch([text])[0]
 
-    def predict_batch(self, texts: Sequence[str]) -> List[List[Entity]]:
-        """The entities of many texts; their sentences are computed together."""
-        return find_entities(texts, self.tag_batch)
+    def predict_batch(self, texts: Iterable[str]) -> List[List[Entity]]:
+        """The entities of many texts, a list or any other iterable; their sentences are computed together.
+
+        Raises
+        ------
+        TypeError : they are a single string or a mapping, or one of them is not a string.
+        """
+        return find_entities(texts, self.tokenizer, self.tag_batch)
+
+    def iter_sentences(self, text: str) -> Iterator[List[Token]]:
+        """The sentences of raw text one after the other, as tokens with their offsets."""
+        return self.tokenizer.iter_sentences(text)
+
+    def tag_sentences(self, sentences: Sequence[Tuple[str, List[Token]]]) -> List[List[Entity]]:
+        """The entities of sentences of :meth:`iter_sentences`, each given with its text."""
+        tagged = self.tag_batch([[token.text for token in tokens] for _, tokens in sentences])
+        return [located_entities(text, tokens, spans) for (text, tokens), spans in zip(sentences, tagged)]
 
     def stream(self, texts: Iterable[str]) -> Iterator[List[Entity]]:
         """The entities of each text of a stream, in order; about 65,000 characters are read ahead."""
-        for group in grouped(texts):
+        for group in grouped(checked_texts(texts)):
             yield from self.predict_batch(group)
 
     def describe(self) -> Values:
         """The card, with the entity types."""
         return {**self.card, "labels": self.labels}
+
+
+def _restored(files: Dict[str, bytes], threads: Optional[int], min_score: MinScore) -> Tagger:
+    """A tagger from the files of its bundle."""
+    return Tagger.of_bundle(unpacked(files, json.loads(files[MANIFEST]), "the pickled tagger"), threads,
+                            min_score)
 
 
 def grouped(texts: Iterable[str]) -> Iterator[List[str]]:

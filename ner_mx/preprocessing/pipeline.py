@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ner_mx import __version__
 from ner_mx.config import Config, features_fingerprint
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.document_titles import genre
-from ner_mx.data.sentence import Warnings, no_warnings
+from ner_mx.data.long_sentences import without_long_sentences
+from ner_mx.data.plausibility import implausible
+from ner_mx.data.raw_text import compare_tokens, raw_documents
+from ner_mx.data.reading import shown_settings
+from ner_mx.data.sentence import Sentence, Warnings, no_warnings
 from ner_mx.data.splits import Splits, all_sentences, duplicates, read_splits
 from ner_mx.data.statistics import counts
 from ner_mx.data.tag_schemes import convert_tags
@@ -35,7 +39,9 @@ def process(config: Config) -> ProcessedCorpus:
     """
     corpus = read_splits(config.corpus)
     splits, scheme, warnings = check_annotation(corpus.splits, config.corpus)
-    warnings = corpus.warnings + warnings
+    warnings = corpus.warnings + warnings + implausible(splits["train"])
+    resolved = _resolved(config, all_sentences(splits))
+    config = config.updated(resolved)
     for name in config.features.active():
         register.feature[name].check(config.features, all_sentences(splits), config.corpus.path)
     if not any(tag != "O" for sentence in splits["train"] for tag in sentence.gold):
@@ -44,30 +50,43 @@ def process(config: Config) -> ProcessedCorpus:
     trained_on = [*splits["train"], *(splits["dev"] if config.training.use_dev else ())]
     encoder = Encoder.fit(config.features, trained_on, config.corpus.split_digits)
     for feature in encoder.features:
-        warnings.update({f"{feature.name}: {reason}": count for reason, count in feature.warnings.items()})
-    encoded = {name: encoder.encode(sentences) for name, sentences in splits.items()}
+        warnings.update({f"{feature.name}: {reason}": count
+                         for reason, count in feature.warnings.described().items()})
+    encoded = {name: encoder.encode(without_long_sentences(sentences, warnings) if name == "train" else sentences)
+               for name, sentences in splits.items()}
     split_counts = {name: counts(sentences) for name, sentences in splits.items()}
     warnings.update(_unseen_types(split_counts, encoder))
     meta = {
         "format": FORMAT,
         "version": __version__,
         "fingerprint": features_fingerprint(config),
+        "resolved": resolved,
         "path": str(Path(config.corpus.path).resolve()),
         "sources": {name: sha256(path) for name, path in source_files(corpus.files, config).items()},
         "scheme": scheme.scheme,
+        "split": config.corpus.split.model_dump(mode="json"),
         "counts": split_counts,
         "duplicates": duplicates(splits),
         "tags": len(encoder.tags),
         "features": {feature.name: feature.statistics(splits, encoded) for feature in encoder.features},
-        "warnings": dict(warnings),
+        "warnings": warnings.described(),
+        "proposed": corpus.proposed,
+        "raw_text": {name: compare_tokens(splits[name], config.corpus.tokenizer)._asdict() for name in ("dev", "test")},
     }
     gold = {name: [list(convert_tags(sentence.gold, "IOB2")) for sentence in splits[name]]
             for name in ("dev", "test")}
     pretrained = {feature.name: arrays for feature in encoder.features for arrays in [feature.pretrained()]
                   if arrays}
-    processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), meta)
+    texts = {name: raw_documents(splits[name]) for name in ("dev", "test")}
+    processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), texts, meta)
     write_processed(corpus_folder(config), processed)
     return processed
+
+
+def _resolved(config: Config, sentences: Sequence[Sentence]) -> Values:
+    """Values by dotted key for what the configuration leaves to the corpus."""
+    return {f"features.{name}.use": register.feature[name].is_possible(sentences)
+            for name, settings in config.features.settings().items() if settings.use == "auto"}
 
 
 def _genres(splits: Splits) -> Dict[str, List[str]]:
@@ -98,8 +117,19 @@ def summary(meta: ReadOnlyValues) -> str:
         described += register.feature[name].summary(statistics)
     described.append(("duplicates", ", ".join(
         f"{count:,} {'within ' if ' ' not in name else ''}{name}" for name, count in meta["duplicates"].items())))
+    described += [(f"raw text, {name}", _tokenization(figures)) for name, figures in meta["raw_text"].items()]
+    described += [("read as", f"{name}: {shown_settings(settings)}") for name, settings in meta["proposed"].items()]
     described += [("warning", f"{count:,} {reason}") for reason, count in meta["warnings"].items()]
     return "\n".join([*lines, "", *(f"{label:<15} {text}" for label, text in described)])
+
+
+def _tokenization(figures: ReadOnlyValues) -> str:
+    """What the tokenizer makes of a split, against the tokens and sentences of the corpus."""
+    def share(equal: str, total: str) -> str:
+        return f"{figures[equal] / max(1, figures[total]):.2%} of the {total}"
+
+    return (f"the tokenizer finds {share('equal_tokens', 'tokens')} and {share('equal_sentences', 'sentences')}; "
+            f"{figures['impossible']:,} of {figures['spans']:,} entities do not fit its tokens")
 
 
 def _count_table(split_counts: Mapping[str, Values]) -> List[str]:

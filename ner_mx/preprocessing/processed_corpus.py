@@ -8,6 +8,7 @@ from typing import Dict, List, NamedTuple
 import numpy as np
 
 from ner_mx.config import Config, difference, features_fingerprint
+from ner_mx.data.raw_text import RawDocument, from_json, to_json
 from ner_mx.data.splits import SPLITS
 from ner_mx.errors import RunError
 from ner_mx.features.encoded import Encoded
@@ -21,11 +22,11 @@ from ner_mx.files import (
     write_json,
 )
 from ner_mx.preprocessing.source_files import changed_source
-from ner_mx.untyped import Values
+from ner_mx.untyped import ReadOnlyValues, Values
 
-FORMAT = 5
+FORMAT = 6
 META = "meta.json"
-FILES = {META, "vocab.json", "genres.json", "gold.npz", "features.npz", "pretrained.npz",
+FILES = {META, "vocab.json", "genres.json", "texts.json", "gold.npz", "features.npz", "pretrained.npz",
          *(f"{name}.npz" for name in SPLITS)}
 REMEDY = "preprocess the corpus with the same settings"
 
@@ -39,6 +40,7 @@ class ProcessedCorpus(NamedTuple):
         these, so a type that the training data lacks still counts.
     pretrained : by feature, arrays from which parameters start.
     genres : by split, the genre of each sentence, if documents have names.
+    texts : the documents of dev and test as raw text.
     meta : the sources with their SHA-256, counts, the fingerprint of the configuration.
     """
 
@@ -48,6 +50,7 @@ class ProcessedCorpus(NamedTuple):
     gold: Dict[str, List[List[str]]]
     pretrained: Dict[str, Dict[str, np.ndarray]]
     genres: Dict[str, List[str]]
+    texts: Dict[str, List[RawDocument]]
     meta: Values
 
     @property
@@ -84,6 +87,7 @@ def write_processed(folder: Path, corpus: ProcessedCorpus) -> None:
             for name, split in corpus.gold.items()})
         write_json(temporary / "vocab.json", {**corpus.encoder.to_json(), "gold_tags": gold_tags})
         write_json(temporary / "genres.json", corpus.genres)
+        write_json(temporary / "texts.json", {name: to_json(texts) for name, texts in corpus.texts.items()})
         write_arrays(temporary / "features.npz", corpus.encoder.arrays())
         write_arrays(temporary / "pretrained.npz", {
             f"{feature}/{name}": array
@@ -105,6 +109,7 @@ def read_processed(config: Config) -> ProcessedCorpus:
     meta = read_json(folder / META, REMEDY)
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise RunError(f"{folder}: expected format {FORMAT}, found another; {REMEDY}")
+    config = as_resolved(config, meta)
     differs = difference(meta.get("fingerprint", {}), features_fingerprint(config))
     if differs:
         raise RunError(f"{folder}: was made with other settings, {differs} now; {REMEDY}")
@@ -122,10 +127,25 @@ def read_processed(config: Config) -> ProcessedCorpus:
             feature, _, name = stored.partition("/")
             pretrained.setdefault(feature, {})[name] = array
         genres = read_json(folder / "genres.json", REMEDY)
-        return ProcessedCorpus(config, encoder, splits, gold, pretrained, genres, meta)
-    except (TypeError, KeyError, IndexError) as error:
+        texts = {name: from_json(value) for name, value in read_json(folder / "texts.json", REMEDY).items()}
+        return ProcessedCorpus(config, encoder, splits, gold, pretrained, genres, texts, meta)
+    except (TypeError, KeyError, IndexError, ValueError) as error:
         raise RunError(f"{folder}: expected the arrays of this version, found others ({error}); "
                        f"{REMEDY}") from None
+
+
+def as_resolved(config: Config, meta: ReadOnlyValues) -> Config:
+    """The configuration with what it leaves to the corpus, as ``preprocess`` found it."""
+    values: Values = config.model_dump(mode="json")
+    left: Values = {}
+    for key, value in meta.get("resolved", {}).items():
+        *sections, last = key.split(".")
+        section = values
+        for part in sections:
+            section = section.get(part, {})
+        if section.get(last) == "auto":
+            left[key] = value
+    return config.updated(left) if left else config
 
 
 def is_current(config: Config) -> bool:

@@ -19,18 +19,31 @@ from ner_mx.resources.word_vectors import VectorSettings, vector_files
 def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, Path]:
     """The files of a corpus, each under its path below ``corpus.path``.
 
-    A split that is named by an absolute path, and is elsewhere, is under its name.
+    A split that is named by an absolute path, and is elsewhere, is under its name, with as many of its
+    folders as tell it from the others.
     """
     root = Path(settings.path)
-    return {str(path.relative_to(root)) if root.is_dir() and root in path.parents else path.name: path
-            for path in files}
+    below = {str(path.relative_to(root)): path for path in files if root.is_dir() and root in path.parents}
+    others = [path for path in dict.fromkeys(files) if path not in below.values()]
+    return {**below, **_distinct(others, below)}
+
+
+def _distinct(paths: Sequence[Path], taken: Mapping[str, Path]) -> Dict[str, Path]:
+    """Paths under their last components, as few as make every name different."""
+    for count in range(1, 1 + max((len(path.parts) for path in paths), default=0)):
+        names = {"/".join(path.parts[-count:]): path for path in paths}
+        if len(names) == len(paths) and not set(names) & set(taken):
+            return names
+    return {str(path): path for path in paths}
 
 
 def source_files(files: Sequence[Path], config: Config) -> Dict[str, Path]:
     """The files that go into a processed corpus: those of the corpus, vectors, lexicons, and of other features."""
     sources = corpus_sources(files, config.corpus)
-    for settings in config.features.settings().values():
-        sources.update(_resource_files(settings, ""))
+    for feature, settings in config.features.settings().items():
+        for name, path in _resource_files(settings, "").items():
+            # A file of vectors may be called like a file of the corpus.
+            sources[f"{feature}/{name}" if name in sources else name] = path
     return sources
 
 

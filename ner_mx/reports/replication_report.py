@@ -236,7 +236,7 @@ def _features(settings: Settings) -> str:
     if settings.config is None:
         return settings.system
     features = settings.values["features"]
-    found = ["capitals"] * features["casing"]["use"] + ["parts of speech"] * features["pos"]["use"]
+    found = ["capitals"] * bool(features["casing"]["use"]) + ["parts of speech"] * bool(features["pos"]["use"])
     vectors = features["words"]["vectors"]["path"]
     found += [vectors] if vectors else []
     found += [f"lexicon {name}{', partial' * lexicon['partial']}" for name, lexicon

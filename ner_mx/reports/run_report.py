@@ -34,6 +34,8 @@ def write_report(folder: Path) -> Path:
                   if isinstance(value, dict) and "entity" in value]
     lines = [f"# {folder.name}", ""]
     lines += _scores(metrics, conditions)
+    lines += _raw_text(metrics)
+    lines += _data(folder)
     lines += _training(metrics, history, plotted)
     lines += _calibration(metrics, folder)
     for condition in conditions:
@@ -80,6 +82,47 @@ def _score_table(figures: ReadOnlyValues) -> List[str]:
     return [*lines, f"Macro F1 {_percent(entity['macro']['f1'])}. Token-level, for comparison with other "
                     f"figures: accuracy {_percent(token['accuracy'])}, micro F1 without O "
                     f"{_percent(token['micro_without_O']['f1'])}.", ""]
+
+
+def _raw_text(metrics: ReadOnlyValues) -> List[str]:
+    """What the same text gets without the tokens and sentences of the corpus."""
+    figures = metrics.get("raw_text")
+    if not figures:
+        return []
+    lines = ["## From raw text", "",
+             "The documents as text, tokenized and divided into sentences by the tokenizer that is stored with the "
+             "model, scored by exact character spans. An entity is impossible if it does not consist of whole tokens "
+             "of one sentence.", ""]
+    rows = [(split, *(_percent(score["micro"][key]) for key in ("precision", "recall", "f1")), score["micro"]["gold"],
+             score["impossible"]) for split, score in figures.items()]
+    lines += table(("split", "precision", "recall", "F1", "gold", "impossible"), rows)
+    cases = {"lower": "in lower case", "upper": "IN CAPITALS"}
+    rows = [(cases[case], *(_percent(score[key]) for key in ("precision", "recall", "f1")))
+            for case, score in metrics.get("other_case", {}).items()]
+    return lines + (table(("copy of test", "precision", "recall", "F1"), rows) if rows else [])
+
+
+def _data(folder: Path) -> List[str]:
+    """The corpus: counts, how it was split and read, duplicates, unknown words, warnings."""
+    if not (folder / "data.json").is_file():  # a run of an earlier version
+        return []
+    data = read_json(folder / "data.json")
+    types = sorted({label for count in data["counts"].values() for label in count["types"]})
+    rows = [(name, *(f"{count[key]:,}" for key in ("sentences", "tokens", "documents", "entities")),
+             *(f"{count['types'].get(label, 0):,}" for label in types)) for name, count in data["counts"].items()]
+    lines = ["## Corpus", "", *table(("split", "sentences", "tokens", "documents", "entities", *types), rows)]
+    facts = [f"Tag scheme {data['scheme']}; split by the method {data['split']['method']}."]
+    facts += [f"{name} was read with {', '.join(f'{key}={value}' for key, value in proposed.items())}."
+              for name, proposed in data["proposed"].items()]
+    facts += [f"{count:,} sentences of {name.replace(' in ', ' are in ')}, too." if " in " in name else
+              f"{count:,} sentences of {name} repeat another." for name, count in data["duplicates"].items() if count]
+    facts += [f"{share:.2%} of the tokens of {name} are unknown words."
+              for name, share in data["features"].get("words", {}).get("unknown", {}).items()]
+    facts += [f"{name}: the tokenizer finds {figures['equal_tokens']:,} of the {figures['tokens']:,} tokens and "
+              f"{figures['equal_sentences']:,} of the {figures['sentences']:,} sentences of the corpus."
+              for name, figures in data["raw_text"].items()]
+    facts += [f"**Warning:** {count:,} {reason}." for reason, count in data["warnings"].items()]
+    return [*lines, *(f"- {fact}" for fact in facts), ""]
 
 
 def _training(metrics: ReadOnlyValues, history: List[Values], plotted: bool) -> List[str]:

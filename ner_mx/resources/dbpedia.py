@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ner_mx.data.compression import opened
-from ner_mx.data.tokenizer import tokenize
-from ner_mx.errors import CorpusError, shown
+from ner_mx.data.tokenizers.rules import Rules
+from ner_mx.errors import CorpusError, RunError, shown
 from ner_mx.files import replacing
 
 # The paper's four categories.  The ontology of 2015 has Artifact, later ones only Work.
@@ -38,7 +38,7 @@ class BuiltLexicon(NamedTuple):
 
 
 def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Path] = None,
-                  language: str = "en") -> BuiltLexicon:
+                  language: str = "en", overwrite: bool = False) -> BuiltLexicon:
     """Write ``ner.per.lst`` and the other lists: UTF-8, one name per line, tokens separated by spaces.
 
     Parameters
@@ -47,18 +47,24 @@ def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Pa
     labels : the dump of labels.
     ontology : gives the types below Person, Organisation, Place and Work;
         without it, only direct instances of these are found.
-    language : of the labels; labels without a language are used, too.
+    language : of the labels; its variants, such as ``en-GB``, and labels without a language are used, too.
+    overwrite : whether existing lists may be replaced.
 
     Raises
     ------
+    RunError : there are lists already.
     CorpusError : a dump is missing, is damaged, or is a dump of something else.
     """
+    lists = {category: folder / f"ner.{category.lower()}.lst" for category in ROOTS}
+    existing = next((path for path in lists.values() if path.exists()), None)
+    if existing and not overwrite:
+        raise RunError(f"{existing}: exists already; choose another folder, or allow it to be overwritten")
     skipped: Counter[str] = Counter()
     resources = _resources(types, ontology, skipped)
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
-        files = {category: stack.enter_context(open(stack.enter_context(replacing(
-            folder / f"ner.{category.lower()}.lst")), "w", encoding="utf-8")) for category in ROOTS}
+        files = {category: stack.enter_context(open(stack.enter_context(replacing(path)), "w", encoding="utf-8"))
+                 for category, path in lists.items()}
         for category, name in _names(labels, resources, language, skipped):
             files[category].write(name + "\n")
             counts[category] += 1
@@ -90,13 +96,18 @@ def _resources(types: Path, ontology: Optional[Path], skipped: Counter[str]) -> 
     return resources
 
 
+def _is_language(found: Optional[str], wanted: str) -> bool:
+    """Whether a label is in a language, a variant of it (``en-GB``), or in none."""
+    return found is None or found.lower().partition("-")[0] == wanted.lower() or found.lower() == wanted.lower()
+
+
 def _names(labels: Path, resources: Dict[str, int], language: str,
            skipped: Counter[str]) -> Iterator[Tuple[str, str]]:
     """The distinct names of the resources, each with its category."""
     seen: Set[Tuple[int, int]] = set()
     for subject, predicate, value, label_language in triples(labels, skipped):
         bits = resources.get(subject, 0) if predicate.endswith(_LABEL) else 0
-        if not bits or label_language not in (None, language):
+        if not bits or not _is_language(label_language, language):
             continue
         name = clean(value)
         for bit, category in enumerate(ROOTS):
@@ -118,7 +129,7 @@ def clean(label: str) -> str:
     while removed:  # innermost parentheses first
         label, removed = re.subn(r"\s*\([^()]*\)", "", label)
     label = label.strip().rstrip(".,;:/\\?").rstrip()
-    return " ".join(token.text for token in tokenize(label))
+    return " ".join(token.text for token in Rules().tokens(label))
 
 
 def triples(path: Path, skipped: Counter[str]) -> Iterator[Tuple[str, str, str, Optional[str]]]:

@@ -13,6 +13,7 @@ from ner_mx.config import INPUT, Section
 from ner_mx.data.digits import split_tokens
 from ner_mx.data.normalization import normal_form
 from ner_mx.data.text_files import read_lines, read_text
+from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import CorpusError, RunError, shown
 from ner_mx.resources.lexicon_matching import Lexicon
 
@@ -43,6 +44,11 @@ class Category(NamedTuple):
     lexicon: Lexicon
 
 
+TOKENIZER = Rules()
+# Tokens that only a tokenizer separates from the word before them.
+SIGNS = frozenset([",", ".", "!", "?", ":", ";", "'s", "'", ")", "''"])
+
+
 def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
                   split_digits: bool = False) -> List[Category]:
     """Read every source, category by category.
@@ -62,9 +68,20 @@ def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
     for name, source in sources.items():
         for category, entries in _entries(name, source).items():
             result.append(Category(name, category, Lexicon.of(
-                (lookup_form(split_tokens(entry) if split_digits else entry, digits) for entry in entries),
+                (lookup_form(split_tokens(entry) if split_digits else entry, digits) for entry in _tokenized(entries)),
                 source.partial, single=category.upper() in PERSON)))
     return result
+
+
+def _tokenized(entries: List[List[str]]) -> List[List[str]]:
+    """Entries as they are written, and as sentences are tokenized where that differs: ``Yahoo!`` is two tokens.
+
+    A list in which a sign or an ending stands by itself is tokenized already.
+    """
+    if any(word in SIGNS for entry in entries for word in entry):
+        return entries
+    tokenized = [[token.text for token in TOKENIZER.tokens(" ".join(entry))] for entry in entries]
+    return [*entries, *(tokens for entry, tokens in zip(entries, tokenized) if tokens != entry)]
 
 
 def lexicon_files(name: str, source: LexiconSource) -> Dict[str, Path]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ner_mx import __version__
 from ner_mx.data.compression import SUFFIXES, opened
 from ner_mx.data.normalization import normal_form
-from ner_mx.data.tokenizer import tokenize
+from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError, install
 from ner_mx.files import replacing, sha256, write_json
 
@@ -200,6 +200,7 @@ def _train(gensim: Any, tokenized: Path, settings: VectorTraining) -> Any:
 def _tokenize(texts: Sequence[Path], path: Path, form: WordForm) -> int:
     """Write the tokens of all texts, line by line; return their number."""
     count = 0
+    tokenizer = Rules()
     normal_forms: Dict[str, str] = {}
     total = sum(text.stat().st_size for text in texts)
     with open(path, "w", encoding="utf-8") as file, \
@@ -207,7 +208,7 @@ def _tokenize(texts: Sequence[Path], path: Path, form: WordForm) -> int:
         for text in texts:
             count_before = count
             for line in _lines(text, bar):
-                tokens = [token.text for token in tokenize(line)]
+                tokens = [token.text for token in tokenizer.tokens(line)]
                 for token in tokens:
                     if token not in normal_forms:
                         # Words are separated by spaces; gensim would split at other whitespace, too.
@@ -240,7 +241,7 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     """The lines of one file; the progress bar follows the bytes read from disk."""
     number = position = 0
     try:
-        with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8", newline="\n") as text:
+        with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
             for line in text:
                 number += 1
                 yield line

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import re
 from collections import Counter
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -21,7 +23,17 @@ from ner_mx.errors import CorpusError, shown
 
 CHUNK = 20000
 
+# A larger share of bad lines is an error, in a file that is large enough to tell.
+TOLERATED = 0.05
+TELLING = 50
+_SPACES = re.compile(" {2,}")
+# What stands for a byte that cannot be decoded.
+_SURROGATE = re.compile("[\udc80-\udcff]")
+
 # Why a line is skipped.
+TOO_FEW, NO_NUMBER = "lines with too few numbers", "lines with something that is not a number"
+DECIMAL_COMMAS, UNDECODABLE = "lines with decimal commas", "lines in another encoding"
+BAD_LINES = (TOO_FEW, NO_NUMBER, DECIMAL_COMMAS)
 NOT_FINITE, DUPLICATED, EMPTY = "words with a number that is not finite", "duplicated words", "empty words"
 
 
@@ -69,9 +81,40 @@ def read_vectors(settings: VectorSettings) -> WordVectors:
                                       "set features.words.vectors.path")
     if path.is_dir():
         return _read_senna(path, settings)
+    _check_kind(path)
     if (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix == ".bin":
         return _read_binary(path, settings)
     return _read_text(path, settings)
+
+
+# What else a file may begin with, and what to do about it.
+KINDS = (
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
+    (b"PK\x03\x04", "a zip archive; unpack it"),
+    (b"\x93NUMPY", "a numpy array, which has no words; write them as text"),
+    (b"<!DOCTYPE", "a page of HTML; download the file itself"), (b"<html", "a page of HTML; download the file itself"),
+    (codecs.BOM_UTF16_LE, "UTF-16; convert it to UTF-8"), (codecs.BOM_UTF16_BE, "UTF-16; convert it to UTF-8"),
+    (b"\x89HDF", "an HDF5 file; export its vectors as text"), (b"\x80\x02", "a pickle, which is not read; export its "
+                                                                             "vectors as text"),
+    (b"\x80\x04", "a pickle, which is not read; export its vectors as text"))
+
+
+def _check_kind(path: Path) -> None:
+    """Check that a file is not something else that is often found in the place of vectors.
+
+    Raises
+    ------
+    CorpusError
+    """
+    if len(path.suffixes) > 1 and path.suffixes[-2] == ".tar" or path.suffix in (".tar", ".tgz", ".zip", ".7z"):
+        raise CorpusError(path, None, "expected vectors, found an archive; unpack it")
+    with opened(path) as (stream, _):
+        beginning = stream.read(512)
+    for start, found in KINDS:
+        if beginning.lstrip()[:len(start)].lower() == start.lower():
+            raise CorpusError(path, None, f"expected vectors, found {found}")
+    if beginning[257:262] == b"ustar":
+        raise CorpusError(path, None, "expected vectors, found a tar archive; unpack it")
 
 
 def vector_files(settings: VectorSettings) -> List[Path]:
@@ -202,11 +245,27 @@ def _read_text(path: Path, settings: VectorSettings) -> WordVectors:
                     keep.append(index)
                     words.append(word)
             blocks.append(values[keep])
+    if warnings[UNDECODABLE] > TOLERATED * lines:
+        raise CorpusError(path, None, f"expected {settings.encoding}, found {warnings[UNDECODABLE]:,} of {lines:,} "
+                                      "lines in another encoding; set features.words.vectors.encoding")
     if not words:
-        raise CorpusError(path, None, "expected lines of a word and its numbers, found none")
+        raise CorpusError(path, None, "expected lines of a word and its numbers, found nothing of the kind"
+                          + _looks_like(warnings))
+    bad = sum(warnings[reason] for reason in BAD_LINES)
+    if lines >= TELLING and bad > TOLERATED * lines:
+        raise CorpusError(path, None, f"expected lines of a word and {dimension} numbers, found {bad:,} others among "
+                                      f"{lines:,}{_looks_like(warnings)}")
     if header and not settings.limit and lines < header[0]:
         warnings["words that the header announces and the file lacks"] = header[0] - lines
     return WordVectors(words, np.concatenate(blocks), warnings)
+
+
+def _looks_like(warnings: Warnings) -> str:
+    """The end of a message that says what a file looks like."""
+    if warnings[DECIMAL_COMMAS]:
+        return "; the numbers have decimal commas: write them with points"
+    return f"; most are {max(BAD_LINES, key=lambda reason: warnings[reason])}" if any(
+        warnings[reason] for reason in BAD_LINES) else ""
 
 
 @contextmanager
@@ -220,13 +279,15 @@ def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tupl
         for line in islice(chain(first, file), settings.limit):
             number += 1
             line = line.rstrip("\r\n\t ").replace("\t", " ")
+            if "  " in line:  # aligned columns; a word does not hold two spaces
+                line = _SPACES.sub(" ", line)
             if line:
                 yield line
 
     try:
         # newline="\n": words may contain U+0085 and similar characters, and one may be a carriage return.
         with opened(path) as (stream, _), \
-                io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n") as file:
+                io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n", errors="surrogateescape") as file:
             first = file.readline().lstrip("\ufeff")
             sizes = first.split()
             if len(sizes) == 2 and all(size.isdecimal() for size in sizes):
@@ -255,9 +316,12 @@ def _parsed(block: List[str], dimension: int,
     """The words of the valid lines and their vectors, (words, dimension) float32."""
     words, numbers = [], []
     for line in block:
+        if not line.isascii() and _SURROGATE.search(line):
+            warnings[UNDECODABLE] += 1
+            continue
         fields = line.rsplit(" ", dimension)
         if len(fields) != dimension + 1 or not fields[0]:
-            warnings["lines with too few numbers"] += 1
+            warnings[TOO_FEW] += 1
             continue
         words.append(fields[0])
         numbers.append(fields[1:])
@@ -272,7 +336,7 @@ def _parsed(block: List[str], dimension: int,
         try:
             values = _numbers(row)
         except ValueError:
-            warnings["lines with something that is not a number"] += 1
+            warnings[DECIMAL_COMMAS if any("," in number for number in row) else NO_NUMBER] += 1
             continue
         if not np.isfinite(values).all():
             warnings[NOT_FINITE] += 1

@@ -1,8 +1,9 @@
-"""Dynamic batching: texts of many clients are computed together.
+"""Dynamic batching: sentences of many clients are computed together, in turns.
 
-Texts that arrive while a batch is computed form the next batch.  An idle
+Sentences that arrive while a batch is computed form the next batch.  An idle
 service answers at once, and a busy one fills its batches, without a delay to
-tune.
+tune.  Every waiting text gives one sentence after the other in turns, so that a
+long text delays nobody, and nothing is computed for a client that has gone.
 """
 
 from __future__ import annotations
@@ -11,19 +12,62 @@ import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Deque, List, NamedTuple, Optional, Sequence
+from itertools import accumulate
+from typing import Callable, Deque, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
-from ner_mx.inference.entities import Entity
+from ner_mx.data.spans import Span
+from ner_mx.data.tokenizers import Token
+from ner_mx.decoding.decoder import ScoredSpan
+from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Limits, Refused
 
-PredictBatch = Callable[[Sequence[str]], List[List[Entity]]]
+
+class SentenceTagger(Protocol):
+    """What the batcher needs of a tagger."""
+
+    def iter_sentences(self, text: str) -> Iterator[List[Token]]:
+        """The sentences of a text."""
+
+    def tag_sentences(self, sentences: Sequence[Tuple[str, List[Token]]]) -> List[List[Entity]]:
+        """The entities of sentences, each given with its text."""
 
 
-class QueuedText(NamedTuple):
-    """A text in the queue, and the future of its entities."""
+class QueuedText:
+    """A text whose sentences are computed one after the other.
 
-    text: str
-    entities: asyncio.Future[List[Entity]]
+    Attributes
+    ----------
+    entities : the future of all entities.
+    found : the entities of the sentences so far.
+    started : whether the first sentence was taken.
+    following : the next sentence; None at the end, and before the first is read.
+    """
+
+    def __init__(self, text: str, entities: asyncio.Future[List[Entity]], sentence: Optional[List[Token]] = None):
+        self.text, self.entities = text, entities
+        self.found: List[Entity] = []
+        self.started = False
+        self.following: Optional[List[Token]] = None
+        self._sentence = sentence
+        self._sentences: Optional[Iterator[List[Token]]] = None
+
+    def read_next(self, tagger: SentenceTagger) -> None:
+        """Read the next sentence."""
+        if self._sentences is None:
+            self._sentences = iter([self._sentence]) if self._sentence else tagger.iter_sentences(self.text)
+        self.following = next(self._sentences, None)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether reading has begun."""
+        return self._sentences is not None
+
+
+class TakenSentence(NamedTuple):
+    """A sentence in a batch, and the text that it is from."""
+
+    source: QueuedText
+    tokens: List[Token]
 
 
 class Batcher:
@@ -31,14 +75,14 @@ class Batcher:
 
     Parameters
     ----------
-    predict_batch : maps texts to their entities.
+    tagger : finds the entities of sentences.
     limits : ``queue_characters``, ``batch_characters`` and ``seconds``.
-    observe : called with the number of texts and the seconds of each batch.
+    observe : called with the number of sentences and the seconds of each batch.
     """
 
-    def __init__(self, predict_batch: PredictBatch, limits: Limits,
-                 observe: Callable[[int, float], None] = lambda texts, seconds: None):
-        self._predict_batch, self._limits, self._observe = predict_batch, limits, observe
+    def __init__(self, tagger: SentenceTagger, limits: Limits,
+                 observe: Callable[[int, float], None] = lambda sentences, seconds: None):
+        self._tagger, self._limits, self._observe = tagger, limits, observe
         self._queue: Deque[QueuedText] = deque()
         self._characters = 0
         self._arrived = asyncio.Event()
@@ -48,7 +92,7 @@ class Batcher:
 
     @property
     def characters(self) -> int:
-        """The number of waiting characters."""
+        """The number of characters of the texts that wait for their first sentence to be taken."""
         return self._characters
 
     @property
@@ -68,8 +112,28 @@ class Batcher:
             await self._task
         self._thread.shutdown()
 
-    async def predict(self, texts: Sequence[str]) -> List[List[Entity]]:
+    async def tag(self, tokens: Sequence[str]) -> List[ScoredSpan]:
+        """The entities of one sentence that is tokenized already, as spans of its tokens.
+
+        Raises
+        ------
+        Refused : as :meth:`predict`.
+        """
+        starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
+        sentence = [Token(start, start + len(token), token) for start, token in zip(starts, tokens)]
+        first = {token.start: index for index, token in enumerate(sentence)}
+        last = {token.end: index + 1 for index, token in enumerate(sentence)}
+        entities, = await self.predict([" ".join(tokens)], [sentence])
+        return [ScoredSpan(Span(first[entity.start], last[entity.end], entity.label), entity.score)
+                for entity in entities]
+
+    async def predict(self, texts: Sequence[str],
+                      sentences: Optional[Sequence[List[Token]]] = None) -> List[List[Entity]]:
         """The entities of each text.
+
+        Parameters
+        ----------
+        sentences : the tokens of each text, if each is one sentence that is tokenized already.
 
         Raises
         ------
@@ -84,7 +148,8 @@ class Batcher:
             raise Refused(429, "the queue is full; try again in a moment", "queue_characters",
                           limits.queue_characters)
         loop = asyncio.get_running_loop()
-        queued = [QueuedText(text, loop.create_future()) for text in texts]
+        queued = [QueuedText(text, loop.create_future(), None if sentences is None else sentences[number])
+                  for number, text in enumerate(texts)]
         self._queue.extend(queued)
         self._characters += size
         self._arrived.set()
@@ -96,46 +161,71 @@ class Batcher:
                           limits.seconds) from None
         finally:
             if any(entry.entities.cancelled() for entry in queued):
-                self._remove_cancelled()
+                self._remove_done()
 
-    def _remove_cancelled(self) -> None:
-        """Remove the texts that no client waits for any more."""
-        self._queue = deque(entry for entry in self._queue if not entry.entities.cancelled())
-        self._characters = sum(_cost(entry.text) for entry in self._queue)
+    def _remove_done(self) -> None:
+        """Remove the texts that are finished, and those that no client waits for any more."""
+        self._queue = deque(entry for entry in self._queue if not entry.entities.done())
+        self._characters = sum(_cost(entry.text) for entry in self._queue if not entry.started)
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            batch = self._next_batch()
-            if batch:
-                started = time.perf_counter()
-                try:
-                    results = await loop.run_in_executor(self._thread, self._predict_batch,
-                                                         [entry.text for entry in batch])
-                except Exception as error:  # one batch must not end the service
-                    for entry in batch:
-                        if not entry.entities.done():
-                            entry.entities.set_exception(error)
-                    continue
-                self._observe(len(batch), time.perf_counter() - started)
-                for entry, entities in zip(batch, results):
-                    if not entry.entities.done():
-                        entry.entities.set_result(entities)
+            self._remove_done()
+            if self._queue:
+                await self._compute_batch(list(self._queue))
             elif self._closing:
                 return
             else:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    def _next_batch(self) -> List[QueuedText]:
-        batch: List[QueuedText] = []
+    async def _compute_batch(self, texts: List[QueuedText]) -> None:
+        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
+        batch: List[TakenSentence] = []
+        try:
+            batch = await loop.run_in_executor(self._thread, self._take, texts)
+            self._remove_done()
+            results = await loop.run_in_executor(
+                self._thread, self._tagger.tag_sentences, [(taken.source.text, taken.tokens) for taken in batch])
+        except Exception as error:  # one batch must not end the service
+            for entry in {id(taken.source): taken.source for taken in batch}.values() if batch else texts:
+                if not entry.entities.done():
+                    entry.entities.set_exception(error)
+            return
+        self._observe(len(batch), time.perf_counter() - started)
+        for taken, entities in zip(batch, results):
+            taken.source.found += entities
+        for entry in texts:
+            if entry.is_read and entry.following is None and not entry.entities.done():
+                entry.entities.set_result(entry.found)
+        # Those that gave sentences wait behind those that did not.
+        given = {id(taken.source) for taken in batch}
+        self._queue = deque(sorted(self._queue, key=lambda entry: id(entry) in given))
+
+    def _take(self, texts: List[QueuedText]) -> List[TakenSentence]:
+        """The next sentences of the texts, in turns, up to the limit of a batch; runs in the thread."""
+        batch: List[TakenSentence] = []
         room = self._limits.batch_characters
-        while self._queue and (not batch or _cost(self._queue[0].text) <= room):
-            entry = self._queue.popleft()
-            self._characters -= _cost(entry.text)
-            if not entry.entities.done():
-                batch.append(entry)
-                room -= _cost(entry.text)
+        waiting = deque(texts)
+        while waiting:
+            entry = waiting.popleft()
+            if entry.entities.done():
+                continue
+            if not entry.is_read:
+                entry.read_next(self._tagger)
+            tokens = entry.following
+            if tokens is None:
+                entry.started = True
+                continue
+            cost = tokens[-1].end - tokens[0].start + 1
+            if batch and cost > room:
+                break
+            entry.started = True
+            batch.append(TakenSentence(entry, tokens))
+            room -= cost
+            entry.read_next(self._tagger)
+            waiting.append(entry)
         return batch
 
 

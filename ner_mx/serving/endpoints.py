@@ -17,7 +17,9 @@ from ner_mx.serving.schemas import (
     PredictRequest,
     decode_body,
     entities_json,
+    parse_content_type,
     parse_request,
+    token_spans_json,
 )
 from ner_mx.serving.service import Service, check_key, service_of
 from ner_mx.untyped import Values
@@ -32,19 +34,23 @@ CurrentService = Annotated[Service, Depends(service_of)]
 
 @keyed.post("/predict", responses=PREDICTIONS, response_model=None)
 async def predict(payload: PredictRequest, service: CurrentService) -> Response:
-    """The entities of one text or of several."""
+    """The entities of one text, of several, or of one sentence that is tokenized already."""
+    if payload.tokens is not None:
+        return JSONResponse(token_spans_json(payload.tokens, await service.tag(payload.tokens)))
     if payload.text is not None:
         return JSONResponse(entities_json((await service.predict([payload.text]))[0]))
     results = await service.predict(payload.texts or [])
     return JSONResponse({"results": [entities_json(entities) for entities in results]})
 
 
+@public.head("/health", include_in_schema=False)
 @public.get("/health")
 async def health() -> Dict[str, str]:
     """Whether the process is alive."""
     return {"status": "alive"}
 
 
+@public.head("/ready", include_in_schema=False)
 @public.get("/ready", responses=NOT_READY)
 async def ready(service: CurrentService) -> Dict[str, str]:
     """Whether the service accepts texts."""
@@ -65,6 +71,7 @@ async def model(service: CurrentService) -> Values:
     return service.tagger.describe()
 
 
+@public.head("/ping", include_in_schema=False)
 @public.get("/ping", responses=NOT_READY)
 async def ping(service: CurrentService) -> Dict[str, str]:
     """The name of /ready in the hosting contract."""
@@ -74,14 +81,14 @@ async def ping(service: CurrentService) -> Dict[str, str]:
 @keyed.post("/invocations", responses=PREDICTIONS, response_model=None, openapi_extra=INVOCATION)
 async def invocations(request: Request, service: CurrentService) -> Response:
     """The endpoint of the hosting contract: a text, the JSON of /predict, or one JSON object per line."""
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    body = await request.body()
+    content_type, charset = parse_content_type(request.headers.get("content-type", "application/json"))
+    body = decode_body(await request.body(), charset)
     if content_type == "text/plain":
-        return JSONResponse(entities_json((await service.predict([decode_body(body)]))[0]))
+        return JSONResponse(entities_json((await service.predict([body]))[0]))
     if content_type == "application/json":
         return await predict(parse_request(body, "body"), service)
     if content_type in JSON_LINES:
-        return await _predict_lines(decode_body(body), service)
+        return await _predict_lines(body, service)
     raise Refused(415, "expected text/plain, application/json or application/jsonlines")
 
 

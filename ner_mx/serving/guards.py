@@ -11,6 +11,7 @@ from typing import Callable, List
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ner_mx.serving.limits import Limits, Refused
+from ner_mx.serving.schemas import printable
 from ner_mx.untyped import Values
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ HEADERS = {
 }
 
 
+# These are answered however many requests there are: whoever watches the service must see that it lives.
+HEALTH = ("/health", "/ready", "/ping")
+
+
 class Guards:
     """ASGI middleware.
 
@@ -40,6 +45,7 @@ class Guards:
 
     def __init__(self, app: ASGIApp, limits: Limits, observe: Callable[[str, int, float], None]):
         self._app, self._limits, self._observe = app, limits, observe
+        self._active = 0  # requests, without those for the state of the service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,6 +53,8 @@ class Guards:
             return
         started = time.perf_counter()
         status, responding = 500, False
+        counted = scope["path"].removeprefix(scope.get("root_path", "")) not in HEALTH
+        self._active += counted
 
         async def guarded_send(message: Message) -> None:
             nonlocal status, responding
@@ -59,6 +67,10 @@ class Guards:
             await send(message)
 
         try:
+            if counted and self._active > self._limits.connections:
+                raise Refused(503, "too many requests at a time; try again in a moment", "connections",
+                              self._limits.connections)
+            _check_encoding(scope)
             messages = await asyncio.wait_for(self._body(scope, receive), self._limits.seconds)
 
             async def replay() -> Message:
@@ -77,6 +89,7 @@ class Guards:
             if not responding:
                 await send_json(guarded_send, 500, {"error": "internal error; see the log of the service"})
         finally:
+            self._active -= counted
             path = getattr(scope.get("route"), "path", "other")
             self._observe(path, status, time.perf_counter() - started)
 
@@ -103,6 +116,21 @@ class Guards:
         if size > limit:
             raise Refused(413, "the body is too large; send less at a time", "body_bytes", limit)
         return messages
+
+
+def _check_encoding(scope: Scope) -> None:
+    """Check that a body is not compressed, and call a body without a content type JSON, as most clients mean it.
+
+    Raises
+    ------
+    Refused : 415, it is compressed.
+    """
+    headers = dict(scope["headers"])
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Refused(415, printable(f"expected a body without content-encoding, found {encoding[:40]}"))
+    if scope["method"] == "POST" and b"content-type" not in headers:
+        scope["headers"] = [*scope["headers"], (b"content-type", b"application/json")]
 
 
 class _Disconnected(Exception):

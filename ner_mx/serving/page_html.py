@@ -7,15 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Dict, List, Optional, Sequence
 
-from ner_mx.inference.entities import Entity
+from ner_mx.decoding.entities import Entity
 from ner_mx.untyped import ReadOnlyValues
 
 STATIC = Path(__file__).parent / "static"
-
-EXAMPLES = (
-    "Jordan May, the captain of Florence United, left Washington in May for a match in Oslo.",
-    "The European Commission and Northwind Bank signed a treaty in Geneva on 3 March, said Ana Lund.",
-    "Heavy rain closed Highland Airport on Tuesday; flights to Kyoto and Cairo were held.")
 
 
 def label_hues(labels: Sequence[str]) -> Dict[str, int]:
@@ -36,7 +31,7 @@ def page(labels: Sequence[str], card: ReadOnlyValues, needs_key: bool, text: str
     legend = "".join(f'<li><mark class="label-{number}">{escape(label)}</mark></li>'
                      for label, number in numbers.items())
     examples = "".join(f'<li><button type="button" class="example">{escape(example)}</button></li>'
-                       for example in EXAMPLES)
+                       for example in card.get("examples", ()) if isinstance(example, str))
     key = ('<label for="key">API key</label><input id="key" name="key" type="password" autocomplete="off">'
            if needs_key else "")
     # A link cannot send the key that the model card requires.

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Union
+import codecs
+from email.message import Message
+from typing import Dict, List, Optional, Tuple, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ner_mx.inference.entities import Entity
+from ner_mx.decoding.decoder import ScoredSpan
+from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Refused
 from ner_mx.untyped import Values
 
 
 class PredictRequest(BaseModel):
-    """One text, or several."""
+    """One text, several, or the tokens of one sentence."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={
-        "oneOf": [{"required": ["text"]}, {"required": ["texts"]}]})
+        "oneOf": [{"required": ["text"]}, {"required": ["texts"]}, {"required": ["tokens"]}],
+        "examples": [{"text": "Ada left Rome."}, {"texts": ["Ada left.", "Rome fell."]},
+                     {"tokens": ["Ada", "left", "Rome", "."]}]})
 
     text: Optional[str] = None
     texts: Optional[List[str]] = None
+    tokens: Optional[List[str]] = None
 
     @model_validator(mode="after")
     def _check(self) -> PredictRequest:
-        if (self.text is None) == (self.texts is None):
-            raise ValueError("expected either text or texts")
-        for text in self.texts or [self.text or ""]:
+        if sum(value is not None for value in (self.text, self.texts, self.tokens)) != 1:
+            raise ValueError("expected either text, texts or tokens")
+        if not all(self.tokens or ()):
+            raise ValueError("expected tokens of at least one character, found an empty one")
+        for text in self.texts or self.tokens or [self.text or ""]:
             try:
                 text.encode("utf-8")
             except UnicodeEncodeError as error:
@@ -33,7 +41,7 @@ class PredictRequest(BaseModel):
 
 
 class EntityResponse(BaseModel):
-    """``text[start:end]``, counted in Unicode characters."""
+    """``text[start:end]``, counted in Unicode characters; for tokens, ``tokens[start:end]``."""
 
     start: int = Field(ge=0)
     end: int = Field(ge=1)
@@ -80,17 +88,38 @@ def entities_json(entities: List[Entity]) -> Values:
     return {"entities": [entity._asdict() for entity in entities]}
 
 
-def decode_body(body: bytes) -> str:
-    """A body as text.
+def token_spans_json(tokens: List[str], spans: List[ScoredSpan]) -> Values:
+    """The same for a sentence of tokens; the text of an entity is its tokens, separated by spaces."""
+    return {"entities": [{"start": span.start, "end": span.end, "label": span.label,
+                          "text": " ".join(tokens[span.start:span.end]), "score": probability}
+                         for span, probability in spans]}
+
+
+def parse_content_type(header: str) -> Tuple[str, str]:
+    """The type and the character set of a content-type header, in lower case."""
+    message = Message()
+    message["content-type"] = header
+    charset = message.get_param("charset", "utf-8")
+    return message.get_content_type() if "/" in header else "", str(charset).lower()
+
+
+def decode_body(body: bytes, charset: str) -> str:
+    """A body as text, without a byte-order mark.
 
     Raises
     ------
-    Refused : 422, it is not UTF-8.
+    Refused : 415 for an unknown character set, 422 for a body that is not in it.
     """
     try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refused(422, f"expected UTF-8, found byte {body[error.start]:#04x} at index {error.start}") from None
+        if not codecs.lookup(charset)._is_text_encoding:
+            raise LookupError
+        text = body.decode(charset)
+    except (LookupError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise Refused(422, f"expected {printable(charset)}, found byte {body[error.start]:#04x} at index "
+                               f"{error.start}") from None
+        raise Refused(415, f"expected a known charset, found {printable(charset)[:40]}") from None
+    return text[1:] if text.startswith("\ufeff") else text
 
 
 def parse_request(content: Union[str, bytes], place: str) -> PredictRequest:

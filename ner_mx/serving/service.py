@@ -8,8 +8,9 @@ from typing import List, Optional
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
+from ner_mx.decoding.decoder import ScoredSpan
+from ner_mx.decoding.entities import Entity
 from ner_mx.errors import UserError
-from ner_mx.inference.entities import Entity
 from ner_mx.inference.tagger import Tagger
 from ner_mx.serving.batcher import Batcher
 from ner_mx.serving.limits import Limits, Refused
@@ -38,7 +39,7 @@ class Service:
                             + ("other characters" if api_key else "an empty key; is the variable set?"))
         self.tagger, self.limits, self._api_key = tagger, limits, api_key
         self.metrics = Metrics(lambda: self.batcher.characters)
-        self.batcher = Batcher(tagger.predict_batch, limits, self.metrics.batch)
+        self.batcher = Batcher(tagger, limits, self.metrics.batch)
 
     @property
     def needs_key(self) -> bool:
@@ -61,6 +62,18 @@ class Service:
             raise Refused(422, f"expected at most {self.limits.texts} texts, found {len(texts)}", "texts",
                           self.limits.texts)
         return await self.batcher.predict(texts)
+
+
+    async def tag(self, tokens: List[str]) -> List[ScoredSpan]:
+        """The entities of one tokenized sentence, as spans of its tokens.
+
+        Raises
+        ------
+        Refused : see :meth:`Batcher.predict`.
+        """
+        if not tokens:
+            return []
+        return await self.batcher.tag(tokens)
 
 
 def service_of(request: Request) -> Service:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from ner_mx.inference.entities import Entity
+from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Refused
 from ner_mx.serving.page_html import STATIC, documentation, page, style
 from ner_mx.serving.service import Service, service_of

@@ -8,7 +8,7 @@ from typing import List, Optional, Sequence
 
 from ner_mx import compat
 from ner_mx.config import Config
-from ner_mx.data.reading import format_named
+from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import tags_of
 from ner_mx.decoding.recognizer import Recognizer

@@ -9,11 +9,13 @@ import numpy as np
 
 from ner_mx.compat import seed_everything
 from ner_mx.config import Config
+from ner_mx.errors import RunError
 from ner_mx.features.encoded import Encoded
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.registry import register
 from ner_mx.training.callbacks import Callback, Callbacks, TrainingRun
 from ner_mx.training.callbacks.checkpointing import BEST, LAST
+from ner_mx.training.case_augmentation import with_case_copies
 from ner_mx.training.checkpoints import State, load_state
 from ner_mx.training.loop import TrainingSet, epochs
 from ner_mx.training.task import Task
@@ -62,12 +64,18 @@ def training_set(task: Task, corpus: ProcessedCorpus) -> TrainingSet:
     """The sentences and targets of a task."""
     use_dev = task.config.training.use_dev
     targets = [task.targets["train"], *([task.targets["dev"]] if use_dev else [])]
-    return TrainingSet(training_split(corpus, use_dev), np.concatenate(targets), corpus.splits["dev"])
+    train = training_split(corpus, use_dev)
+    copies = with_case_copies(corpus.encoder, train, np.concatenate(targets), task.config.training.case_augmentation)
+    return TrainingSet(train, copies, corpus.splits["dev"])
 
 
 def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
-        callbacks: Sequence[Callback]) -> Tuple[Trainable, State]:
+        callbacks: Sequence[Callback], finish: bool = False) -> Tuple[Trainable, State]:
     """Train one network in a folder of its own, from its last complete epoch on.
+
+    Parameters
+    ----------
+    finish : train no further epoch.
 
     Returns
     -------
@@ -85,6 +93,9 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     is_resumed = (folder / LAST / "state.json").exists()
     state = load_state(folder / LAST, model, trainer) if is_resumed else State()
     run = TrainingRun(folder, config, task, model, trainer, state)
+    if finish and not state.epoch:
+        raise RunError(f"{folder}: expected at least one complete epoch to finish with, found none; resume the run")
+    run.should_stop = finish
     every = Callbacks(callbacks)
     try:
         every.call("on_start", run)

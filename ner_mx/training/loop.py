@@ -12,11 +12,12 @@ from ner_mx.compat import mx, seed_everything
 from ner_mx.config import Training
 from ner_mx.errors import TrainingError
 from ner_mx.features.batch import Batch, collate
-from ner_mx.features.batching import plan_batches
+from ner_mx.features.batching import plan_batches, within_limit
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Noise
 from ner_mx.training import interrupts
 from ner_mx.training.callbacks import Step
+from ner_mx.training.case_augmentation import CaseCopies
 from ner_mx.training.task import Task
 from ner_mx.training.trainable import Trainable
 from ner_mx.training.trainer import gradient_norm
@@ -29,11 +30,12 @@ EXPLODED = 20.0
 class TrainingSet(NamedTuple):
     """What a network is trained on, and judged by.
 
-    train : the sentences.  targets : (tokens,) their classes.  dev : the sentences that judge.
+    train : the sentences.  copies : the same with copies in other cases, and their classes.
+    dev : the sentences that judge.
     """
 
     train: Encoded
-    targets: np.ndarray
+    copies: CaseCopies
     dev: Encoded
 
 
@@ -62,11 +64,14 @@ def epochs(model: Trainable, trainer: Trainer, task: Task, data: TrainingSet, se
     for epoch in range(start + 1, settings.epochs + 1):
         seed_everything(seed, epoch)
         random = np.random.RandomState(np.random.SeedSequence((seed, epoch, 1)).generate_state(4))
-        plan = plan_batches(data.train.lengths, settings.batch_size, settings.batches, random)
+        plan = within_limit(plan_batches(data.train.lengths, settings.batch_size, settings.batches, random),
+                            data.train.lengths, settings.batch_tokens)
         started = time.perf_counter()
         loss, tokens, rate = 0.0, 0, 0.0
         for number, sentences in enumerate(plan):
-            batch = _with_noise(collate(model.features, data.train, sentences, data.targets), noises, random)
+            batch = _with_noise(collate(
+                model.features, data.copies.encoded, data.copies.drawn(sentences, random), data.copies.targets),
+                noises, random)
             rate = settings.optimizer.learning_rate * settings.schedule.factor_at(
                 (epoch - 1) * len(plan) + number, len(plan), settings.epochs)
             trainer.set_learning_rate(rate)

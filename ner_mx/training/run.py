@@ -14,7 +14,7 @@ from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import locked, write_json
-from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, check_current
+from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, as_resolved, check_current
 from ner_mx.training import interrupts
 from ner_mx.training.callbacks import Callback
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
@@ -34,7 +34,7 @@ class TrainingResult(NamedTuple):
 
 
 def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = None, overwrite: bool = False,
-              callbacks: Sequence[Callback] = ()) -> TrainingResult:
+              callbacks: Sequence[Callback] = (), finish: bool = False) -> TrainingResult:
     """Train, evaluate and write ``runs/<run.name>/``.
 
     Parameters
@@ -43,6 +43,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     resume : a run folder to resume after its last complete epoch.
     overwrite : replace a run of this name, once configuration and corpus are checked.
     callbacks : beside those of the configuration.
+    finish : of a run to resume: train no further epoch, but evaluate and write everything.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     if not resume:  # a run is resumed with the corpus that it was started with
         check_current(corpus, config)
     # Training does not need the path of the corpus again; evaluating the run later does.
-    config = config.updated({"corpus.path": corpus.meta["path"]})
+    config = as_resolved(config, corpus.meta).updated({
+        "corpus.path": corpus.meta["path"], "corpus.processed": str(Path(config.corpus.processed).resolve())})
     device = choose_device(config.run.device)
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
@@ -70,7 +72,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
         every: List[Callback] = [*built_in_callbacks(), *configured_callbacks(config), *callbacks]
         try:
             inputs = _inputs(folder, corpus, config, device)
-            model, state = fit(folder, task, corpus, device, every)
+            model, state = fit(folder, task, corpus, device, every, finish)
             return TrainingResult(folder, write_results(folder, config, corpus, model, state, inputs))
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence
 from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
 from ner_mx.data.annotation import check_annotation
-from ner_mx.data.reading import format_of
+from ner_mx.data.detection import format_of
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 from ner_mx.data.splits import read_split, read_splits
@@ -79,15 +79,16 @@ def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
     recognizer = load_recognizer(folder, device)
     split = file.name if file else "test"
     if file:
-        if not format_of(settings).exists(file):
+        if not format_of(file, settings).exists(file):
             raise CorpusError(file, None, "expected an annotated file, found nothing")
-        sentences, warnings = read_split(file, settings)
+        reading = read_split(file, settings)
+        sentences, warnings = reading.sentences, reading.warnings
     else:
         corpus = read_splits(settings)
         _check_same(folder, corpus.files, settings)
         sentences, warnings = corpus.splits["test"], corpus.warnings
     checked = check_annotation({split: sentences}, settings)
-    for reason, count in (warnings + checked.warnings).items():
+    for reason, count in (warnings + checked.warnings).described().items():
         log.warning("%d %s", count, reason)
     sentences = checked.splits[split]
     _warn_of_types(sentences, recognizer.encoder)

@@ -13,6 +13,9 @@ from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
 from ner_mx.training.provenance import code_digest, environment
 from ner_mx.untyped import Device
 
+# What a run keeps of the description of its corpus, for its report.
+DATA_KEYS = ("counts", "scheme", "split", "duplicates", "proposed", "raw_text", "features", "warnings")
+
 
 def run_folder(config: Config) -> Path:
     """The folder of the run of a configuration."""
@@ -66,6 +69,7 @@ def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Dev
     with replacing_folder(folder) as new:
         write_text(new / "config.yaml", config.to_yaml())
         write_json(new / "environment.json", {**environment(device), "data": corpus.meta["sources"]})
+        write_json(new / "data.json", {key: corpus.meta[key] for key in DATA_KEYS})
         write_json(new / "vocab.json", corpus.encoder.to_json())
         write_arrays(new / "features.npz", corpus.encoder.arrays())
         (new / "last").mkdir()
@@ -78,11 +82,14 @@ def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus) -> No
     ------
     RunError : it was not.
     """
-    differs = difference(result_fingerprint(read_run_config(folder), seed=True),
-                         result_fingerprint(config, seed=True))
+    before = read_run_config(folder)
+    if not before.training.schedule.depends_on_length:
+        before = before.updated({"training.epochs": config.training.epochs})
+    differs = difference(result_fingerprint(before, seed=True), result_fingerprint(config, seed=True))
     if differs:
         raise RunError(f"{folder}: the run to resume was made with another configuration: {differs} "
-                       "now; resume with the same settings")
+                       "now; resume with the same settings"
+                       + (f", or use the run as it is with --finish {folder}" if "epochs" in differs else ""))
     if (read_json(folder / "environment.json").get("data") != corpus.meta["sources"]
             or read_json(folder / "vocab.json") != corpus.encoder.to_json()):
         raise RunError(f"{folder}: the run to resume was made on another corpus than is in "

@@ -8,16 +8,20 @@ from typing import Dict, Mapping, NamedTuple, Optional
 import numpy as np
 
 from ner_mx.config import Config
+from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import Predictions, write_predictions
+from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json, sha256, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.training.callbacks.checkpointing import BEST
+from ner_mx.training.case_augmentation import changed_case
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
+from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.task import predicted_tags
 from ner_mx.training.trainable import Trainable
 from ner_mx.untyped import Values
@@ -50,6 +54,10 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
         metrics[condition.key] = scores.evaluation.to_json()
         if scores.genres is not None:
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
+    recognizer = load_recognizer(folder)
+    metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, recognizer.tag_batch).to_json()
+                           for split, documents in corpus.texts.items()}
+    metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}
     metrics["train"] = _training_figures(config, corpus, model, state)
     metrics.update(_calibrated(model, inputs, corpus, config))
     for feature in corpus.encoder.predicted():
@@ -59,6 +67,13 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     metrics["data"] = corpus.meta["sources"]
     write_json(folder / "metrics.json", metrics)
     return {condition: scores.evaluation for condition, scores in evaluated.items()}
+
+
+def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Score:
+    """The score of all entities in a copy of test in lower case or in capitals, with predicted annotation."""
+    changed = changed_case(corpus.encoder, corpus.splits["test"], case)
+    ids = recognizer.decode(recognizer.with_predictions(changed))
+    return evaluate(corpus.gold["test"], predicted_tags(corpus.encoder.tags, ids)).micro
 
 
 def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition: Condition,
@@ -96,7 +111,7 @@ def _calibrated(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, confi
     scores = {split: ConfidenceScores(model, encoded, corpus.gold[split], config.training.evaluation_batch)
               for split, encoded in chosen.items()}
     # On what it was trained on, a network is more confident than elsewhere.
-    temperature = (scores["dev"].fit_temperature() if "dev" in scores and not config.training.use_dev
+    temperature = (scores["dev"].checked_temperature() if "dev" in scores and not config.training.use_dev
                    else 1.0)
     return {"temperature": temperature,
             "calibration": {split: calibration(score, temperature) for split, score in scores.items()}}

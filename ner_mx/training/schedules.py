@@ -14,6 +14,8 @@ from ner_mx.registry import register
 class Constant(ScheduleSettings):
     """Always 1."""
 
+    depends_on_length = False
+
     def factor(self, done: float, epoch: int) -> float:
         """1."""
         return 1.0
@@ -44,6 +46,8 @@ class Cosine(ScheduleSettings):
 @register.schedule("inverse")
 class Inverse(ScheduleSettings):
     """1 / (1 + decay * epoch)."""
+
+    depends_on_length = False
 
     decay: float = Field(0.05, ge=0)
 

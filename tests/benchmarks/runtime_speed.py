@@ -22,7 +22,7 @@ SINGLE = 400
 
 def with_raw_text(tag_batch):
     """A function that tags tokenized sentences, and one that finds entities in texts with it."""
-    from ner_mx.inference.entities import find_entities
+    from ner_mx.decoding.entities import find_entities
 
     return tag_batch, lambda texts: find_entities(texts, tag_batch)
 

@@ -19,6 +19,7 @@ from random_networks import some_sentences
 from ner_mx.bulk import chunks, jobs, tagging
 from ner_mx.bulk.record_formats import entities_to_json
 from ner_mx.bulk.tagging import tag_files
+from ner_mx.data.compression import compressed
 from ner_mx.errors import CorpusError, RunError, UserError
 
 TEXTS = [" ".join(sentence.tokens) for sentence in some_sentences(400, seed=11)]
@@ -88,7 +89,7 @@ def test_conll_columns_are_separated_as_in_a_corpus(bundle, tmp_path):
     """In columns separated by tabs, words may hold spaces; no-break spaces separate nothing; a column may be empty."""
     rows = ["New York\tNNP\tx", "10\u00a0000\tCD\t", "left\t\t", "", "10\u00a0000 CD", "men NNS "]
     (tmp_path / "in.tsv").write_text("\n".join(rows) + "\n\n\tNNP\n", encoding="utf-8")
-    done = tag_files(bundle, tmp_path / "in.tsv", tmp_path / "out.tsv")
+    done = tag_files(bundle, tmp_path / "in.tsv", tmp_path / "out.tsv", "conll")
     assert (done.records, done.problems, done.words) == (3, 1, 5)
     lines = (tmp_path / "out.tsv").read_text(encoding="utf-8").split("\n")
     assert [line.split("\t")[:-1] for line in lines[:3]] == [row.split("\t") for row in rows[:3]]
@@ -497,3 +498,76 @@ def test_what_cannot_be_tagged_is_an_error_of_one_line(bundle, tmp_path, run_com
     assert (tmp_path / "fresh.jsonl.bad.jsonl").read_text() == '{"text": "repaired"}\n'
     good = run_command("-m", "ner_mx", "tag", bundle, tmp_path / "in.bin", tmp_path / "o", "--form", "text")
     assert good.returncode == 0 and "1 files, 1 records, 0 of them bad" in good.stdout
+
+
+# --- files as they are ---
+
+
+def test_linked_folders_are_followed_and_cycles_are_not(bundle, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/a.txt").write_text("Ada left Rome.\n")
+    (tmp_path / "in/sub").mkdir(parents=True)
+    (tmp_path / "in/sub/b.txt").write_text("Bob came.\n")
+    (tmp_path / "in/linked").symlink_to(tmp_path / "other")
+    (tmp_path / "in/sub/again").symlink_to(tmp_path / "in")
+    assert tag_files(bundle, tmp_path / "in", tmp_path / "out").files == 2
+    assert (tmp_path / "out/linked/a.txt.jsonl").is_file() and (tmp_path / "out/sub/b.txt.jsonl").is_file()
+
+
+def test_a_damaged_file_does_not_stop_the_others(bundle, tmp_path, call_command):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("Ada left Rome.\n")
+    (tmp_path / "in/b.txt.gz").write_bytes(b"\x1f\x8b damaged")
+    (tmp_path / "in/c.txt").write_text("Bob came.\n")
+    done = call_command("-m", "ner_mx", "tag", bundle, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 2 and "b.txt.gz: expected a readable file" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")) == [
+        "a.txt.jsonl", "c.txt.jsonl"]
+    # Repaired, it is tagged by the same command.
+    (tmp_path / "in/b.txt.gz").write_bytes(compressed(b"Zoe left.\n", ".gz"))
+    assert call_command("-m", "ner_mx", "tag", bundle, tmp_path / "in", tmp_path / "out").returncode == 0
+    assert (tmp_path / "out/b.txt.jsonl.gz").is_file()
+
+
+def test_json_lines_keep_their_numbers_keys_and_escapes(bundle, tmp_path):
+    line = '{"n": 3.14159265358979323846, "n": 1e400, "k": [1.0, {"x": "\\u00e9}"}], "text": "Ada left Rome."} '
+    (tmp_path / "in.jsonl").write_text(line.replace("1e400", "1E2") + "\n")
+    tag_files(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    written = (tmp_path / "out.jsonl").read_text()
+    assert written.startswith('{"n": 3.14159265358979323846, "n": 1E2, "k": [1.0, {"x": "\\u00e9}"}], "text": '
+                              '"Ada left Rome.", "entities": [')
+    assert json.loads(written)["text"] == "Ada left Rome."
+
+
+def test_upper_case_suffixes_and_tables_that_are_no_columns(bundle, tmp_path, caplog):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.TXT.GZ").write_bytes(compressed(b"Ada left.\n", ".gz"))
+    (tmp_path / "in/sales.tsv").write_text("name\tcount\nAda\t3\n")
+    (tmp_path / "in/b.tsv").write_text("Ada\tB-PER\nleft\tO\n\n")
+    assert tag_files(bundle, tmp_path / "in", tmp_path / "out").files == 2
+    assert "1 files have an unknown suffix and are skipped" in caplog.text
+    assert gzip.decompress((tmp_path / "out/a.TXT.jsonl.GZ").read_bytes()).startswith(b'{"text": "Ada left."')
+
+
+def test_utf_16_without_a_mark_is_bad_and_nothing_but_bad_records_is_a_failure(bundle, tmp_path, call_command):
+    (tmp_path / "in.txt").write_bytes("Ada left.\nBob came.\n".encode("utf-16-le"))
+    done = call_command("-m", "ner_mx", "tag", bundle, tmp_path / "in.txt", tmp_path / "out.jsonl")
+    assert done.returncode == 2
+    assert "found a NUL character; is it UTF-16?" in (tmp_path / "out.jsonl.bad.jsonl").read_text()
+
+
+def test_a_target_in_another_format_and_an_array_are_errors(bundle, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(UserError, match="out.parquet: expected the suffix of a result in jsonl, found .parquet"):
+        tag_files(bundle, tmp_path / "in.jsonl", tmp_path / "out.parquet")
+    (tmp_path / "in.json").write_text('[\n{"text": "a"}\n]\n')
+    with pytest.raises(UserError, match="in.json: expected a record of JSON per line, found an array"):
+        tag_files(bundle, tmp_path / "in.json", tmp_path / "out.json")
+
+
+def test_another_least_probability_is_another_result(bundle, tmp_path):
+    (tmp_path / "in.txt").write_text("Ada met Bob in Rome.\n")
+    tag_files(bundle, tmp_path / "in.txt", tmp_path / "out.jsonl", min_score="1.0")
+    assert json.loads((tmp_path / "out.jsonl").read_text())["entities"] == []
+    with pytest.raises(RunError, match="with another bundle"):
+        tag_files(bundle, tmp_path / "in.txt", tmp_path / "out.jsonl")

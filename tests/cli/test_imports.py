@@ -29,7 +29,7 @@ def test_an_import_loads_no_heavy_library(root, modules):
 
 def test_modules_that_need_no_mxnet_do_not_import_it(root):
     modules = ["ner_mx.cli.main", "ner_mx.cli.train", "ner_mx.config", "ner_mx.preprocessing.pipeline",
-               "ner_mx.inference.entities", "ner_mx.evaluation.predictions", "ner_mx.reports.run_report"]
+               "ner_mx.decoding.entities", "ner_mx.evaluation.predictions", "ner_mx.reports.run_report"]
     assert loaded(root, modules, ["mxnet"]) == "[]"
 
 

@@ -17,7 +17,7 @@ SCHEMES = ("IOB2", "IOB1", "IO", "BIOES", "BILOU")
 
 
 def sentence(tags, line=1, source="f"):
-    return Sentence(tuple(f"w{i}" for i in range(len(tags))), tuple(tags), None, source, line, 0)
+    return Sentence(tuple(f"w{i}" for i in range(len(tags))), tuple(tags), None, source, line, 0, line_per_token=True)
 
 
 @st.composite

@@ -1,18 +1,37 @@
 """Sentences and tokens with their offsets."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ner_mx.data.tokenizer import split_sentences, tokenize
+from ner_mx.data.tokenizers import LONGEST_SENTENCE
+from ner_mx.data.tokenizers.rules import Rules
+from ner_mx.data.unicode_text import INVISIBLE, JOINERS
+
+TOKENIZER = Rules()
+
+
+def visible_text(tokens):
+    return "".join(token.text for token in tokens).translate(dict.fromkeys(map(ord, INVISIBLE)))
+
+tokenize, split_sentences = TOKENIZER.tokens, TOKENIZER.sentences
 
 
 @given(st.text())
 def test_offsets_are_exact_and_only_white_space_is_left_out(text):
     tokens = tokenize(text)
     assert all(text[token.start:token.end] == token.text for token in tokens)
-    assert "".join(token.text for token in tokens) == "".join(text.split())
-    assert [token for sentence in split_sentences(text) for token in sentence] == tokens
+    left_out = re.sub(r"\s", "", "".join(
+        text[end:start] for end, start in zip([0, *(token.end for token in tokens)],
+                                              [*(token.start for token in tokens), len(text)])))
+    assert set(left_out) <= set(INVISIBLE) - set(JOINERS)
+    # Sentences are found line by line, so that a token at the edge of one may differ.
+    in_sentences = [token for sentence in split_sentences(text) for token in sentence]
+    assert all(text[token.start:token.end] == token.text for token in in_sentences)
+    assert all(first.end <= second.start for first, second in zip(in_sentences, in_sentences[1:]))
+    assert visible_text(in_sentences) == visible_text(tokens)
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -36,4 +55,5 @@ def test_long_tokens_are_split_and_long_texts_take_linear_time():
     assert [len(token.text) for token in tokens] == [1000, 1000, 500, 1]
     assert "".join(token.text for token in tokens) == "a" * 2500 + "b"
     # A search back over the closing marks would take an hour.
-    assert [len(sentence) for sentence in split_sentences("Yes." + "'" * 200_000 + " No.")] == [200_002, 2]
+    lengths = [len(sentence) for sentence in split_sentences("Yes." + "'" * 200_000 + " No.")]
+    assert sum(lengths) == 100_004 and set(lengths[:-1]) == {LONGEST_SENTENCE}

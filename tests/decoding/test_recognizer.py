@@ -200,3 +200,27 @@ def test_entities_and_marginals_come_from_the_same_window(encoder, small_windows
                 assert probability <= marginals[start, tag] + 1e-12
                 longer += 1
     assert single > 50 and longer > 50
+
+
+def test_entities_that_touch_are_both_kept(recognizer):
+    tagged = recognizer.tag_batch([["U-LOC", "U-LOC", "B-ORG", "L-ORG"]])
+    assert spans(tagged) == [[(0, 1, "LOC"), (1, 2, "LOC"), (2, 4, "ORG")]]
+
+
+def test_pieces_keep_the_probability_of_their_entity(encoder):
+    whole = Recognizer(encoder, ByWord(encoder)).tag_batch([["said", "U-LOC"]])[0][0].probability
+    merged = Recognizer(encoder, ByWord(encoder), split_digits=True).tag_batch([["said", "U-LOC"]])[0][0].probability
+    assert merged == whole
+
+
+def test_batches_with_long_words_are_divided_until_they_fit(encoder, monkeypatch):
+    sentences = [Sentence(("x" * size,) * 4) for size in (1, 2, 3, 50, 60)]
+    encoded = encoder.encode(sentences)
+    monkeypatch.setattr(module, "CELLS", 500)
+    batches = [batch.tolist() for batch in module.plan_scoring(encoded, 5)]
+    longest = encoded.longest_types()
+    assert sorted(sum(batches, [])) == list(range(5))
+    for batch in batches:
+        assert len(batch) == 1 or longest[batch].max() * 4 * len(batch) <= 500
+    assert len(batches) < 5
+    assert [len(batch) for batch in module.plan_scoring(encoder.encode([Sentence(("x" * 900,))]), 5)] == [1]

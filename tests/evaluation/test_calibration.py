@@ -72,6 +72,9 @@ def test_the_fitted_temperature_is_the_factor_of_the_scores(factor):
     confidence = ConfidenceScores(scorer, encoder.encode(sentences), gold, 128)
     temperature = confidence.fit_temperature()
     assert temperature == pytest.approx(factor, rel=0.1)
+    assert confidence.checked_temperature() in (temperature, 1.0)
+    if factor != 1.0:
+        assert confidence.checked_temperature() == temperature
     figures = calibration(confidence, temperature)
     assert {name: (figure["temperature"], sorted(figure)) for name, figure in figures.items()} == {
         "before": (1.0, ["bins", "expected_calibration_error", "temperature"]),
@@ -86,6 +89,20 @@ def test_without_predicted_entities_the_temperature_is_1():
     encoder = Encoder.fit(config.features, [Sentence(("a",))])
     scorer = ScaledScorer(encoder.features, np.array([[9.0, 0.0, 0.0]]), 1.0)
     confidence = ConfidenceScores(scorer, encoder.encode([Sentence(("a", "a"))]), [["O", "O"]], 128)
-    assert confidence.fit_temperature() == 1.0
+    assert confidence.fit_temperature() == confidence.checked_temperature() == 1.0
     probability, correct = confidence.at(1.0)
     assert (probability.dtype, correct.dtype) == (float, bool) and not len(probability)
+
+
+def test_a_temperature_that_is_worse_on_the_other_half_is_not_applied():
+    """In the first half the network is too sure, in the second not sure enough."""
+    config = Config().updated({"features.digits": "keep", "features.pos.use": False})
+    encoder = Encoder.fit(config.features, [Sentence(("a",))])
+    scorer = ScaledScorer(encoder.features, np.array([[0.0, 2.0, -9.0]]), 1.0)
+    # Sentences of even number are wrong half of the time, the others never.
+    gold = [["B-PER"] if number % 4 else ["O"] for number in range(400)]
+    confidence = ConfidenceScores(scorer, encoder.encode([Sentence(("a",))] * 400), gold, 128)
+    assert confidence.fit_temperature(half=0) > 1.5 and confidence.fit_temperature(half=1) < 0.8
+    assert confidence.checked_temperature() == 1.0
+    probability, correct = confidence.at(1.0, half=0)
+    assert len(probability) == 200 and correct.sum() == 100

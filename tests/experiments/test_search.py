@@ -294,3 +294,27 @@ def test_the_papers_ranges_are_the_default():
 
 def test_settings_by_dotted_key():
     assert parse_settings(["a.b=1", "c=x"]) == {"a.b": 1, "c": "x"} and json.dumps(parse_settings([])) == "{}"
+
+
+@pytest.mark.parametrize("odd", ["what?", "100% sure", "{braces}", "a b#c"])
+def test_paths_of_any_name_keep_their_trials_apart(write_space, settings, stand_in, tmp_path, odd):
+    folder = tmp_path / odd
+    result = search(write_space(directory=str(folder), retrain=0), settings, workers=1, trials=1)
+    assert len(result.trials) == 1 and (folder / "small/trials.sqlite3").is_file()
+    assert len(search(write_space(directory=str(folder), retrain=0), settings, workers=1, trials=2).trials) == 2
+    others = [path for path in tmp_path.rglob("*.sqlite3") if path.parent != folder / "small"]
+    assert not others
+
+
+def test_a_damaged_database_is_one_line(write_space, settings, tmp_path):
+    (tmp_path / "search/small").mkdir(parents=True)
+    (tmp_path / "search/small/trials.sqlite3").write_bytes(b"SQLite format 3\0" + b"damaged" * 1000)
+    with pytest.raises(RunError, match="trials.sqlite3: expected the trials of a search, found a damaged") as e:
+        search(write_space(), settings, workers=1, trials=1)
+    assert "\n" not in str(e.value)
+
+
+def test_null_may_be_a_choice(write_space, settings, stand_in):
+    result = search(write_space(space={**UNITS, "training.clip": {"choices": [None, 5.0]}}, retrain=0), settings,
+                    workers=1, trials=2)
+    assert {trial.settings["training.clip"] for trial in result.trials} <= {None, 5.0}

@@ -118,7 +118,7 @@ class Nothing(System):
 
 
 @register.output("brackets")
-def brackets(text, entities):
+def brackets(text, entities, tokenizer):
     """The text with its entities in brackets."""
     for entity in reversed(entities):
         text = f"{text[:entity.start]}[{entity.text}|{entity.label}]{text[entity.end:]}"

@@ -11,7 +11,7 @@ import pytest
 
 import ner_mx
 from ner_mx.config import Config, load_config
-from ner_mx.data.reading import format_named
+from ner_mx.data.detection import format_named
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.registry import Registry, load_code, loaded_code, register
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import multiprocessing
+import pickle
 import random
 import subprocess
 import sys
@@ -200,9 +202,9 @@ def edited(**values):
 
 
 @pytest.mark.parametrize("name, change, problem", [
-    ("manifest.json", edited(format=3), "expected a bundle of format 2, found 3; upgrade ner-mx"),
-    ("manifest.json", edited(format=1), "expected a bundle of format 2, found 1; export its run again with this"),
-    ("manifest.json", edited(format="2"), "expected a manifest of format 2, found other keys"),
+    ("manifest.json", edited(format=4), "expected a bundle of format 3, found 4; upgrade ner-mx"),
+    ("manifest.json", edited(format=1), "expected a bundle of format 3, found 1; export its run again with this"),
+    ("manifest.json", edited(format="2"), "expected a manifest of format 3, found other keys"),
     ("manifest.json", edited(files={"../../etc/passwd": "0"}), "found other keys or values"),
     ("manifest.json", edited(files={"model.onnx": "0"}), "found no vocab.json"),
     ("manifest.json", edited(temperature=0), "found other keys or values"),
@@ -265,3 +267,64 @@ def test_a_damaged_or_missing_file_is_an_error_of_one_line(folder, tmp_path):
     (copy / "model.onnx").unlink()
     with pytest.raises(BundleError, match="model.onnx: expected a file of the bundle, found nothing"):
         Tagger.load(copy)
+
+
+TEXTS = ["Ada met Bob. Rome fell.", "", "Nobody came"]
+
+
+@pytest.mark.parametrize("given", [
+    lambda texts: (text for text in texts), iter, tuple, lambda texts: dict.fromkeys(texts).keys(),
+    lambda texts: map(str, texts)])
+def test_everything_iterable_is_tagged(tagger, given):
+    assert tagger.predict_batch(given(TEXTS)) == tagger.predict_batch(TEXTS)
+    assert list(tagger.stream(given(TEXTS))) == tagger.predict_batch(TEXTS)
+    tokens = [["Ada", "left"], ["Rome"]]
+    assert tagger.tag_batch(iter(sentence) for sentence in tokens) == tagger.tag_batch(tokens)
+    assert tagger.tag(iter(tokens[0])) == tagger.tag(tokens[0])
+    assert (tagger.marginals(iter(tokens[0])) == tagger.marginals(tokens[0])).all()
+
+
+@pytest.mark.parametrize("method, value, found", [
+    ("predict", None, "None"), ("predict", ["a"], "a list"), ("predict", b"a", "bytes"),
+    ("predict_batch", "a", "a string"),
+    ("predict_batch", {"a": 1}, "a dict"), ("predict_batch", 3, "an int"), ("predict_batch", [None], "None"),
+    ("predict_batch", [["a"]], "a list"), ("tag", "a b", "a string"), ("tag", [["a"]], "a list"), ("tag", None, "None"),
+    ("tag", ["a", None], "None"), ("tag", {"a": 1}, "a dict"), ("tag_batch", "ab", "a string"),
+    ("tag_batch", [3], "an int"),
+    ("tag_batch", ["ab"], "a string"), ("marginals", [1], "an int"), ("tag", [b"a"], "bytes")])
+def test_a_wrong_type_is_a_type_error_that_says_what_was_given(tagger, method, value, found):
+    with pytest.raises(TypeError, match=f"found {found}"):
+        getattr(tagger, method)(value)
+
+
+def test_a_string_is_no_stream(tagger):
+    with pytest.raises(TypeError, match="expected several texts, found a string"):
+        list(tagger.stream("Ada left"))
+
+
+def test_a_tagger_is_pickled_as_its_bundle(folder):
+    tagger = Tagger.load(folder, threads=2)
+    restored = pickle.loads(pickle.dumps(tagger))
+    assert restored.predict_batch(TEXTS) == tagger.predict_batch(TEXTS) and restored.card == tagger.card
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_process_tags_after_its_parent_did(folder, method):
+    """A thread pool does not survive a fork: a child that used its parent's would wait for ever."""
+    tagger = Tagger.load(folder, threads=2)
+    expected = tagger.predict_batch(TEXTS * 40)
+    context = multiprocessing.get_context(method)
+    with context.Pool(1) as pool:
+        found = pool.apply_async(tagger.predict_batch, (TEXTS * 40,)).get(timeout=120)
+    assert found == expected
+
+
+def test_a_long_sentence_is_tagged_in_batches_of_bounded_size(tagger, monkeypatch):
+    from ner_mx.decoding.recognizer import TOKENS
+
+    sizes = []
+    emissions = tagger.recognizer.scorer.emissions
+    monkeypatch.setattr(tagger.recognizer.scorer, "emissions", lambda batch: sizes.append(
+        batch["words"].size) or emissions(batch))
+    tagger.predict("Ada and Bob " * 5000)
+    assert len(sizes) > 3 and max(sizes) <= TOKENS

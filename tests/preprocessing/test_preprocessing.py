@@ -137,7 +137,9 @@ def test_a_corpus_without_pos_needs_the_feature_off(make, tmp_path):
         (tmp_path / f"{name}.txt").write_text("Rome B-LOC\n")
     with pytest.raises(ConfigError, match="^features.pos.use: expected a corpus with POS tags, found sentences "
                                           "without in .*; set features.pos.use to false, or corpus.columns.pos$"):
-        process(make(corpus={"columns": {"pos": None}}))
+        process(make(corpus={"columns": {"pos": None}}, features={"pos": {"use": True}}))
+    decided = process(make(corpus={"columns": {"pos": None}}))
+    assert decided.config.features.pos.use is False and read_processed(make(corpus={"columns": {"pos": None}})).encoder
     assert process(make(corpus={"columns": {"pos": None}}, features={"pos": {"use": False}}))
 
 

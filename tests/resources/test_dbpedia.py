@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from ner_mx.errors import CorpusError
+from ner_mx.data.compression import opened
+from ner_mx.errors import CorpusError, RunError
 from ner_mx.resources.dbpedia import build_lexicon, clean, triples
 
 RESOURCE, ONTOLOGY = "http://dbpedia.org/resource/", "http://dbpedia.org/ontology/"
@@ -44,7 +45,7 @@ def dumps(tmp_path):
 
 def test_names_of_the_four_categories_and_their_descendants(dumps, tmp_path):
     types, labels, ontology = dumps
-    built = build_lexicon(types, labels, tmp_path / "out", ontology)
+    built = build_lexicon(types, labels, tmp_path / "out", ontology, overwrite=True)
     assert built.names == {"PER": 1, "ORG": 2, "LOC": 1, "MISC": 1}
     assert {name: (tmp_path / f"out/ner.{name}.lst").read_text() for name in NAMES} == NAMES
 
@@ -64,22 +65,22 @@ def test_the_papers_cleaning(label, expected):
 
 def test_bad_dumps_give_errors_of_one_line_and_leave_earlier_lists(dumps, tmp_path):
     types, labels, ontology = dumps
-    build_lexicon(types, labels, tmp_path / "out", ontology)
+    build_lexicon(types, labels, tmp_path / "out", ontology, overwrite=True)
     with pytest.raises(CorpusError, match="take the dump of instance types"):
-        build_lexicon(labels, labels, tmp_path / "out", ontology)
+        build_lexicon(labels, labels, tmp_path / "out", ontology, overwrite=True)
     with pytest.raises(CorpusError, match="take the dump of labels"):
-        build_lexicon(types, types, tmp_path / "out", ontology)
+        build_lexicon(types, types, tmp_path / "out", ontology, overwrite=True)
     with pytest.raises(CorpusError, match="expected a readable file|expected a dump of triples"):
-        build_lexicon(tmp_path / "none.nt", labels, tmp_path / "out")
+        build_lexicon(tmp_path / "none.nt", labels, tmp_path / "out", overwrite=True)
     types.write_bytes(types.read_bytes()[:-10])
     with pytest.raises(CorpusError, match="expected a readable file|expected a dump of triples"):
-        build_lexicon(types, labels, tmp_path / "out", ontology)
+        build_lexicon(types, labels, tmp_path / "out", ontology, overwrite=True)
     truncated = tmp_path / "truncated.nt"
     truncated.write_text(f"<{RESOURCE}A> <{TYPE}> <{ONTOLOGY}Pers")
     with pytest.raises(CorpusError, match="truncated.nt:1: expected a triple that ends with a dot"):
         list(triples(truncated, Counter()))
     with pytest.raises(CorpusError, match="expected types and what they are subclasses of, found none"):
-        build_lexicon(types, labels, tmp_path / "out", labels)
+        build_lexicon(types, labels, tmp_path / "out", labels, overwrite=True)
     assert {name: (tmp_path / f"out/ner.{name}.lst").read_text() for name in NAMES} == NAMES
 
 
@@ -114,3 +115,20 @@ def test_memory_for_the_whole_of_dbpedia(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak / count * 2_300_000 < 2e9
+
+
+def test_lists_are_replaced_only_if_allowed(dumps, tmp_path):
+    types, labels, ontology = dumps
+    build_lexicon(types, labels, tmp_path / "out", ontology)
+    with pytest.raises(RunError, match="ner.per.lst: exists already; choose another folder, or allow it"):
+        build_lexicon(types, labels, tmp_path / "out", ontology)
+
+
+def test_variants_of_a_language_are_taken(dumps, tmp_path):
+    types, labels, ontology = dumps
+    before = build_lexicon(types, labels, tmp_path / "a", ontology).names
+    with opened(labels) as (stream, _):
+        text = stream.read()
+    variant = tmp_path / "labels.nt"
+    variant.write_bytes(text.replace(b"@en", b"@en-GB"))
+    assert build_lexicon(types, variant, tmp_path / "b", ontology).names == before

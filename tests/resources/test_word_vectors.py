@@ -61,9 +61,9 @@ def test_vectors_up_to_a_limit(tmp_path):
 
 
 @pytest.mark.parametrize("text, message", [
-    (b"", "expected lines of a word and its numbers, found none"),
+    (b"", "expected lines of a word and its numbers, found nothing of the kind"),
     (b"word\n", "expected a word and its numbers"), (b"\xff 1 2\n", "expected utf-8"),
-    (b"a x y\n", "expected lines of a word and its numbers, found none")])
+    (b"a x y\n", "expected lines of a word and its numbers, found nothing of the kind")])
 def test_bad_vectors(tmp_path, text, message):
     with pytest.raises(CorpusError, match=message):
         read_vectors(vectors_file(tmp_path, text))
@@ -157,3 +157,43 @@ def test_coverage_counts_tokens():
     matches = {"Rome": "Rome", "THE": "the", "77": "00", "Paris": None}
     shares = coverage(["Rome", "Rome", "Rome", "THE", "THE", "77", "Paris", "Paris"], matches.get)
     assert shares == {"exact": 3 / 8, "lower-cased": 2 / 8, "digits folded": 1 / 8, "missing": 2 / 8}
+
+
+@pytest.mark.parametrize("content, found", [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "a pointer of Git LFS; fetch the file"),
+    (b"PK\x03\x04rest", "a zip archive; unpack it"), (b"\n <!doctype html><html>", "a page of HTML"),
+    ("the 1 2\n".encode("utf-16"), "UTF-16; convert it"), (b"\x93NUMPY\x01", "a numpy array"),
+    (b"\x80\x04\x95", "a pickle, which is not read")])
+def test_a_file_that_is_something_else_is_named(tmp_path, content, found):
+    with pytest.raises(CorpusError, match=f"expected vectors, found {found}"):
+        read_vectors(vectors_file(tmp_path, content))
+
+
+def test_archives_are_no_vectors(tmp_path):
+    import tarfile
+
+    (tmp_path / "v.txt").write_text(GLOVE)
+    for name in ("v.tar.gz", "renamed.gz"):
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.add(tmp_path / "v.txt", "v.txt")
+        with pytest.raises(CorpusError, match="found an archive; unpack it|found a tar archive"):
+            read_vectors(VectorSettings(path=str(tmp_path / name)))
+
+
+def test_decimal_commas_and_other_bad_lines_are_an_error_if_they_are_many(tmp_path):
+    good = "".join(f"w{number} {number}.5 1\n" for number in range(100))
+    with pytest.raises(CorpusError, match="found 100 others among 200; the numbers have decimal commas"):
+        read_vectors(vectors_file(tmp_path, good + "".join(f"v{number} 1,5 2,5\n" for number in range(100))))
+    with pytest.raises(CorpusError, match="found nothing of the kind; the numbers have decimal commas"):
+        read_vectors(vectors_file(tmp_path, "a 1,5 2\nb 2,5 3,5\n"))
+    with pytest.raises(CorpusError, match="found 10 others among 110; most are lines with something that is not a"):
+        read_vectors(vectors_file(tmp_path, good + "odd x y\n" * 10))
+    assert len(read_vectors(vectors_file(tmp_path, good + "odd x y\n" * 4)).words) == 100
+
+
+def test_runs_of_blanks_and_a_word_in_another_encoding(tmp_path):
+    aligned = "".join(f"w{number}   {number}    1\n" for number in range(40)).encode()
+    vectors = read_vectors(vectors_file(tmp_path, aligned + b"caf\xe9 1 2\n"))
+    assert len(vectors.words) == 40 and vectors.warnings == {"lines in another encoding": 1}
+    with pytest.raises(CorpusError, match="expected utf-8, found 5 of 45 lines in another encoding"):
+        read_vectors(vectors_file(tmp_path, aligned + b"".join(b"caf\xe9%d 1 2\n" % n for n in range(5))))

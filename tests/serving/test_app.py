@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from random_networks import WORDS
 
+from ner_mx.data.tokenizers import Token
 from ner_mx.errors import UserError
 from ner_mx.serving.app import create_app
 from ner_mx.serving.batcher import Batcher
@@ -51,8 +52,8 @@ def test_the_hosting_contract(client, tagger):
 
 
 @pytest.mark.parametrize("path, content, content_type, status, problem", [
-    ("/predict", b"{}", "application/json", 422, "expected either text or texts"),
-    ("/predict", b'{"text": "a", "texts": []}', "application/json", 422, "expected either text or texts"),
+    ("/predict", b"{}", "application/json", 422, "expected either text, texts or tokens"),
+    ("/predict", b'{"text": "a", "texts": []}', "application/json", 422, "expected either text, texts or tokens"),
     ("/predict", b'{"text": 3}', "application/json", 422, "body.text: Input should be a valid string"),
     ("/predict", b'{"txt": "a"}', "application/json", 422, "body.txt: Extra inputs are not permitted"),
     ("/predict", b'{"text": "a\\ud800"}', "application/json", 422,
@@ -60,8 +61,8 @@ def test_the_hosting_contract(client, tagger):
     ("/invocations", b'{"texts": ["\\udc00"]}', "application/json", 422, "body"),
     ("/predict", b'{"text": ', "application/json", 422, "JSON"),
     ("/predict", b"\xff\xfe", "application/json", 422, "JSON"),
-    ("/invocations", b"caf\xe9", "text/plain", 422, "expected UTF-8, found byte 0xe9 at index 3"),
-    ("/invocations", b"{}", "application/json", 422, "expected either text or texts"),
+    ("/invocations", b"caf\xe9", "text/plain", 422, "expected utf-8, found byte 0xe9 at index 3"),
+    ("/invocations", b"{}", "application/json", 422, "expected either text, texts or tokens"),
     ("/invocations", b'{"text": "a"}\n{"text": 3}', "application/jsonlines", 422, "line 2.text"),
     ("/invocations", b'{"texts": ["a"]}', "application/jsonlines", 422, "expected one text per line"),
     ("/invocations", b"a,b", "text/csv", 415, "expected text/plain, application/json or"),
@@ -93,8 +94,16 @@ class BlockedPredictor:
     def __init__(self):
         self.released, self.batches = threading.Event(), []
 
-    def __call__(self, texts):
-        self.batches.append(list(texts))
+    def iter_sentences(self, text):
+        """Sentences are separated by bars, and have one token."""
+        start = 0
+        for sentence in text.split("|"):
+            yield [Token(start, start + len(sentence), sentence)]
+            start += len(sentence) + 1
+
+    def tag_sentences(self, sentences):
+        texts = [tokens[0].text for _, tokens in sentences]
+        self.batches.append(texts)
         self.released.wait(10)
         if "bad" in texts:
             raise RuntimeError("a bad text")
@@ -148,6 +157,34 @@ def test_batches_end_at_their_limit_and_a_limit_of_1_turns_batching_off():
         return [len(batch) for batch in predictor.batches]
     assert run_scenario(Limits(batch_characters=10), scenario) == [2, 1, 1, 1]
     assert run_scenario(Limits(batch_characters=1), scenario) == [1] * 5
+
+
+def test_a_long_text_takes_turns_with_short_ones():
+    async def scenario(predictor, batcher):
+        long = asyncio.create_task(batcher.predict(["|".join(f"s{number:02}" for number in range(40))]))
+        while not predictor.batches:
+            await asyncio.sleep(0.001)
+        short = [asyncio.create_task(batcher.predict([f"t{number}"])) for number in range(3)]
+        await until_queued(batcher, 9)
+        predictor.released.set()
+        assert await asyncio.gather(*short) == [[["t0"]], [["t1"]], [["t2"]]]
+        assert not long.done()
+        assert await long == [[f"s{number:02}" for number in range(40)]]
+        assert {"t0", "t1", "t2"} <= set(predictor.batches[1]) and all(len(batch) <= 5 for batch in predictor.batches)
+    run_scenario(Limits(batch_characters=20), scenario)
+
+
+def test_nothing_is_computed_for_a_client_that_has_gone():
+    async def scenario(predictor, batcher):
+        long = asyncio.create_task(batcher.predict(["|".join(["s"] * 4000)]))
+        while not predictor.batches:
+            await asyncio.sleep(0.001)
+        long.cancel()
+        await asyncio.gather(long, return_exceptions=True)
+        predictor.released.set()
+        assert await batcher.predict(["next"]) == [["next"]]
+        assert sum(map(len, predictor.batches)) < 50
+    run_scenario(Limits(batch_characters=20), scenario)
 
 
 def test_a_full_queue_and_a_timeout_are_refused():
@@ -221,7 +258,7 @@ def test_an_unexpected_error_is_answered_in_json_with_security_headers(tagger, m
     def broken(texts):
         raise ZeroDivisionError("of the network")
 
-    monkeypatch.setattr(tagger, "predict_batch", broken)
+    monkeypatch.setattr(tagger, "tag_sentences", broken)
     with TestClient(create_app(tagger), raise_server_exceptions=False) as client:
         response = client.post("/predict", json={"text": TEXT})
         assert response.status_code == 500 and response.json()["error"].startswith("internal error")
@@ -292,3 +329,63 @@ def test_a_request_does_not_wait_for_a_batch_to_fill(client):
     for _ in range(20):
         client.post("/predict", json={"text": TEXT})
     assert time.perf_counter() - started < 2
+
+
+def test_tokens_are_tagged_as_they_are(client, tagger):
+    tokens = ["Ada", "left", "U.S.-led", "Rome", "."]
+    entities = client.post("/predict", json={"tokens": tokens}).json()["entities"]
+    assert [((entity["start"], entity["end"], entity["label"]), entity["score"]) for entity in entities] == [
+        (tuple(span), pytest.approx(probability)) for span, probability in tagger.tag(tokens)]
+    assert all(entity["text"] == " ".join(tokens[entity["start"]:entity["end"]]) for entity in entities)
+    assert client.post("/predict", json={"tokens": []}).json() == {"entities": []}
+    for body in ({"tokens": [""]}, {"tokens": ["a"], "text": "a"}, {"tokens": "a b"}):
+        assert client.post("/predict", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("charset, encoding", [("utf-16", "utf-16"), ("ISO-8859-1", "latin-1"), ("utf-8", "utf-8-sig")])
+def test_a_charset_is_decoded(client, charset, encoding):
+    text = "Zoë left Köln"
+    expected = client.post("/predict", json={"text": text}).json()
+    sent = client.post("/invocations", content=text.encode(encoding),
+                       headers={"content-type": f"text/plain; charset={charset}"})
+    assert sent.json() == expected
+
+
+def test_bodies_that_cannot_be_read_are_refused_with_their_reason(client):
+    unknown = client.post("/invocations", content=b"a", headers={"content-type": "text/plain; charset=klingon"})
+    assert unknown.status_code == 415 and "expected a known charset, found klingon" in unknown.json()["error"]
+    wrong = client.post("/invocations", content=b"\xff", headers={"content-type": "text/plain; charset=utf-8"})
+    assert wrong.status_code == 422 and "found byte 0xff" in wrong.json()["error"]
+    packed = client.post("/predict", content=b"\x1f\x8b", headers={"content-encoding": "gzip"})
+    assert packed.status_code == 415 and "without content-encoding, found gzip" in packed.json()["error"]
+    bare = client.build_request("POST", "/predict", content=b'{"text": "Ada left"}')
+    bare.headers.pop("content-type", None)
+    assert client.send(bare).status_code == 200
+
+
+def test_health_routes_answer_head(client):
+    for path in ("/health", "/ready", "/ping"):
+        response = client.head(path)
+        assert response.status_code == 200 and not response.content
+
+
+def test_health_is_answered_when_there_are_too_many_requests(tagger):
+    app = create_app(tagger, Limits(connections=1))
+    with TestClient(app) as client:
+        guards = app.middleware_stack
+        while not hasattr(guards, "_active"):
+            guards = guards.app
+        guards._active = 1
+        refused = client.post("/predict", json={"text": "a"})
+        assert refused.status_code == 503 and refused.json()["limit"] == "connections"
+        assert client.get("/health").status_code == 200
+        guards._active = 0
+        assert client.post("/predict", json={"text": "a"}).status_code == 200
+
+
+def test_the_page_shows_examples_of_the_bundles_own_corpus(tagger, monkeypatch):
+    monkeypatch.setitem(tagger.card, "examples", ["Zoë <left> Köln."])
+    with TestClient(create_app(tagger)) as client:
+        assert "Zoë &lt;left&gt; Köln." in client.get("/").text
+        schema = client.get("/openapi.json").json()["components"]["schemas"]["PredictRequest"]
+        assert {"tokens": ["Ada", "left", "Rome", "."]} in schema["examples"]

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from ner_mx.config import load_experiment
-from ner_mx.data.reading import format_named
+from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 from ner_mx.data.tag_schemes import convert_tags

@@ -34,7 +34,7 @@ NOT_DECIDING = {
     "config/layers.py", "config/migration.py", "config/schema.py", "config/section.py", "config/validation.py",
     "config/yaml_documents.py",  # the configuration of a run is recorded itself
     "evaluation/__init__.py", "evaluation/conditions.py", "evaluation/confusion.py", "evaluation/conlleval.py",
-    "evaluation/predictions.py", "evaluation/significance.py",
+    "evaluation/precision_thresholds.py", "evaluation/predictions.py", "evaluation/significance.py",
     "training/__init__.py", "training/callbacks/__init__.py", "training/callbacks/epoch_log.py",
     "training/callbacks/history.py", "training/callbacks/progress_bar.py", "training/interrupts.py",
     "training/provenance.py", "training/run_evaluation.py", "training/run_folder.py"}

@@ -22,6 +22,7 @@ from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.layers.packed_lstm import unpacked
 from ner_mx.training import loop as loop_module
 from ner_mx.training.callbacks import Callback
+from ner_mx.training.case_augmentation import CHANGES, CaseCopies, changed_case, with_case_copies
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import BUILT_IN, built_in_callbacks, fit, training_set
 from ner_mx.training.loop import TrainingSet, clipping_factor, epochs
@@ -314,7 +315,7 @@ def looped(changes, monkeypatch=None, seen=None, count=20, score=lambda split, i
         monkeypatch.setattr(model, "backward", backward)
     task = Task(encoder.tags, {"train": encoded.tags}, "BILOU", "F1", score, config)
     trainer = RecordingTrainer()
-    data = TrainingSet(encoded, encoded.tags, encoded)
+    data = TrainingSet(encoded, CaseCopies(encoded, encoded.tags, np.ones(1)), encoded)
     records = list(epochs(model, trainer, task, data, **{"seed": 5, **options}))
     return records, trainer
 
@@ -566,7 +567,7 @@ def test_dev_is_trained_on_with_its_own_targets():
     corpus = Corpus(config, some_sentences(30, seed=8))
     data = training_set(entity_task(corpus, config), corpus)
     assert len(data.train) == 40
-    np.testing.assert_array_equal(data.targets, data.train.tags)
+    np.testing.assert_array_equal(data.copies.targets, data.train.tags)
 
 
 def test_the_seed_decides_the_initial_parameters(tmp_path):
@@ -641,3 +642,83 @@ def test_each_half_of_an_overlap_belongs_to_one_window(start, first_window, seco
     monkeypatch.setattr(recognizer, "_for_each", lambda windows, work: [entity, other])
     found = recognizer.tag_batch([["word"] * 12])[0]
     assert [scored.span.start for scored in found] == ([start] if kept else [])
+
+
+def test_the_kernel_of_the_character_cnn_starts_as_xavier_says():
+    from ner_mx.compat import mx
+    from ner_mx.models.layers.character_cnn import WindowXavier
+
+    width, filters, dimension = 3, 53, 25
+    array = mx.nd.zeros((width, filters, dimension))
+    mx.random.seed(1)
+    WindowXavier()._init_weight("kernel", array)
+    values, bound = array.asnumpy(), (6 / (width * (dimension + filters))) ** 0.5
+    assert np.abs(values).max() == pytest.approx(bound, rel=0.01)
+    assert values.min() < -0.98 * bound and abs(values.mean()) < 0.05 * bound
+
+
+def test_an_auxiliary_tagger_has_units_of_its_own():
+    from ner_mx.config import Config
+
+    assert Config().model.auxiliary(17).units == 17
+
+
+def test_the_character_cnn_and_the_output_layer_start_as_configured():
+    """Kernel and output layer within Xavier's bounds, biases 0, the table of character types N(0, 1)."""
+    model = trainable({"features.characters.types": True, "features.characters.type_dimension": 60,
+                       "features.characters.filters": 20, "model.units": 12})
+    kernel = value(model, "characters.kernel")
+    width, filters, dimension = kernel.shape
+    bound = math.sqrt(6 / (width * (dimension + filters)))
+    assert 0.98 * bound < np.abs(kernel).max() <= bound
+    assert 0.85 < value(model, "characters.type_table").std() < 1.15
+    assert not value(model, "characters.bias").any()
+    weights = [value(model, name) for name in ("forward_output.weight", "backward_output.weight", "output.weight")
+               if f"network.{name}" in model.parameters()]
+    assert weights
+    for weight in weights:
+        bound = math.sqrt(6 / sum(weight.shape))
+        assert 0.8 * bound < np.abs(weight).max() <= bound
+
+
+# Case
+
+
+def test_sentences_are_drawn_in_other_cases_with_their_shares():
+    from ner_mx.config import CaseAugmentation
+
+    recognizer, _ = build({"features.pos.use": True})
+    encoder, sentences = recognizer.encoder, some_sentences(30, seed=4)
+    encoded = encoder.encode(sentences)
+    copies = with_case_copies(encoder, encoded, encoded.tags, CaseAugmentation(lower=0.2, title=0.1))
+    assert copies.shares.tolist() == pytest.approx([0.7, 0.2, 0.1]) and len(copies.encoded) == 90
+    expected = [[change(token) for token in sentence.tokens] for change in (str, str.lower, str.title)
+                for sentence in sentences]
+    assert copies.encoded.tokens() == expected
+    by_hand = encoder.encode([sentence._replace(tokens=tuple(tokens)) for sentence, tokens in
+                              zip(sentences * 3, expected)])
+    for name in ("words", "casing"):
+        np.testing.assert_array_equal(np.asarray(copies.encoded.by_type[name])[copies.encoded.word_type],
+                                      np.asarray(by_hand.by_type[name])[by_hand.word_type])
+    np.testing.assert_array_equal(copies.targets, np.tile(encoded.tags, 3))
+    np.testing.assert_array_equal(copies.encoded.by_token["pos"], np.tile(encoded.by_token["pos"], 3))
+    random = np.random.RandomState(3)
+    drawn = np.concatenate([copies.drawn(np.arange(30), random) for _ in range(300)])
+    assert set(drawn % 30) == set(range(30))
+    assert np.bincount(drawn // 30) / len(drawn) == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
+    plain = with_case_copies(encoder, encoded, encoded.tags, CaseAugmentation())
+    assert plain.encoded is encoded and plain.drawn(np.arange(5), None).tolist() == [0, 1, 2, 3, 4]
+    assert set(CHANGES) == set(CaseAugmentation.model_fields)
+    assert changed_case(encoder, encoded, "upper").tokens()[0] == [token.upper() for token in sentences[0].tokens]
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 40, 10_000])
+def test_batches_with_too_many_tokens_are_divided(tokens):
+    from ner_mx.features.batching import within_limit
+
+    lengths = np.array([3, 9, 1, 30, 4, 4])
+    batches = [np.array([0, 1, 2]), np.array([3]), np.array([4, 5])]
+    divided = within_limit(batches, lengths, tokens)
+    assert np.concatenate(divided).tolist() == [0, 1, 2, 3, 4, 5]
+    assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= max(tokens, 0) for batch in divided)
+    assert (tokens < 10_000) or divided == batches

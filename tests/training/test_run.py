@@ -155,8 +155,9 @@ def test_a_file_in_another_format_is_scored(finished, call_command, root, tmp_pa
     def evaluate(*options):
         return call_command("-m", "ner_mx", "evaluate", finished[0], *options)
 
-    assert "set corpus.columns.pos to null" in failure(evaluate(tmp_path / "two.txt"))
-    done = evaluate(tmp_path / "two.txt", "--set", "corpus.columns.pos=null")
+    wrong = evaluate(tmp_path / "two.txt", "--set", "corpus.columns.pos=1")
+    assert "set corpus.columns.pos to null" in failure(wrong)
+    done = evaluate(tmp_path / "two.txt")
     assert done.returncode == 0 and "two.txt with predicted POS\n" in done.stdout
     assert "entities of types that the run does not know (FIRM); they count as missed" in done.stderr
     assert "missing.txt: expected an annotated file, found nothing" in failure(evaluate(tmp_path / "missing.txt"))
@@ -624,3 +625,42 @@ def test_word_vectors_set_the_dimension_and_the_initial_embeddings(work, call_co
     table = mx.nd.load(str(work / "runs/vectors/best.params"))["network.words.weight"].asnumpy()
     assert table.shape[1] == 5
     assert (table == [1, 2, 3, 4, 5]).all(axis=1).sum() == 3
+
+
+def small_run(short_sample, tmp_path, **changes):
+    return ner_mx.Config().updated({
+        "run.directory": str(tmp_path), "corpus.processed": str(tmp_path / "processed"),
+        "corpus.path": str(short_sample), "features.pos.use": False, "features.words.dimension": 8,
+        "features.characters.filters": 4, "model.units": 8, "training.epochs": 4, "training.batch_size": 16, **changes})
+
+
+def test_an_interrupted_run_can_be_finished_as_it_is(short_sample, tmp_path, monkeypatch):
+    corpus = ner_mx.preprocess(small_run(short_sample, tmp_path))
+    with pytest.raises(Crash):
+        ner_mx.train(corpus, name="r", callbacks=[Crashing(3, 2)])
+    monkeypatch.chdir(tmp_path)  # the paths of a run are absolute
+    run = ner_mx.train(ner_mx.load_config(tmp_path / "r/config.yaml"), resume=tmp_path / "r", finish=True)
+    assert run.metrics["train"]["epochs"] == 2 and set(run.scores) and (tmp_path / "r/predictions/test.conll").is_file()
+    assert run.metrics["raw_text"]["test"]["micro"]["gold"] == run.metrics["test"]["entity"]["micro"]["gold"]
+    # Later, it is resumed to the end.
+    assert ner_mx.train(corpus, name="r", resume=run.folder).metrics["train"]["epochs"] == 4
+    with pytest.raises(Crash):
+        ner_mx.train(corpus, name="s", callbacks=[Crashing(1, 2)])
+    with pytest.raises(RunError, match="expected at least one complete epoch to finish with, found none"):
+        ner_mx.train(corpus, name="s", resume=tmp_path / "s", finish=True)
+
+
+def test_the_number_of_epochs_may_change_where_the_schedule_allows_it(short_sample, tmp_path):
+    config = small_run(short_sample, tmp_path, **{
+        "training.epochs": 2, "training.schedule": "constant", "run.name": "a"})
+    corpus = ner_mx.preprocess(config)
+    folder = ner_mx.train(corpus).folder
+    longer = ner_mx.preprocess(config.updated({"training.epochs": 3}))
+    assert ner_mx.train(longer, resume=folder).metrics["train"]["epochs"] == 3
+    whole = ner_mx.train(longer, name="b")
+    assert (folder / "best.params").read_bytes() == (whole.folder / "best.params").read_bytes()
+    assert ner_mx.train(corpus, resume=folder).metrics["train"]["epochs"] == 3  # fewer: it has them already
+    linear = ner_mx.train(ner_mx.preprocess(config.updated({"training.schedule": "linear", "run.name": "c"})))
+    with pytest.raises(RunError, match="training.epochs: 2 against 3 now; .* or use the run as it is with --finish"):
+        ner_mx.train(config.updated({"training.schedule": "linear", "training.epochs": 3, "run.name": "c"}),
+                     resume=linear.folder)

@@ -78,6 +78,10 @@ class Arrays(Format):
                 break
         return [path.with_name(f"{name}.{part}.npy") for part in PARTS] if name else []
 
+    def recognizes(self, path: Path, beginning: str) -> bool:
+        """Whether the name is that of a pair."""
+        return not path.exists() and self.exists(path)
+
     def exists(self, path: Path) -> bool:
         """Whether there is the array of texts."""
         return any(file.exists() for file in self.files(path)[:1])

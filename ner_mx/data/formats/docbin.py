@@ -11,7 +11,7 @@ from ner_mx.data.offsets import documents_of
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
 from ner_mx.data.spans import Span, spans_of
 from ner_mx.data.tag_schemes import convert_tags, tags_of
-from ner_mx.errors import CorpusError, UserError, first_line, install
+from ner_mx.errors import CorpusError, UserError, first_line, install, shown
 from ner_mx.files import replacing
 from ner_mx.registry import register
 
@@ -21,6 +21,7 @@ class SpacyDocBin(Format):
     """One DocBin."""
 
     suffixes = (".spacy",)
+    holds_pos = True
 
     def read(self, path: Path, settings: Corpus) -> Reading:
         """Read a DocBin; a document without sentence borders is one sentence, white-space tokens are left out.
@@ -40,11 +41,19 @@ class SpacyDocBin(Format):
             docs = list(spacy.tokens.DocBin().from_bytes(path.read_bytes()).get_docs(spacy.blank("en").vocab))
         except Exception as error:  # zlib, msgpack and spaCy raise their own errors
             raise CorpusError(path, None, f"expected a DocBin, found: {first_line(error)}") from None
-        result = [sentence for number, doc in enumerate(docs) for part in _sentences(doc)
-                  for sentence in _converted(part, path, number)]
+        warnings = no_warnings()
+        result: List[Sentence] = []
+        for number, doc in enumerate(docs):
+            if settings.label_key is not None:
+                _take_group(doc, settings.label_key, path)
+            elif not doc.has_annotation("ENT_IOB"):
+                warnings.add(UNANNOTATED, str(path))
+                continue
+            result += [sentence for part in _sentences(doc) for sentence in _converted(part, path, number)]
         if not result:
-            raise CorpusError(path, None, "expected annotated documents, found none")
-        return Reading(result, no_warnings())
+            raise CorpusError(path, None, "expected annotated documents, found nothing of the kind; corpus.label_key "
+                                          "takes the entities from a group of doc.spans")
+        return Reading(result, warnings)
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
         """Write a spaCy document for each document, with its sentences, parts of speech and entities."""
@@ -63,6 +72,26 @@ class SpacyDocBin(Format):
         with replacing(path) as temporary:
             temporary.write_bytes(docbin.to_bytes())
         return no_warnings()
+
+
+UNANNOTATED = "documents without annotated entities, left out"
+
+
+def _take_group(doc: Any, name: str, path: Path) -> None:
+    """Make the spans of a group of ``doc.spans`` the entities of a document.
+
+    Raises
+    ------
+    CorpusError : the group is missing, or its spans overlap.
+    """
+    if name not in doc.spans:
+        raise CorpusError(path, None, f"expected the group {shown(name)} in doc.spans of every document, found "
+                                      f"{', '.join(doc.spans) or 'no group'}; see corpus.label_key")
+    try:
+        doc.ents = list(doc.spans[name])
+    except ValueError as error:
+        raise CorpusError(path, None, f"expected spans that do not overlap in the group {name}, found: "
+                                      f"{first_line(error)}") from None
 
 
 def _spacy() -> Any:

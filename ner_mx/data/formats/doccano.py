@@ -4,119 +4,137 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Iterator, List, Optional, Sequence, Tuple
 
 from ner_mx.config import Corpus
-from ner_mx.data.formats import Format
-from ner_mx.data.offsets import documents_of, plain_text, tagged_text, widening
-from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
-from ner_mx.data.spans import Span
-from ner_mx.data.text_files import read_lines
-from ner_mx.data.tokenizer import Token
+from ner_mx.data.documents import Document
+from ner_mx.data.formats import TextFormat
+from ner_mx.data.json_records import JsonRecord, read_records
+from ner_mx.data.sentence import Warnings, no_warnings
+from ner_mx.data.span_values import span_of
+from ner_mx.data.tokenizers import Token
 from ner_mx.errors import CorpusError, shown
 from ner_mx.files import write_text
 from ner_mx.registry import register
+from ner_mx.untyped import Values
 
 TEXT_KEYS = ("text", "data")
 LABEL_KEYS = ("label", "labels", "entities", "spans")
+TOKENS = "sentences"  # a key of our own: the offsets of the tokens of each sentence
+
+NOT_ACCEPTED = "records that were rejected or ignored by their annotators, left out"
+NOT_APPROVED = "records that nobody approved, in a file where others are approved, left out"
+EMPTY = "records with an empty list of labels, read as text without entities"
 
 
 @register.format("doccano")
-class Doccano(Format):
-    """One JSON object per line, each a document."""
+class Doccano(TextFormat):
+    """One JSON object per line, each a document; an array of them is read, too."""
 
-    suffixes = (".jsonl",)
+    suffixes: ClassVar[Tuple[str, ...]] = (".jsonl", ".ndjson")
 
-    def read(self, path: Path, settings: Corpus) -> Reading:
-        """Read a JSONL export, or what ``ner-mx predict`` and ``tag`` write.
+    def documents(self, path: Path, settings: Corpus, warnings: Warnings) -> Iterator[Document]:
+        """The records of a JSONL export, of Prodigy's, or of what ``ner-mx predict`` and ``tag`` write."""
+        records = read_records(path, settings.encoding)
+        approved = any(isinstance(record.value, dict) and is_approved(record.value) for record in records)
+        for record in records:
+            place = f"{path}:{record.line}"
+            values = record.value
+            if not isinstance(values, dict):
+                raise CorpusError(path, record.line, f"expected a JSON object, found {shown(json.dumps(values))}")
+            if values.get("answer", "accept") != "accept":
+                warnings.add(NOT_ACCEPTED, place)
+            elif approved and not is_approved(values):
+                warnings.add(NOT_APPROVED, place)
+            else:
+                yield _document(record, path, settings, warnings)
 
-        Documents are split into sentences and tokens.  A span that does not fit the
-        token borders is widened to the tokens that it overlaps, and no sentence ends
-        inside a span, so that no entity of the gold is lost; widened spans are counted
-        and the first are listed.
-
-        Raises
-        ------
-        CorpusError : a line is not a JSON object, has no text or labels, or its spans
-            overlap (widened or not), are empty or exceed the text.
-        """
-        result: List[Sentence] = []
-        widened: List[str] = []
-        for number, line in enumerate(read_lines(path, settings.encoding), start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise CorpusError(path, number, f"expected a JSON object, found: {error}") from None
-            text, spans = _parse_record(record, path, number)
-            for tokens, tags in tagged_text(text, spans, path, number, widened, _own_tokens(record, text)):
-                result.append(Sentence(tokens, tags, None, str(path), 0, number))
-        if not result:
-            raise CorpusError(path, None, "expected annotated texts, found none")
-        return Reading(result, widening(widened))
-
-    def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
+    def write_documents(self, documents: Sequence[Document], path: Path) -> Warnings:
         """Write one document per line for doccano's JSONL import, with its tokens in a field of our own."""
         lines = []
-        for document in documents_of(sentences):
-            text, offsets, spans = plain_text(document)
-            lines.append(json.dumps({"text": text, "label": [list(span) for span in spans],
-                                     "sentences": offsets}, ensure_ascii=False) + "\n")
+        for document in documents:
+            record: Values = {**({} if document.identifier is None else {"id": document.identifier}),
+                              "text": document.text,
+                              "label": [[span.start, span.end, span.label] for span in document.spans],
+                              **document.metadata}
+            if document.sentences:
+                record[TOKENS] = [[[token.start, token.end] for token in sentence] for sentence in document.sentences]
+            lines.append(json.dumps(record, ensure_ascii=False) + "\n")
         write_text(path, "".join(lines))
         return no_warnings()
 
+    def recognizes(self, path: Path, beginning: str) -> bool:
+        """Whether the first record has a text and labels."""
+        return has_keys(beginning, TEXT_KEYS, LABEL_KEYS) and '"answer"' not in beginning
 
-def _own_tokens(record: Any, text: str) -> Optional[List[List[Token]]]:
-    """The tokens that :meth:`Doccano.write` stores, if they are complete; else None."""
+
+def is_approved(record: Values) -> bool:
+    """Whether a record says that somebody approved it, as doccano's exports do."""
+    return bool(record.get("annotation_approver") or record.get("is_confirmed") or record.get("approved"))
+
+
+def has_keys(beginning: str, *alternatives: Sequence[str]) -> bool:
+    """Whether JSON begins with an object that has one key of each list."""
+    stripped = beginning.lstrip()
+    if not stripped.startswith(("{", "[")) or "{" not in stripped[:200]:
+        return False
+    return all(any(f'"{key}"' in stripped for key in keys) for keys in alternatives)
+
+
+def _document(record: JsonRecord, path: Path, settings: Corpus, warnings: Warnings) -> Document:
+    values = dict(record.value)
+    text_key = next((key for key in TEXT_KEYS if isinstance(values.get(key), str)), None)
+    label_key = _label_key(values, path, record.line, settings.label_key)
+    if text_key is None or label_key is None:
+        raise CorpusError(path, record.line, (
+            f"expected a string under {' or '.join(TEXT_KEYS)} and a list under "
+            f"{' or '.join(LABEL_KEYS)}, found the keys {', '.join(map(str, values))[:80] or '(none)'}"))
+    text, labels = values.pop(text_key), values.pop(label_key)
+    place = f"{path}:{record.line}"
+    if not labels:
+        warnings.add(EMPTY, place)
+    accepted = [label for label in labels if not isinstance(label, dict) or label.get("answer", "accept") == "accept"]
+    warnings.add("spans that were rejected or ignored by their annotators, left out", place,
+                 len(labels) - len(accepted))
+    spans = [span_of(label, text, path, record.line, warnings) for label in accepted]
+    sentences = _tokens(values, text, settings)
+    for key in (TOKENS, "tokens", "answer"):
+        values.pop(key, None)
+    return Document(text, spans, str(path), record.line, sentences, values.pop("id", None), values)
+
+
+def _label_key(values: Values, path: Path, line: int, chosen: Optional[str]) -> Optional[str]:
+    """The key of the labels.
+
+    Raises
+    ------
+    CorpusError : there are several, and the configuration does not choose one.
+    """
+    lists = [key for key in (LABEL_KEYS if chosen is None else (chosen,)) if isinstance(values.get(key), list)]
+    # Prodigy writes an empty list if nothing was annotated; an empty list beside labels says nothing.
+    filled = [key for key in lists if values[key]] or lists[:1]
+    if len(filled) > 1:
+        raise CorpusError(path, line, f"expected one list of labels, found {' and '.join(filled)}; choose one with "
+                                      "corpus.label_key")
+    if chosen is None and len(lists) > 1 and not any(values[key] for key in lists):
+        return lists[0]
+    if not filled and values.get("answer") == "accept":  # Prodigy leaves the key out where there is no entity
+        values["spans"] = []
+        return "spans"
+    return filled[0] if filled else None
+
+
+def _tokens(values: Values, text: str, settings: Corpus) -> Optional[List[List[Token]]]:
+    """The tokens that :meth:`Doccano.write_documents` stores by sentence, or Prodigy in a list; None without any."""
     try:
-        sentences = [[Token(start, end, text[start:end]) for start, end in sentence]
-                     for sentence in record["sentences"]]
-        flat = [token for sentence in sentences for token in sentence]
-        ordered = all(token.end <= following.start for token, following in zip(flat, flat[1:]))
-        inside = all(0 <= token.start < token.end <= len(text) for token in flat)
-        # Every character but white space is in a token.
-        covered = "".join("".join(token.text for token in flat).split()) == "".join(text.split())
-        return sentences if ordered and inside and covered and flat and all(sentences) else None
+        if TOKENS in values:
+            return [[Token(start, end, text[start:end]) for start, end in sentence] for sentence in values[TOKENS]]
+        tokens = [Token(int(token["start"]), int(token["end"]), text[int(token["start"]):int(token["end"])])
+                  for token in values["tokens"]]
+        split: Any = getattr(settings.tokenizer, "split", None)
+        visible = [token for token in tokens if token.text.strip()]
+        return split(visible, text) if split and visible else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _parse_record(record: Any, path: Path, number: int) -> Tuple[str, List[Span]]:
-    """The text of one line and its spans in order, in characters."""
-    if not isinstance(record, dict):
-        raise CorpusError(path, number, f"expected a JSON object, found {shown(json.dumps(record))}")
-    text = next((record[key] for key in TEXT_KEYS if isinstance(record.get(key), str)), None)
-    lists = [key for key in LABEL_KEYS if isinstance(record.get(key), list)]
-    if len(lists) > 1:
-        raise CorpusError(path, number, f"expected one list of labels, found {' and '.join(lists)}")
-    labels = record[lists[0]] if lists else None
-    if text is None or labels is None:
-        raise CorpusError(path, number, (
-            f"expected a string under {' or '.join(TEXT_KEYS)} and a list under "
-            f"{' or '.join(LABEL_KEYS)}, found the keys {', '.join(map(str, record))[:80] or '(none)'}"))
-    for what, content in (("text", text), ("labels", json.dumps(labels, ensure_ascii=False))):
-        if any("\ud800" <= character <= "\udfff" for character in content):
-            raise CorpusError(path, number, f"expected {what}, found half of a surrogate pair")
-    spans = sorted(_parse_span(label, text, path, number) for label in labels)
-    for span, following in zip(spans, spans[1:]):
-        if following.start < span.end:
-            raise CorpusError(path, number, (
-                f"expected spans that do not overlap, found {span.start}-{span.end} {span.label} and "
-                f"{following.start}-{following.end} {following.label}; keep one of them"))
-    return text, spans
-
-
-def _parse_span(given: Any, text: str, path: Path, number: int) -> Span:
-    label = given
-    if isinstance(given, dict):  # the keys of doccano, of ner-mx predict and of other tools
-        label = [given.get(f"{end}_offset", given.get(end)) for end in ("start", "end")]
-        label.append(given.get("label"))
-    if (not isinstance(label, list) or len(label) != 3 or not isinstance(label[2], str)
-            or not label[2].strip() or any(type(offset) is not int for offset in label[:2])):
-        raise CorpusError(path, number, f"expected [start, end, label], found {shown(json.dumps(given))}")
-    start, end, name = label
-    if not 0 <= start < end <= len(text):
-        raise CorpusError(path, number, f"expected offsets inside the text of {len(text)} "
-                                        f"characters, found {start} to {end}")
-    return Span(start, end, name)

@@ -7,7 +7,7 @@ import io
 import warnings
 from itertools import repeat
 from pathlib import Path
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ner_mx.files import write_text
 from ner_mx.registry import register
 
 COLUMNS = ("Sentence #", "Word", "POS", "Tag")
+BARE_QUOTES = "file whose quotation marks are no CSV quoting, read as characters"
 
 
 @register.format("gmb")
@@ -27,6 +28,7 @@ class Gmb(Format):
     """A CSV with one token per row; ``Sentence #`` is set on the first row of a sentence or on all."""
 
     suffixes = (".csv",)
+    holds_pos = True
 
     def read(self, path: Path, settings: Corpus) -> Reading:
         """Read the CSV.
@@ -41,7 +43,8 @@ class Gmb(Format):
         """
         import pandas as pd
 
-        first, words, pos, tags = _columns(path, settings)
+        found = no_warnings()
+        first, words, pos, tags = _columns(path, settings, found)
         # Some copies of the corpus repeat the id of a sentence on each of its rows.
         ids = pd.Series(first).mask(first == "").ffill().to_numpy()
         starts = np.flatnonzero(np.append([True], ids[1:] != ids[:-1]))
@@ -49,9 +52,13 @@ class Gmb(Format):
         word_list, pos_list, tag_list = words.tolist(), pos.tolist(), tags.tolist()
         sentences: List[Sentence] = [
             Sentence(tuple(word_list[start:end]), tuple(tag_list[start:end]),
-                     tuple(pos_list[start:end]), source, start + 2, index)
+                     tuple(pos_list[start:end]), source, start + 2, index, line_per_token=True)
             for index, (start, end, source) in enumerate(zip(bounds, bounds[1:], repeat(str(path))))]
-        return Reading(sentences, no_warnings())
+        return Reading(sentences, found)
+
+    def recognizes(self, path: Path, beginning: str) -> bool:
+        """Whether the header names the columns."""
+        return all(column in beginning.split("\n", 1)[0] for column in COLUMNS)
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
         """Write the columns of the Kaggle corpus, in UTF-8."""
@@ -66,9 +73,9 @@ class Gmb(Format):
         return no_warnings()
 
 
-def _columns(path: Path, settings: Corpus) -> List[np.ndarray]:
+def _columns(path: Path, settings: Corpus, found: Warnings) -> List[np.ndarray]:
     """The four columns as arrays of strings, checked."""
-    table = _table(path, read_text(path, settings.encoding))
+    table = _table(path, read_text(path, settings.encoding), found)
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise CorpusError(path, 1, (
@@ -88,7 +95,51 @@ def _columns(path: Path, settings: Corpus) -> List[np.ndarray]:
     return columns
 
 
-def _table(path: Path, text: str) -> Any:
+def _table(path: Path, text: str, found: Warnings) -> Any:
+    """The table, with quotes as the rule of CSV has them, or else as characters like any others.
+
+    Two bare quotes some rows apart would make one field of all that is between them.
+    """
+    problem = None
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        try:
+            table = _parsed(path, text, quoting)
+        except CorpusError as error:
+            problem = problem or error
+            continue
+        swallowed = _swallowed_row(table)
+        if swallowed is None:
+            found.add(BARE_QUOTES, str(path), int(quoting == csv.QUOTE_NONE))
+            return table
+        problem = problem or CorpusError(path, _line_of_row(text, swallowed), (
+            "expected a row per token, found a field that holds rows; is there a bare quotation mark? "
+            'Write it as """"'))
+    assert problem is not None
+    raise problem
+
+
+def _swallowed_row(table: Any) -> Optional[int]:
+    """The first row with a line break or the beginning of a sentence inside a field."""
+    for column in table.columns[1:]:
+        values = table[column]
+        rows = values.str.contains(r"[\n\r]|Sentence:", regex=True, na=False)
+        if rows.any():
+            return int(rows.to_numpy().argmax())
+    return None
+
+
+def _line_of_row(text: str, row: int) -> int:
+    """The line on which a row of the table begins; the header is line 1."""
+    reader = csv.reader(io.StringIO(text))
+    line = 1
+    for number, _ in enumerate(reader):
+        if number == row + 1:
+            break
+        line = reader.line_num + 1
+    return line
+
+
+def _parsed(path: Path, text: str, quoting: int) -> Any:
     import pandas as pd
 
     try:
@@ -96,7 +147,7 @@ def _table(path: Path, text: str) -> Any:
             # Rows longer than the header: by default their first columns would become an index.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # The words None, NA and nan are words: nothing stands for a missing value.
-            return pd.read_csv(io.StringIO(text.rstrip()), dtype=str, keep_default_na=False,
+            return pd.read_csv(io.StringIO(text.rstrip()), dtype=str, keep_default_na=False, quoting=quoting,
                                na_filter=False, index_col=False, skip_blank_lines=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning,
             ValueError) as error:

@@ -12,6 +12,8 @@ from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
 from ner_mx.registry import register
 
+FURTHER = "rows with more than two fields, of which the first two were read"
+
 
 @register.format("un")
 class Un(Format):
@@ -41,6 +43,10 @@ class Un(Format):
         """The ``.txt`` files of the folder."""
         return sorted(path.glob("*.txt"))
 
+    def recognizes(self, path: Path, beginning: str) -> bool:
+        """Whether it is a folder of texts without annotation files."""
+        return path.is_dir() and bool(self.files(path)) and not any(path.glob("*.ann"))
+
 
 def _read_document(file: Path, document: int, settings: Corpus, warnings: Warnings) -> List[Sentence]:
     sentences: List[Sentence] = []
@@ -50,14 +56,14 @@ def _read_document(file: Path, document: int, settings: Corpus, warnings: Warnin
         if not line.strip():
             if rows:
                 tokens, tags = zip(*rows)
-                sentences.append(Sentence(tokens, tags, None, str(file), first_line, document))
+                sentences.append(Sentence(tokens, tags, None, str(file), first_line, document, line_per_token=True))
                 rows = []
             continue
         fields = line.split("\t")
         if len(fields) < 2 or not fields[0].strip() or not fields[1].strip():
             raise CorpusError(file, number, f"expected a token, a tab and a tag, found {shown(line)}")
         if len(fields) > 2:
-            warnings["rows with more than two fields, of which the first two were read"] += 1
+            warnings.add(FURTHER, f"{file}:{number}")
         if not rows:
             first_line = number
         rows.append((fields[0].strip(), fields[1].strip()))

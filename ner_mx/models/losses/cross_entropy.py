@@ -73,4 +73,6 @@ def class_weights(weights: Weights, classes: Sequence[str], counts: np.ndarray) 
                 raise ConfigError(f"loss.weights: expected tags or types of the corpus "
                                   f"({', '.join(classes)}), found {name!r}")
             result[chosen] = weight
+    if not result.any():
+        raise ConfigError("loss.weights: expected a weight above 0 for some class, found 0 for all of them")
     return result
