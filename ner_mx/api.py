@@ -83,12 +83,12 @@ class Run:
         CorpusError, RunError, ConfigError
         """
         compat.tune_process(self.config.run.threads)
-        from ner_mx.training.run_evaluation import evaluate_run
+        from ner_mx.training.run_evaluation import score_run
 
         corpus: Corpus = self.config.corpus
         if settings:
             corpus = self.config.updated({f"corpus.{key}": value for key, value in settings.items()}).corpus
-        evaluations = evaluate_run(self.folder, corpus, None if file is None else Path(file), device)
+        evaluations = score_run(self.folder, corpus, None if file is None else Path(file), device).by_condition
         return {condition.label: evaluation for condition, evaluation in evaluations.items()}
 
     def export(self, folder: PathLike, precision: str = "float32", overwrite: bool = False) -> Path:

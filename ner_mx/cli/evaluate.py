@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Optional
 
@@ -34,7 +35,13 @@ def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, d
                           "run's")
     config = read_run_config(run).updated(changes)
     compat.tune_process(config.run.threads)
-    from ner_mx.training.run_evaluation import evaluate_run
+    from ner_mx.training.run_evaluation import score_run
 
-    for condition, evaluation in evaluate_run(run, config.corpus, file, device).items():
+    scores = score_run(run, config.corpus, file, device)
+    for condition, evaluation in scores.by_condition.items():
         print_evaluation(evaluation, as_json, condition.label)
+    name = f"{next(iter(scores.by_condition)).split} from raw text"
+    micro = scores.raw_text.micro
+    typer.echo(json.dumps({"name": name, **scores.raw_text.to_json()}) if as_json else (
+        f"{name}: precision {100 * micro.precision:.2f}, recall {100 * micro.recall:.2f}, FB1 {100 * micro.f1:.2f}; "
+        f"{scores.raw_text.impossible:,} of {micro.gold:,} entities do not fit the tokenizer's tokens"))

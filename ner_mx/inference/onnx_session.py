@@ -38,6 +38,8 @@ class OnnxScorer:
         options.log_severity_level = 3
         # Every batch has a shape of its own; memory patterns would be kept for each.
         options.enable_mem_pattern = False
+        # An arena would keep the memory of the largest batch.
+        options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs: List[str] = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]

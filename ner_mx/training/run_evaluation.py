@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.detection import format_of
+from ner_mx.data.raw_text import raw_documents
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 from ner_mx.data.splits import read_split, read_splits
@@ -18,6 +19,7 @@ from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.decoding.recognizer import Recognizer, Scorer
 from ner_mx.errors import CorpusError, RunError
 from ner_mx.evaluation.conditions import Condition
+from ner_mx.evaluation.raw_scores import RawEvaluation, evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import TokenLookup
@@ -58,9 +60,16 @@ def _loaded(model: Trainable, folder: Path) -> Trainable:
     return model
 
 
-def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
-                 device: Optional[str] = None) -> Dict[Condition, Evaluation]:
-    """Score a run on its test set, or on another file.
+class RunScores(NamedTuple):
+    """by_condition : with the annotation of the corpus, and with a predicted one.  raw_text : without its tokens."""
+
+    by_condition: Dict[Condition, Evaluation]
+    raw_text: RawEvaluation
+
+
+def score_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
+              device: Optional[str] = None) -> RunScores:
+    """Score a run on its test set, or on another file, on tokens and from raw text.
 
     Parameters
     ----------
@@ -69,8 +78,8 @@ def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
 
     Returns
     -------
-    The evaluation on ``test`` or the name of the file, with the annotation of the corpus and,
-    if the network reads one that raw text lacks, with a predicted one.
+    The evaluations on ``test`` or the name of the file, with the annotation of the corpus and,
+    if the network reads one that raw text lacks, with a predicted one; and from raw text.
 
     Raises
     ------
@@ -92,7 +101,8 @@ def evaluate_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
         log.warning("%d %s", count, reason)
     sentences = checked.splits[split]
     _warn_of_types(sentences, recognizer.encoder)
-    return _evaluations(recognizer, split, sentences)
+    raw = evaluate_raw(raw_documents(sentences), settings.tokenizer, recognizer.tag_batch)
+    return RunScores(_evaluations(recognizer, split, sentences), raw)
 
 
 def _evaluations(recognizer: Recognizer, split: str, sentences: Sequence[Sentence]) -> Dict[Condition, Evaluation]:

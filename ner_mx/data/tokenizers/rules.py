@@ -160,9 +160,10 @@ def _pattern(language: Language, extra: str) -> re.Pattern[str]:
         # did|n't, it|'s
         rf"{word}+(?={negation})|{negation}|{contraction}",
         *([rf"\b(?:{_choice(language.elisions)}){apostrophe}(?={word})"] if language.elisions else []),
-        # words with hyphens, ampersands and apostrophes inside
-        rf"{word}+(?:[-&]{word}+)*(?:{apostrophe}(?!(?:s|S|re|RE|ve|VE|ll|LL|d|D|m|M)\b){word}+(?:-{word}+)*)*"
-        if language.contractions else rf"{word}+(?:[-&'’]{word}+)*",
+        # words with hyphens, ampersands, slashes and apostrophes inside; a hyphen that stands for a part of the next
+        # word (oil- and gas) stays with its word
+        (rf"{word}+(?:[-&/]{word}+)*(?:{apostrophe}(?!(?:s|S|re|RE|ve|VE|ll|LL|d|D|m|M)\b){word}+(?:-{word}+)*)*"
+         if language.contractions else rf"{word}+(?:[-&/'’]{word}+)*") + r"(?:-(?=[\s,]))?",
         r"-{2,}|\.{2,}|…|``|''|\*{2,}",
         _symbol(extra),
     ]
