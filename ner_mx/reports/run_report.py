@@ -75,6 +75,10 @@ def _score_table(figures: ReadOnlyValues) -> List[str]:
              score["gold"], score["found"], score["correct"])
             for label, score in [*entity["types"].items(), ("**all (micro)**", entity["micro"])]]
     lines = table(("type", "precision", "recall", "F1", "gold", "found", "correct"), rows)
+    if "novelty" in figures:
+        rows = [(f"{name} in training", *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
+                for name, score in figures["novelty"].items()]
+        lines += table(("entities", "precision", "recall", "F1", "gold"), rows)
     if "genres" in figures:
         rows = [(genre, *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
                 for genre, score in figures["genres"].items()]

@@ -20,7 +20,8 @@ from ner_mx.untyped import Device, Values
 # The modules and packages whose code decides a result.
 DECIDING = (
     "compat.py", "config/interfaces.py", "data", "resources", "features", "preprocessing", "models", "decoding",
-    "evaluation/scores.py", "evaluation/raw_scores.py", "evaluation/calibration.py", "training/case_augmentation.py",
+    "evaluation/scores.py", "evaluation/raw_scores.py", "evaluation/seen_entities.py", "evaluation/calibration.py",
+    "training/case_augmentation.py",
     "training/callbacks/checkpointing.py",
     "training/callbacks/early_stopping.py", "training/checkpoints.py", "training/fitting.py", "training/loop.py",
     "training/mxnet_optimizers.py", "training/optimizers", "training/run.py", "training/run_results.py",

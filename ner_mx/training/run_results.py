@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Mapping, NamedTuple, Optional
+from typing import Dict, FrozenSet, Mapping, NamedTuple, Optional
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import Predictions, write_predictions
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
+from ner_mx.evaluation.seen_entities import Name, by_novelty, names_in
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json, sha256, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
@@ -33,10 +34,11 @@ Inputs = Mapping[Condition, Encoded]
 
 
 class Evaluated(NamedTuple):
-    """The scores of a split under a condition, and by genre if documents have names."""
+    """The scores of a split under a condition, by genre if documents have names, and of seen and unseen entities."""
 
     evaluation: Evaluation
     genres: Optional[Dict[str, Score]]
+    novelty: Dict[str, Score]
 
 
 def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: Trainable, state: State,
@@ -47,11 +49,14 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     ----------
     inputs : the sentences of dev and test under each condition.
     """
-    evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded)
+    train = training_split(corpus, config.training.use_dev)
+    known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
+    evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded, known)
                  for condition, encoded in inputs.items()}
     metrics: Values = {}
     for condition, scores in evaluated.items():
         metrics[condition.key] = scores.evaluation.to_json()
+        metrics[condition.key]["novelty"] = {name: score.to_json() for name, score in scores.novelty.items()}
         if scores.genres is not None:
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
     recognizer = load_recognizer(folder)
@@ -77,7 +82,7 @@ def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Scor
 
 
 def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition: Condition,
-              encoded: Encoded) -> Evaluated:
+              encoded: Encoded, known: FrozenSet[Name]) -> Evaluated:
     """Tag a split, write the predictions and score them."""
     split = condition.split
     predicted = predicted_tags(corpus.encoder.tags, model.predict(encoded))
@@ -85,7 +90,8 @@ def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition
                       Predictions(encoded.tokens(), corpus.gold[split], predicted))
     genres = (by_group(corpus.genres[split], corpus.gold[split], predicted)
               if split in corpus.genres else None)
-    return Evaluated(evaluate(corpus.gold[split], predicted), genres)
+    novelty = by_novelty(known, encoded.tokens(), corpus.gold[split], predicted)
+    return Evaluated(evaluate(corpus.gold[split], predicted), genres, novelty)
 
 
 def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable, state: State) -> Values:

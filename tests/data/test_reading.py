@@ -1,7 +1,6 @@
 """Formats and splits: what is accepted, and the error of one line for what is not."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -218,18 +217,6 @@ def test_a_column_of_placeholders_counts_as_no_parts_of_speech(tmp_path):
     assert read_bytes(tmp_path, "EU _ B-ORG\nleft VBD O\n").sentences[0].pos == ("_", "VBD")
     table = "Sentence #,Word,POS,Tag\nSentence: 1,Rome,,B-geo\n,fell,,O\n"
     assert read_bytes(tmp_path, table, "gmb").sentences[0].pos is None
-
-
-def test_reading_the_spans_of_a_long_document_takes_linear_time(tmp_path):
-    seconds = []
-    for count in (5_000, 40_000):
-        label = [[start, start + 3, "PER"] for start in range(0, 10 * count, 10)]
-        data = json.dumps({"text": "Ada left. " * count, "label": label})
-        started = time.process_time()
-        reading = read_bytes(tmp_path, data, "doccano")
-        seconds.append(time.process_time() - started)
-        assert [sentence.tags for sentence in reading.sentences] == [("B-PER", "O", "O")] * count
-    assert seconds[1] < 24 * seconds[0]  # eight times the text; quadratic time would be sixty-four
 
 
 def test_no_sentence_ends_inside_an_entity_of_doccano(tmp_path):

@@ -1,17 +1,15 @@
 """Scores against seqeval, the layout against that of conlleval."""
 
 import random
-import time
 
 import pytest
 from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 from seqeval.metrics import classification_report as seqeval_report
 
 from ner_mx.errors import UserError
-from ner_mx.evaluation.confusion import NOTHING, confusions, matrix
 from ner_mx.evaluation.conlleval import conlleval
 from ner_mx.evaluation.predictions import Predictions, read_predictions, score_file, write_predictions
-from ner_mx.evaluation.scores import Score, by_group, evaluate
+from ner_mx.evaluation.scores import Score, evaluate
 
 
 def random_tags(seed, prefixes="BI", sentences=40):
@@ -101,60 +99,6 @@ def test_a_document_marker_with_tags_counts_as_a_token_as_in_conlleval(tmp_path)
     assert evaluation.tokens == 3 and evaluation.micro.correct == 1
 
 
-def test_a_hundred_thousand_tokens_in_under_a_second():
-    gold, predicted = random_tags(1, sentences=17_000)
-    start = time.process_time()
-    evaluation = evaluate(gold, predicted)
-    assert evaluation.tokens > 100_000 and time.process_time() - start < 1.0
-
-
-def test_every_kind_of_confusion():
-    words = [["a", "b", "c", "d", "e"]] * 5
-    gold = [["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"], ["O"] * 5,
-            ["B-X", "I-X", "O", "O", "O"], ["B-X", "O", "O", "O", "O"]]
-    predicted = [["B-X", "O", "O", "O", "O"], ["B-Y", "O", "O", "O", "O"], ["O", "B-Y", "O", "O", "O"],
-                 ["O", "O", "B-Y", "O", "O"], ["B-X", "O", "O", "O", "O"]]
-    errors = confusions(words, gold, predicted)
-    assert [(error.gold, error.predicted, error.kind, error.text) for error in errors] == [
-        ("X", "X", "borders", "a b"), ("X", "Y", "type", "a"), (NOTHING, "Y", "invented", "b"),
-        ("X", NOTHING, "missed", "a b"), (NOTHING, "Y", "invented", "c")]
-    assert {error.sentence for error in errors} == {"a b c d e"}
-    labels, counts = matrix(gold, predicted, errors)
-    assert labels == ["X", "Y", NOTHING]
-    assert counts == {("X", "X"): 2, ("X", "Y"): 1, (NOTHING, "Y"): 2, ("X", NOTHING): 1}
-
-
-def test_an_error_after_a_correct_entity():
-    """Borders and type are both wrong, and an invented entity has two words."""
-    errors = confusions([["a", "b", "c", "d", "e", "f"]], [["B-X", "O", "B-X", "I-X", "O", "O"]],
-                        [["B-X", "O", "B-Y", "O", "B-Y", "I-Y"]])
-    assert [tuple(error) for error in errors] == [
-        ("X", "Y", "borders and type", "c d", "a b c d e f"), (NOTHING, "Y", "invented", "e f", "a b c d e f")]
-
-
-def test_an_evaluation_as_json():
-    gold = [["B-LOC", "O", "B-PER", "I-PER"], ["B-MISC", "O"]]
-    predicted = [["B-LOC", "O", "B-PER", "O"], ["O", "B-LOC"]]
-    third, zero = pytest.approx(1 / 3), {"precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert evaluate(gold, predicted).to_json() == {
-        "entity": {"micro": {"precision": third, "recall": third, "f1": third, "gold": 3, "found": 3, "correct": 1},
-                   "macro": {"f1": pytest.approx(2 / 9)},
-                   "types": {"LOC": {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3),
-                                     "gold": 1, "found": 2, "correct": 1},
-                             "MISC": {**zero, "gold": 1, "found": 0, "correct": 0},
-                             "PER": {**zero, "gold": 1, "found": 1, "correct": 0}}},
-        "token": {"accuracy": 0.5, "count": 6,
-                  "micro_without_O": {"precision": pytest.approx(2 / 3), "recall": 0.5,
-                                      "f1": pytest.approx(4 / 7), "gold": 4, "found": 3, "correct": 2}}}
-
-
-def test_scores_by_group():
-    gold = [["B-LOC"], ["B-PER"], ["B-LOC", "B-LOC"]]
-    predicted = [["B-LOC"], ["O"], ["B-LOC", "B-PER"]]
-    assert by_group(["news", "mail", "news"], gold, predicted) == {
-        "mail": Score(1, 0, 0), "news": Score(3, 3, 2)}
-
-
 def test_token_figures_count_every_token():
     gold = [["B-A", "I-A", "I-A", "O", "B-B"], ["B-A", "O"]]
     predicted = [["B-A", "I-A", "O", "O", "O"], ["B-A", "B-B"]]
@@ -164,3 +108,18 @@ def test_token_figures_count_every_token():
     assert token["micro_without_O"]["recall"] == pytest.approx(3 / 5)
     nothing = evaluate([["O"]], [["O"]])
     assert (nothing.micro, nothing.to_json()["token"]["micro_without_O"]["f1"]) == (Score(0, 0, 0), 0.0)
+
+
+def test_scores_of_seen_and_unseen_entities():
+    from ner_mx.evaluation.seen_entities import by_novelty, names_in
+
+    known = names_in([["Ada", "Bert", "left", "Rome"]], [["B-PER", "I-PER", "O", "B-LOC"]])
+    assert known == {(("Ada", "Bert"), "PER"), (("Rome",), "LOC")}
+    tokens = [["Ada", "Bert", "saw", "Rome"], ["Rome", "saw", "Oslo"]]
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "O", "B-LOC"]]
+    predicted = [["B-PER", "I-PER", "O", "O"], ["B-LOC", "O", "B-LOC"]]
+    scores = by_novelty(known, tokens, gold, predicted)
+    # Rome as a person is not seen; the prediction of it as a place is.
+    assert scores == {"seen": Score(2, 2, 1), "unseen": Score(2, 1, 1)}
+    every = evaluate(gold, predicted).micro
+    assert tuple(map(sum, zip(*scores.values()))) == tuple(every)

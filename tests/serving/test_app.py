@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -320,15 +319,6 @@ def test_the_form_works_without_javascript_and_escapes_the_text(client, tagger):
     for form in ({"text": TEXT, "threshold": "nan"}, {}, {"text": "\ud83d"}, {f"f{n}": "" for n in range(50)}):
         body = "&".join(f"{key}={value}" for key, value in form.items()).encode("utf-8", "surrogatepass")
         assert client.post("/", content=body).status_code == 200
-
-
-def test_a_request_does_not_wait_for_a_batch_to_fill(client):
-    """Not a benchmark: 20 requests one after the other take less than 2 seconds."""
-    client.post("/predict", json={"text": TEXT})
-    started = time.perf_counter()
-    for _ in range(20):
-        client.post("/predict", json={"text": TEXT})
-    assert time.perf_counter() - started < 2
 
 
 def test_tokens_are_tagged_as_they_are(client, tagger):
