@@ -1,7 +1,10 @@
 """The least probability of entities: given, chosen for a precision, and used by the tagger."""
 
+import json
+
 import pytest
 
+from ner_mx.data.compression import compressed
 from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.errors import UserError
@@ -63,3 +66,44 @@ def test_the_lowest_threshold_with_the_precision_is_chosen():
 def precision_at(gold, found, score):
     kept = [(number, span) for number, spans in enumerate(found) for span, probability in spans if probability >= score]
     return sum(gold[number][span.start] == f"B-{span.label}" for number, span in kept) / len(kept)
+
+
+def predicted(done):
+    return [json.loads(line)["text"] for line in done.stdout.splitlines()]
+
+
+def test_predict_reads_json_lines_and_compressed_files(bundle, call_command, tmp_path):
+    texts = ["Ada left Rome.", "", "Bob came."]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text, "id": 1}) + "\n" for text in texts))
+    (tmp_path / "a.txt.gz").write_bytes(compressed("".join(text + "\n" for text in texts).encode(), ".gz"))
+    for name in ("a.jsonl", "a.txt.gz"):
+        assert predicted(call_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / name)) == texts
+    (tmp_path / "b.jsonl").write_text('{"text": "a"}\n{"no": 1}\n')
+    bad = call_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "b.jsonl")
+    assert bad.returncode == 2 and 'b.jsonl:2: expected an object with a string under "text"' in bad.stderr
+    (tmp_path / "c.conll").write_text("Ada O\n")
+    columns = call_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "c.conll")
+    assert columns.returncode == 2 and "ner-mx tag reads it" in columns.stderr
+
+
+def test_the_name_of_a_file_is_tagged_with_a_warning(bundle, call_command, tmp_path):
+    (tmp_path / "a.txt").write_text("Ada left Rome.\n")
+    done = call_command("-m", "ner_mx", "predict", bundle, tmp_path / "a.txt")
+    assert done.returncode == 0 and "--file tags what is in the file of this name" in done.stderr
+
+
+@pytest.mark.parametrize("output, lines", [("jsonl", 3), ("highlighted", 3)])
+def test_empty_texts_keep_their_place(bundle, call_command, tmp_path, output, lines):
+    (tmp_path / "a.txt").write_text("Ada left\n\nBob came\n")
+    done = call_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "a.txt", "--format", output)
+    assert len(done.stdout.splitlines()) == lines
+    columns = call_command("-m", "ner_mx", "predict", bundle, "--file", tmp_path / "a.txt", "--format", "conll")
+    # A sentence of two tokens and its empty line, the empty text, and another sentence.
+    assert [bool(line) for line in columns.stdout.splitlines()] == [True, True, False, False, True, True, False]
+
+
+def test_min_score_on_the_command_line(bundle, call_command):
+    done = call_command("-m", "ner_mx", "predict", bundle, "Ada met Bob in Rome.", "--min-score", "1.0")
+    assert json.loads(done.stdout)["entities"] == []
+    wrong = call_command("-m", "ner_mx", "predict", bundle, "Ada", "--min-score", "PRE=1")
+    assert wrong.returncode == 2 and "expected a type among" in wrong.stderr

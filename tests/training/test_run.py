@@ -664,3 +664,36 @@ def test_the_number_of_epochs_may_change_where_the_schedule_allows_it(short_samp
     with pytest.raises(RunError, match="training.epochs: 2 against 3 now; .* or use the run as it is with --finish"):
         ner_mx.train(config.updated({"training.schedule": "linear", "training.epochs": 3, "run.name": "c"}),
                      resume=linear.folder)
+
+
+def test_a_threshold_for_a_precision_is_found_on_dev(finished, call_command):
+    done = call_command("-m", "ner_mx", "threshold", finished[0], "--precision", "0.5")
+    assert done.returncode == 0 and "--min-score 0." in done.stdout and "all types" in done.stdout
+    assert "expected a number above 0, up to 1" in failure(
+        call_command("-m", "ner_mx", "threshold", finished[0], "--precision", "7"))
+
+
+def test_a_resumed_run_has_no_other_name(finished, call_command):
+    done = call_command("train.py", "--resume", finished[0], "--set", "run.name=other")
+    assert "--set run.name: expected no other place for a run to resume" in failure(done)
+
+
+def test_the_report_describes_corpus_raw_text_and_seen_entities(finished):
+    text = (finished[0] / "report.md").read_text()
+    for phrase in ("## From raw text", "## Corpus", "| copy of test |", "in lower case", "seen in training",
+                   "unseen in training", "are unknown words", "the tokenizer finds"):
+        assert phrase in text, phrase
+    metrics = json.loads((finished[0] / "metrics.json").read_text())
+    assert set(metrics["other_case"]) == {"lower", "upper"} and set(metrics["raw_text"]) == {"dev", "test"}
+
+
+def test_a_very_long_sentence_is_trained_and_tagged_in_bounded_memory(tmp_path):
+    """Twenty thousand tokens without an end, among short sentences."""
+    short = "Ada NNP B-PER\nleft VBD O\n\n" * 60
+    long = "Ada NNP B-PER\nand CC O\n" * 10_000 + "\n"
+    for name in ("train", "dev", "test"):
+        (tmp_path / f"{name}.txt").write_text(short + long)
+    config = small_run(tmp_path, tmp_path, **{"training.epochs": 1, "run.directory": str(tmp_path / "runs")})
+    corpus = ner_mx.preprocess(config)
+    assert any("training sentences of more than 1,000 tokens" in reason for reason in corpus.meta["warnings"])
+    assert ner_mx.train(corpus).metrics["test"]["entity"]["micro"]["gold"] == 10_060
