@@ -118,7 +118,7 @@ def _jobs_of_folder(source: Path, target: Path, file_format: Optional[str]) -> L
     if len(jobs) < len(paths):
         log.warning("%d files have an unknown suffix and are skipped", len(paths) - len(jobs))
     if not jobs:
-        raise UserError(f"{source}: expected files to tag, found none; rename them, or give their format")
+        raise UserError(f"{source}: expected files to tag, found nothing; rename them, or give their format")
     return jobs
 
 

@@ -170,7 +170,7 @@ def _read_conll(stream: BinaryIO) -> Iterator[CorpusRecord]:
 def _sentence(lines: List[str], problem: str) -> CorpusRecord:
     tokens = [token for token in map(_first_column, lines) if token != DOCUMENT_MARKER]
     if not problem and not all(tokens):
-        problem = "expected a word in the first column, found none"
+        problem = "expected a word in the first column, found nothing"
     if problem:
         return CorpusRecord([line[:MAX_KEPT] for line in lines[:MAX_KEPT]], problem=problem)
     return CorpusRecord(lines, tokens=tokens)

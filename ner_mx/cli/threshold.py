@@ -28,7 +28,7 @@ def threshold(run: RunFolder, precision: Precision, device: Device = None) -> No
 
     path = Path(run) / "predictions" / "dev.conll"
     if not path.is_file():
-        raise RunError(f"{run}: expected a finished run with predictions/dev.conll, found none; train it to its end")
+        raise RunError(f"{run}: expected a finished run with predictions/dev.conll, found nothing; train it to its end")
     dev = read_predictions(path)
     found = Run(run).tagger(device).tag_batch(dev.tokens)
     chosen = choose_thresholds(dev.gold, found, precision)

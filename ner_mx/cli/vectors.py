@@ -28,8 +28,8 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
             seed: int = 1, coverage: Coverage = False, overwrite: OverwriteResult = False) -> None:
     """Train word vectors on raw text, in the form in which the configuration looks words up."""
     from ner_mx.data.splits import read_splits
+    from ner_mx.resources import vector_coverage
     from ner_mx.resources import vector_training as training
-    from ner_mx.resources import word_vectors
 
     chosen = resolved(config, experiment, settings)
     splits = read_splits(chosen.corpus).splits if coverage else {}
@@ -40,10 +40,10 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
     positions = {word: position for position, word in enumerate(trained.words)}
 
     def word_of(token: str) -> Optional[str]:
-        position = word_vectors.find_word(positions, token)
+        position = vector_coverage.find_word(positions, token)
         return trained.words[position] if position >= 0 else None
 
     for split, sentences in splits.items():
-        shares = word_vectors.coverage((token for sentence in sentences for token in sentence.tokens), word_of)
+        shares = vector_coverage.coverage((token for sentence in sentences for token in sentence.tokens), word_of)
         typer.echo(f"vectors, {split:<7}" + ", ".join(f"{share:.2%} {match}" for match, share in shares.items()))
     typer.echo(f"\nwritten to {output}")

@@ -66,7 +66,7 @@ def read_splits(settings: Corpus) -> SplitCorpus:
         splits = register.split[settings.split.method](train, settings.split)
     for name, sentences in splits.items():
         if not sentences:
-            raise CorpusError(settings.path, None, f"expected sentences in every split, found none "
+            raise CorpusError(settings.path, None, f"expected sentences in every split, found nothing "
                                                    f"in {name}; see corpus.split")
     return SplitCorpus(splits, corpus_files(settings), warnings, proposed)
 

@@ -227,7 +227,7 @@ def as_sentences(sentences: Iterable[Iterable[str]]) -> List[List[str]]:
 
     Raises
     ------
-    TypeError : they are no iterable of iterables of strings; a string is none, and neither is a mapping.
+    TypeError : they are not iterables of strings; strings and mappings do not count as such.
     """
     if isinstance(sentences, (str, bytes, Mapping)) or not isinstance(sentences, Iterable):
         raise TypeError(f"expected several sentences, found {described_type(sentences)}")

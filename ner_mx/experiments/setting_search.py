@@ -127,7 +127,7 @@ def _search(optuna: Optuna, space: SearchSpace, folder: Path, wanted: int, worke
     complete = sorted((trial for trial in trials if trial.state == "complete"),
                       key=lambda trial: -(trial.score or 0.0))
     if not complete:
-        raise UserError(f"{folder}: expected a complete trial, found none in {len(trials)}; see their logs")
+        raise UserError(f"{folder}: expected a complete trial, found nothing in {len(trials)}; see their logs")
     retrained = _retrain(space, folder, complete[:space.retrain], workers)
     best = (next(trial for trial in complete if trial.number == retrained[0][0]) if retrained
             else complete[0]).settings
@@ -372,7 +372,7 @@ def _retrain(space: SearchSpace, folder: Path, best: List[Trial],
         if scores:
             result.append((trial.number, scores))
     if not result:
-        raise RunError(f"{folder / 'again'}: expected a complete run, found none")
+        raise RunError(f"{folder / 'again'}: expected a complete run, found nothing")
     return sorted(result, key=lambda entry: (-len(entry[1]), -statistics.mean(entry[1])))
 
 

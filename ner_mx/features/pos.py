@@ -72,5 +72,5 @@ class PartOfSpeech(TokenLookup):
         for sentence in sentences:
             if sentence.pos is None:
                 raise CorpusError(sentence.source, sentence.line or None,
-                                  "expected POS tags as in the other sentences, found none")
+                                  "expected POS tags as in the other sentences, found nothing")
         return super().encode_tokens(sentences)

@@ -27,13 +27,8 @@ from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Arrays, Feature, Noise, TrainingData, TypeLookup
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
-from ner_mx.resources.word_vectors import (
-    VectorSettings,
-    WordVectors,
-    coverage,
-    find_word,
-    read_vectors,
-)
+from ner_mx.resources.vector_coverage import coverage, find_word
+from ner_mx.resources.word_vectors import VectorSettings, WordVectors, read_vectors
 from ner_mx.untyped import ReadOnlyValues, Values
 
 # The dimension if neither the configuration nor a file of vectors says another.
@@ -131,7 +126,7 @@ class Words(TypeLookup):
         known = rows >= 0
         if not known[:trained].any():
             raise CorpusError(self.settings.vectors.path, None, (
-                "expected vectors of words of the training data, found none of a word there; the first words of the "
+                "expected vectors of words of the training data, found nothing of the kind; the first words of the "
                 f"file are {', '.join(map(repr, vectors.words[:5]))}: are they of another language, or no words?"))
         matrix = np.zeros((len(rows), vectors.matrix.shape[1]), np.float32)
         matrix[known] = vectors.matrix[rows[known]]

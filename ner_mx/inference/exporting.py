@@ -74,7 +74,7 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
     sentences = [sentence for split in splits.values() for sentence in split]
     if not sentences:
         raise RunError(f"{run}: expected the predictions of the run, on whose sentences the engines are "
-                       "compared, found none; train again, replacing the run")
+                       "compared, found nothing; train again, replacing the run")
     difference = compare_scores(recognizer, Tagger.of_bundle(bundle), sentences)
     if not difference <= TOLERANCE:
         raise RunError(f"{run}: expected the scores of onnxruntime to be those of MXNet within {TOLERANCE:g}, "

@@ -45,7 +45,7 @@ def process(config: Config) -> ProcessedCorpus:
     for name in config.features.active():
         register.feature[name].check(config.features, all_sentences(splits), config.corpus.path)
     if not any(tag != "O" for sentence in splits["train"] for tag in sentence.gold):
-        raise CorpusError(config.corpus.path, None, "expected entities in the training data, found none; "
+        raise CorpusError(config.corpus.path, None, "expected entities in the training data, found nothing; "
                                                     "see corpus.columns.tag and corpus.types")
     trained_on = [*splits["train"], *(splits["dev"] if config.training.use_dev else ())]
     encoder = Encoder.fit(config.features, trained_on, config.corpus.split_digits)

@@ -95,7 +95,7 @@ def read_rows(folder: Path) -> Dict[str, ReportRow]:
                        *differences(group[0].metrics["data"], record.metrics["data"], "data ")]
             raise _unlike(path, group[0].name, differs[0])
     if not groups and not diverged:
-        raise RunError(f"{folder}: expected records of runs, found none; replicate a plan to make some")
+        raise RunError(f"{folder}: expected records of runs, found nothing; replicate a plan to make some")
     rows = {name: ReportRow(name, groups.get(name, []), diverged.get(name, []))
             for name in sorted({*groups, *diverged})}
     for row in rows.values():

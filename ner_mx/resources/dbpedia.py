@@ -71,7 +71,7 @@ def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Pa
         if not counts:
             # Raised inside the block, so that earlier lists are not replaced by empty ones.
             raise CorpusError(labels, None, f"expected labels in {language!r} of the instances in "
-                                            f"{types.name}, found none; take the dump of labels")
+                                            f"{types.name}, found nothing; take the dump of labels")
     return BuiltLexicon({category: counts[category] for category in ROOTS}, dict(skipped))
 
 
@@ -92,7 +92,7 @@ def _resources(types: Path, ontology: Optional[Path], skipped: Counter[str]) -> 
                 resources[subject] = resources.get(subject, 0) | bits
     if not resources:
         raise CorpusError(types, None, "expected instances of DBpedia's Person, Organisation, Place or Work, "
-                                       "found none; take the dump of instance types")
+                                       "found nothing; take the dump of instance types")
     return resources
 
 
@@ -188,7 +188,7 @@ def _types_of(ontology: Optional[Path], skipped: Counter[str]) -> Dict[str, int]
         if predicate.endswith(_SUBCLASS):
             children.setdefault(value.rpartition("/")[2], []).append(subject.rpartition("/")[2])
     if ontology and not children:
-        raise CorpusError(ontology, None, "expected types and what they are subclasses of, found none; "
+        raise CorpusError(ontology, None, "expected types and what they are subclasses of, found nothing; "
                                           "take DBpedia's ontology as triples (.nt)")
     result: Dict[str, int] = {}
     for bit, roots in enumerate(ROOTS.values()):

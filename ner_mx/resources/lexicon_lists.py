@@ -133,7 +133,7 @@ def _parse_csv(text: str, path: Path) -> Dict[str, List[List[str]]]:
     except csv.Error as error:
         raise CorpusError(path, reader.line_num, f"expected a CSV, found: {error}") from None
     if not result:
-        raise CorpusError(path, None, "expected entries, found none")
+        raise CorpusError(path, None, "expected entries, found nothing")
     return result
 
 

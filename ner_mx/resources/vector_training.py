@@ -193,7 +193,7 @@ def _train(gensim: Any, tokenized: Path, settings: VectorTraining) -> Any:
         try:
             return model_class(callbacks=[Progress()], **options)
         except RuntimeError:  # gensim: "you must first build vocabulary"
-            raise UserError(f"expected words that occur {settings.min_count} times or more, found none; "
+            raise UserError(f"expected words that occur {settings.min_count} times or more, found nothing; "
                             "use more text, or a smaller min_count") from None
 
 
@@ -220,7 +220,7 @@ def _tokenize(texts: Sequence[Path], path: Path, form: WordForm) -> int:
                 if len(normal_forms) > CACHED:
                     normal_forms.clear()
             if count == count_before:
-                raise CorpusError(text, None, "expected text, found none")
+                raise CorpusError(text, None, "expected text, found nothing")
     return count
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from collections import Counter
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Annotated, Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from pydantic import Field
 
 from ner_mx.config import INPUT, Section
 from ner_mx.data.compression import SUFFIXES, opened
-from ner_mx.data.normalization import fold_digits
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
+from ner_mx.resources.vector_kinds import check_kind
 
 CHUNK = 20000
 
@@ -81,40 +80,10 @@ def read_vectors(settings: VectorSettings) -> WordVectors:
                                       "set features.words.vectors.path")
     if path.is_dir():
         return _read_senna(path, settings)
-    _check_kind(path)
+    check_kind(path)
     if (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix == ".bin":
         return _read_binary(path, settings)
     return _read_text(path, settings)
-
-
-# What else a file may begin with, and what to do about it.
-KINDS = (
-    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
-    (b"PK\x03\x04", "a zip archive; unpack it"),
-    (b"\x93NUMPY", "a numpy array, which has no words; write them as text"),
-    (b"<!DOCTYPE", "a page of HTML; download the file itself"), (b"<html", "a page of HTML; download the file itself"),
-    (codecs.BOM_UTF16_LE, "UTF-16; convert it to UTF-8"), (codecs.BOM_UTF16_BE, "UTF-16; convert it to UTF-8"),
-    (b"\x89HDF", "an HDF5 file; export its vectors as text"), (b"\x80\x02", "a pickle, which is not read; export its "
-                                                                             "vectors as text"),
-    (b"\x80\x04", "a pickle, which is not read; export its vectors as text"))
-
-
-def _check_kind(path: Path) -> None:
-    """Check that a file is not something else that is often found in the place of vectors.
-
-    Raises
-    ------
-    CorpusError
-    """
-    if len(path.suffixes) > 1 and path.suffixes[-2] == ".tar" or path.suffix in (".tar", ".tgz", ".zip", ".7z"):
-        raise CorpusError(path, None, "expected vectors, found an archive; unpack it")
-    with opened(path) as (stream, _):
-        beginning = stream.read(512)
-    for start, found in KINDS:
-        if beginning.lstrip()[:len(start)].lower() == start.lower():
-            raise CorpusError(path, None, f"expected vectors, found {found}")
-    if beginning[257:262] == b"ustar":
-        raise CorpusError(path, None, "expected vectors, found a tar archive; unpack it")
 
 
 def vector_files(settings: VectorSettings) -> List[Path]:
@@ -207,7 +176,7 @@ def _usable(path: Path, words: List[str], matrix: np.ndarray) -> WordVectors:
             seen.add(word)
             keep.append(row)
     if not keep:
-        raise CorpusError(path, None, "expected words with finite numbers, found none")
+        raise CorpusError(path, None, "expected words with finite numbers, found nothing")
     if len(keep) == len(words):
         return WordVectors(words, matrix, warnings)
     return WordVectors([words[row] for row in keep], matrix[keep], warnings)
@@ -350,37 +319,3 @@ def _numbers(texts: List[Any]) -> np.ndarray:
     """Texts as float32; numbers that are too large for it become infinite."""
     with np.errstate(over="ignore"):
         return np.array(texts, dtype=np.float32)
-
-
-# How the vector of a token was found.
-MATCHES = ("exact", "lower-cased", "digits folded", "missing")
-
-
-def match_of(token: str, word: Optional[str]) -> str:
-    """How a token matches ``word`` of the file, one of :data:`MATCHES`; None is no match."""
-    if word is None:
-        return "missing"
-    return "exact" if word == token else "lower-cased" if word.lower() == token.lower() else "digits folded"
-
-
-def find_word(rows: Dict[str, int], word: str) -> int:
-    """The row of ``word`` as it is, lower-cased, or with its digits folded; -1 if it is missing."""
-    lower = word.lower()
-    for form in (word, lower, fold_digits(word, "run"), fold_digits(lower, "run"),
-                 fold_digits(word, "each"), fold_digits(lower, "each")):
-        if form in rows:
-            return rows[form]
-    return -1
-
-
-def coverage(tokens: Iterable[str], word_of: Callable[[str], Optional[str]]) -> Dict[str, float]:
-    """The share of tokens by how their vector is found, for each of :data:`MATCHES`.
-
-    Parameters
-    ----------
-    word_of : the word of the file whose vector a token gets; None if there is none.
-    """
-    counts: Counter[str] = Counter()
-    for token, count in Counter(tokens).items():
-        counts[match_of(token, word_of(token))] += count
-    return {match: counts[match] / sum(counts.values()) for match in MATCHES}

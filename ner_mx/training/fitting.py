@@ -94,7 +94,7 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     state = load_state(folder / LAST, model, trainer) if is_resumed else State()
     run = TrainingRun(folder, config, task, model, trainer, state)
     if finish and not state.epoch:
-        raise RunError(f"{folder}: expected at least one complete epoch to finish with, found none; resume the run")
+        raise RunError(f"{folder}: expected at least one complete epoch to finish with, found nothing; resume the run")
     run.should_stop = finish
     every = Callbacks(callbacks)
     try:

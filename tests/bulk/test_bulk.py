@@ -486,7 +486,7 @@ def test_what_cannot_be_tagged_is_an_error_of_one_line(bundle, tmp_path, run_com
             (["gone.txt", "out.jsonl"], "gone.txt: expected a file or folder, found nothing"),
             (["broken.txt.gz", "out.jsonl"], "broken.txt.gz: expected a readable file, found"),
             (["in.txt", "folder"], "expected the name of another file"),
-            (["folder", "out"], "expected files to tag, found none"),
+            (["folder", "out"], "expected files to tag, found nothing"),
             (["in.txt", "out.jsonl", "--form", "csv"], "expected one of text, jsonl, conll, parquet"),
             (["in.txt", "out.jsonl", "--engine", "spark"], "expected local or ray")):
         done = run_command("-m", "ner_mx", "tag", bundle, *[

@@ -78,7 +78,7 @@ def test_columns_by_position(tmp_path):
 @pytest.mark.parametrize("data, message", [
     (b"", "expected annotated text, found an empty file"),
     (b" \n\n", "expected annotated text, found an empty file"),
-    (b"-DOCSTART- -X- O\n", "expected annotated sentences, found none"),
+    (b"-DOCSTART- -X- O\n", "expected annotated sentences, found nothing"),
     (b"EU\nrejects\n", "f.txt:1: expected at least 2 columns, found 1: 'EU'"),
     (b"EU NNP O\nrejects VBZ\n", "f.txt:2: expected 3 columns as in the lines before, found 2"),
     (b"EU NNP O\nrejects VBZ O O\n", "f.txt:2: expected 3 columns as in the lines before, found 4"),
@@ -336,7 +336,7 @@ def test_the_published_split_needs_its_own_corpus(tmp_path):
 
 def test_an_empty_split_is_an_error(tmp_path):
     write_conll(tmp_path / "one.txt", 3)
-    with pytest.raises(CorpusError, match="expected sentences in every split, found none in dev"):
+    with pytest.raises(CorpusError, match="expected sentences in every split, found nothing in dev"):
         splits_of(tmp_path / "one.txt", dev=0.1, test=0.1)
 
 

@@ -295,7 +295,7 @@ def test_a_key_chooses_between_two_lists_of_labels(tmp_path):
 
 def test_numbered_tags_need_names(tmp_path):
     record = json.dumps({"tokens": ["EU", "left"], "ner_tags": [1, 0]})
-    with pytest.raises(CorpusError, match="f.json:1: expected the names of numbered tags, found none; set corpus.tag"):
+    with pytest.raises(CorpusError, match="f.json:1: expected the names of numbered tags, found nothing; set"):
         reading_of(tmp_path, record, "f.json")
     assert entities(reading_of(tmp_path, record, "f.json", tag_names=["O", "B-ORG"])) == [("EU", "ORG")]
     (tmp_path / "dataset_info.json").write_text(json.dumps({"features": {

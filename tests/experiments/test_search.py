@@ -244,7 +244,7 @@ def test_a_diverging_trial_is_counted(write_space, settings):
         read_space(path, settings)
     path = write_space(trials=1, retrain=0, space=clip)
     diverging = {**settings, "training.optimizer.name": "sgd", RATE: 1e6}
-    with pytest.raises(UserError, match="expected a complete trial, found none in 1"):
+    with pytest.raises(UserError, match="expected a complete trial, found nothing in 1"):
         search(path, diverging, workers=1)
 
 

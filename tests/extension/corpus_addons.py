@@ -1,5 +1,6 @@
-"""A module of a user's own: a format, a split method, a tag encoding, features, a batching, a system, a command."""
+"""A module of a user's own: a format, a tokenizer, a split method, a tag encoding, features, a batching, a system, a command."""
 
+import re
 from typing import Annotated
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import Field
 from ner_mx.config import RESULT, FeatureSettings, LookupSettings
 from ner_mx.data.formats import Format
 from ner_mx.data.sentence import Reading, Sentence, no_warnings
+from ner_mx.data.tokenizers import Token, Tokenizer
 from ner_mx.features import Feature, TokenLookup, TypeLookup
 from ner_mx.registry import register
 from ner_mx.systems import System
@@ -36,6 +38,14 @@ class Slashes(Format):
 
     def files(self, path):
         return sorted(path.glob("*.slashed")) if path.is_dir() else [path]
+
+
+@register.tokenizer("letters")
+class Letters(Tokenizer):
+    """Runs of letters, and single other characters."""
+
+    def tokens(self, text):
+        return [Token(*match.span(), match.group()) for match in re.finditer(r"[^\W\d_]+|\S", text)]
 
 
 @register.split("every-fourth")

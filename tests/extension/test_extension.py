@@ -24,6 +24,7 @@ corpus:
   reader: slashes
   path: corpus
   split: {method: every-fourth}
+  tokenizer: letters
   train: all
 features:
   tag_encoding: BIE
@@ -132,6 +133,9 @@ def test_the_whole_path_with_the_api(workplace):
     run = ner_mx.train(corpus, seed=3, name="api")
     assert set(run.scores) == {"dev", "test", "dev with predicted POS", "test with predicted POS"}
     bundle = ner_mx.load(run.export(workplace / "bundle"))
+    # The tokenizer travels with the bundle.
+    assert [[token.text for token in tokens] for tokens in bundle.tokenizer.sentences("It's 12. So.")] == [
+        ["It", "'", "s", "1", "2", "."], ["So", "."]]
     tokens = ["Ada", "left", "Florence", "."]
     np.testing.assert_allclose(bundle.marginals(tokens), run.tagger().marginals(tokens), atol=1e-5)
     assert bundle.marginals(tokens).shape == (4, len(bundle.tags))

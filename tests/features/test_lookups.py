@@ -145,7 +145,7 @@ def test_parts_of_speech_of_raw_text_are_left_to_the_tagger():
 
 def test_a_sentence_without_the_others_parts_of_speech_is_one_line():
     pos = PartOfSpeech.fit(SETTINGS, DATA)
-    with pytest.raises(CorpusError, match="^dev.txt:7: expected POS tags as in the other sentences, found none$"):
+    with pytest.raises(CorpusError, match="^dev.txt:7: expected POS tags as in the other sentences, found nothing$"):
         pos.encode_tokens([*TRAIN, Sentence(("Oslo",), source="dev.txt", line=7)])
 
 

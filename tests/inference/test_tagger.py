@@ -234,7 +234,7 @@ def without_file(folder, tmp_path, name):
 @pytest.mark.parametrize("name, problem", [
     ("vocab.json", "expected model.onnx, vocab.json, config.yaml, found no vocab.json; export it again"),
     ("pos.onnx", "files fit each other, found: the model reads POS, but there is no pos.onnx; export it again"),
-    ("features.npz", "files fit each other, found: expected the lexicons one, two, found none"),
+    ("features.npz", "files fit each other, found: expected the lexicons one, two, found nothing"),
     ("transitions.npz", "the model has learned transitions, but there is no transitions.npz; export it"),
 ])
 def test_a_bundle_without_a_file_that_its_configuration_needs(folder, tmp_path, name, problem):

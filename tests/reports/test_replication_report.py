@@ -352,7 +352,7 @@ def test_files_of_the_report(records, tmp_path):
 
 
 def test_a_folder_without_records_is_an_error_of_one_line(tmp_path):
-    with pytest.raises(RunError, match="expected records of runs, found none"):
+    with pytest.raises(RunError, match="expected records of runs, found nothing"):
         read_rows(tmp_path)
     (tmp_path / "half-1.json").write_text(json.dumps({"name": "half-1"}))
     with pytest.raises(RunError, match="half-1.json: expected the record of a run, found other keys"):

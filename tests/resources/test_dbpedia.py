@@ -79,7 +79,7 @@ def test_bad_dumps_give_errors_of_one_line_and_leave_earlier_lists(dumps, tmp_pa
     truncated.write_text(f"<{RESOURCE}A> <{TYPE}> <{ONTOLOGY}Pers")
     with pytest.raises(CorpusError, match="truncated.nt:1: expected a triple that ends with a dot"):
         list(triples(truncated, Counter()))
-    with pytest.raises(CorpusError, match="expected types and what they are subclasses of, found none"):
+    with pytest.raises(CorpusError, match="expected types and what they are subclasses of, found nothing"):
         build_lexicon(types, labels, tmp_path / "out", labels, overwrite=True)
     assert {name: (tmp_path / f"out/ner.{name}.lst").read_text() for name in NAMES} == NAMES
 

@@ -69,7 +69,7 @@ INTACT = gzip.compress(np.random.RandomState(1).bytes(9999).hex().encode(), mtim
 
 @pytest.mark.parametrize("name, content, problem", [
     ("none.txt", None, "none.txt: expected a file of text, found: No such file"),
-    ("empty.txt", b"", "empty.txt: expected text, found none"),
+    ("empty.txt", b"", "empty.txt: expected text, found nothing"),
     ("latin.txt", b"one line\n\xff\xfe two\n", "latin.txt:1: expected UTF-8, found byte 0xff"),
     ("truncated.gz", gzip.compress(b"word " * 9999, mtime=0)[:-20], "truncated.gz: expected a readable file, found: "),
     ("damaged.gz", b"".join((INTACT[:200], b"xxxx", INTACT[204:])), "damaged.gz:"),

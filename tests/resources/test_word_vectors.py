@@ -5,7 +5,8 @@ import pytest
 
 from ner_mx.data.compression import SUFFIXES, compressed
 from ner_mx.errors import CorpusError
-from ner_mx.resources.word_vectors import VectorSettings, coverage, find_word, match_of, read_vectors
+from ner_mx.resources.vector_coverage import coverage, find_word, match_of
+from ner_mx.resources.word_vectors import VectorSettings, read_vectors
 
 
 def vectors_file(tmp_path, text, **changes):
@@ -131,7 +132,7 @@ def test_unusable_vectors_are_skipped_and_counted(tmp_path, write):
     vectors = read_vectors(VectorSettings(path=str(write(tmp_path, UNUSABLE))))
     assert vectors.words == ["the", "rome"] and vectors.matrix.tolist() == [[1, 2], [3, 4]]
     assert vectors.warnings == SKIPPED
-    with pytest.raises(CorpusError, match="expected words with finite numbers, found none"):
+    with pytest.raises(CorpusError, match="expected words with finite numbers, found nothing"):
         read_vectors(VectorSettings(path=str(write(tmp_path, UNUSABLE[1:3]))))
 
 

@@ -646,7 +646,7 @@ def test_an_interrupted_run_can_be_finished_as_it_is(short_sample, tmp_path, mon
     assert ner_mx.train(corpus, name="r", resume=run.folder).metrics["train"]["epochs"] == 4
     with pytest.raises(Crash):
         ner_mx.train(corpus, name="s", callbacks=[Crashing(1, 2)])
-    with pytest.raises(RunError, match="expected at least one complete epoch to finish with, found none"):
+    with pytest.raises(RunError, match="expected at least one complete epoch to finish with, found nothing"):
         ner_mx.train(corpus, name="s", resume=tmp_path / "s", finish=True)
 
 

@@ -17,7 +17,7 @@ from ner_mx.data.span_checks import SpanChecker
 from ner_mx.data.tokenizers import is_complete
 from ner_mx.errors import CorpusError
 
-UNUSED_TOKENS = "texts whose own tokens do not cover them, tokenized anew"
+UNUSED_TOKENS = "texts whose own tokens do not cover them, tokenized again"
 NO_IDS = "documents whose ids or metadata this format cannot hold"
 
 

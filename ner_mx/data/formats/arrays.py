@@ -49,7 +49,7 @@ class Arrays(Format):
             if row:
                 sentences.append(Sentence(tuple(row), tuple(row_tags), source=str(texts)))
         if not sentences:
-            raise CorpusError(texts, None, "expected annotated sentences, found none")
+            raise CorpusError(texts, None, "expected annotated sentences, found nothing")
         return Reading(sentences, no_warnings())
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:

@@ -71,7 +71,7 @@ class Conll(Format):
         rows = _Rows(path, lines, settings, warnings)
         sentences = [_sentence(block, rows.layout, path) for block in rows]
         if not sentences:
-            raise CorpusError(path, None, "expected annotated sentences, found none")
+            raise CorpusError(path, None, "expected annotated sentences, found nothing")
         return Reading(sentences, warnings, rows.layout.proposed)
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
@@ -116,7 +116,7 @@ class _Rows:
         sample = [line.text for line in islice(self._lines, SAMPLED) if not line.is_marker]
         first = next((line for line in self._lines if line.text and not line.is_marker), None)
         if first is None:
-            raise CorpusError(path, None, "expected annotated sentences, found none")
+            raise CorpusError(path, None, "expected annotated sentences, found nothing")
         try:
             self.layout = find_layout(sample, settings)
         except ConfigError as error:

@@ -121,7 +121,7 @@ def _named(tag: Json, names: Optional[List[str]], path: Path, line: int) -> str:
     if isinstance(tag, str):
         return tag
     if names is None:
-        raise CorpusError(path, line, "expected the names of numbered tags, found none; set corpus.tag_names to "
+        raise CorpusError(path, line, "expected the names of numbered tags, found nothing; set corpus.tag_names to "
                                       "their list, such as [O, B-PER, I-PER]")
     if not 0 <= tag < len(names):
         raise CorpusError(path, line, f"expected tags from 0 to {len(names) - 1}, as there are names, found {tag}")

@@ -31,12 +31,12 @@ class Un(Format):
                                           "set corpus.path")
         files = self.files(path)
         if not files:
-            raise CorpusError(path, None, "expected .txt files in the folder, found none")
+            raise CorpusError(path, None, "expected .txt files in the folder, found nothing")
         warnings = no_warnings()
         sentences = [sentence for document, file in enumerate(files)
                      for sentence in _read_document(file, document, settings, warnings)]
         if not sentences:
-            raise CorpusError(path, None, "expected annotated sentences in the files, found none")
+            raise CorpusError(path, None, "expected annotated sentences in the files, found nothing")
         return Reading(sentences, warnings)
 
     def files(self, path: Path) -> List[Path]:
