@@ -68,7 +68,8 @@ def test_from_columns_to_results_by_genre(corpus, tmp_path, run_command):
     assert "| genre |" in (tmp_path / "runs/ontonotes-blstm-cnn/report.md").read_text()
     done = run_command("-m", "ner_mx", "evaluate", tmp_path / "runs/ontonotes-blstm-cnn", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["entity"]["micro"] == total
+    on_tokens, from_raw_text = map(json.loads, done.stdout.splitlines())
+    assert on_tokens["entity"]["micro"] == total and from_raw_text["name"] == "test from raw text"
 
 
 def test_a_list_of_document_names_is_a_file_of_the_corpus(corpus, tmp_path):

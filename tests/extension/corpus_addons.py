@@ -1,4 +1,4 @@
-"""A module of a user's own: a format, a tokenizer, a split method, a tag encoding, features, a batching, a system, a command."""
+"""A module of a user's own: a format, a tokenizer, a split method, a tag encoding, features, a batching, and more."""
 
 import re
 from typing import Annotated
