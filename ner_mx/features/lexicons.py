@@ -98,7 +98,7 @@ class Lexicons(Lookup):
         stored, expected = {category.source for category in lexicons.categories}, set(lexicons.settings.sources)
         if stored != expected:
             raise RunError(f"expected the lexicons {', '.join(sorted(expected))}, found "
-                           f"{', '.join(sorted(stored)) or 'none'}; preprocess again")
+                           f"{', '.join(sorted(stored)) or 'nothing'}; preprocess again")
         return lexicons
 
     def statistics(self, splits: Mapping[str, Sequence[Sentence]],

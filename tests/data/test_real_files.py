@@ -125,6 +125,12 @@ def test_what_cannot_be_known_is_asked_for(tmp_path):
     assert explicit.sentences[0].tokens == ("e", "f") and explicit.proposed == {"reader": "conll"}
 
 
+def test_a_header_line_is_no_token(tmp_path):
+    reading = reading_of(tmp_path, "Token\tPOS\tLabel\nword\tNN\tO\nRome\tNNP\tB-LOC\n\ntoken\tNN\tO\n")
+    assert [sentence.tokens for sentence in reading.sentences] == [("word", "Rome"), ("token",)]
+    assert reading.warnings == {"header lines, skipped": 1}
+
+
 # --- formats by their content ---
 
 SAMPLES = {

@@ -14,6 +14,9 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 
+from ner_mx.errors import UserError
+from ner_mx.serving.server import _listening_socket
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = ('<script>document.title="owned"</script> Ada Bert said <img src=x onerror="document.title=1"> '
            "Florence 🙂 EU.")
@@ -158,3 +161,30 @@ def test_the_page_without_javascript(start, browser, tagger):
     page.click("button[type=submit]")
     assert page.locator("#result mark").count() == len(tagger.predict(HOSTILE))
     assert page.input_value("#text") == HOSTILE and page.title() == "ner_mx: entities in text"
+
+
+def test_names_and_addresses_to_listen_on():
+    for host in ("localhost", "127.0.0.1"):
+        with _listening_socket(host, 0) as listening:
+            assert listening.getsockname()[0] == "127.0.0.1"
+    with pytest.raises(UserError, match="nowhere.invalid:0: expected an address to listen on, found"):
+        _listening_socket("nowhere.invalid", 0)
+
+
+def test_a_name_with_an_address_of_ipv6_alone(monkeypatch):
+    def only_six(host, port, **options):
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_six)
+    try:
+        listening = _listening_socket("six", 0)
+    except UserError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with listening:
+        assert listening.getsockname()[0] == "::1"
+
+
+def test_behind_a_path_of_a_proxy(start):
+    _, address = start("--root-path", "/ner")
+    assert requests.get(f"{address}/openapi.json").json()["servers"] == [{"url": "/ner"}]
+    assert requests.get(f"{address}/health").status_code == 200

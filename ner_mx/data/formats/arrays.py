@@ -94,7 +94,9 @@ class Arrays(Format):
 def _rows(path: Path) -> List[List[str]]:
     """The strings of each row of an array."""
     try:
-        array = np.load(path, allow_pickle=False)
+        # An archive, which is no array, would keep a file of its own open.
+        with open(path, "rb") as file:
+            array = np.load(file, allow_pickle=False)
     except FileNotFoundError:
         raise CorpusError(path, None, "expected a file, found nothing; set corpus.path") from None
     except Exception as error:  # numpy raises many kinds of errors for damaged files

@@ -28,11 +28,15 @@ DOCUMENT_MARKER = "-DOCSTART-"
 WHITE_SPACE = "tokens with white space inside, replaced by underscores"
 MARKERS = f"tokens {DOCUMENT_MARKER}, which would separate documents, written with an underscore"
 COMMENTS = "comment lines, skipped"
+HEADERS = "header lines, skipped"
 RANGES = "lines of token ranges or empty nodes (1-2, 3.1), skipped"
 
 # Lines that begin a document in CoNLL-U and CoNLL-2012.
 _NEW_DOCUMENT = re.compile(r"# ?newdoc\b|#begin document\b", re.IGNORECASE)
 _END_DOCUMENT = re.compile(r"#end document\b", re.IGNORECASE)
+# What columns of tokens and of tags are called in header lines.
+TOKEN_NAMES = frozenset(["token", "tokens", "word", "words", "form", "text"])
+TAG_NAMES = frozenset(["tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "iob", "bio"])
 _RANGE = re.compile(r"\d+[-.]\d+")
 
 
@@ -196,6 +200,8 @@ def _content(path: Path, lines: List[str], settings: Corpus, warnings: Warnings)
         elif _is_marker(line):
             inside = False
             yield _Line(number, line, True)
+        elif not inside and _is_header(line):
+            warnings.add(HEADERS, f"{path}:{number}")
         elif _is_comment(line, settings.comment, inside):
             if _NEW_DOCUMENT.match(line):
                 yield _Line(number, line, True)
@@ -211,6 +217,12 @@ def _is_marker(line: str) -> bool:
     """Whether a line marks the beginning of a document, in whichever column."""
     return DOCUMENT_MARKER in line.upper() and any(
         field.upper() == DOCUMENT_MARKER for field in SEPARATORS["whitespace"](line)[:4])
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line names the columns: ``token label``."""
+    fields = [field.lower() for field in SEPARATORS["tab" if "\t" in line else "whitespace"](line)]
+    return len(fields) > 1 and fields[-1] in TAG_NAMES and not TOKEN_NAMES.isdisjoint(fields)
 
 
 def _is_comment(line: str, comment: Optional[str], inside: bool) -> bool:
