@@ -100,10 +100,15 @@ def train_vectors(texts: Sequence[Path], output: Path, form: WordForm, settings:
     _check_output(texts, output, overwrite)
     sources = {str(path): _digest(path) for path in texts}
     output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-        tokenized = Path(folder) / "text"
-        tokens = _tokenize(texts, tokenized, form)
-        model = _train(gensim, tokenized, settings)
+    try:
+        with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+            tokenized = Path(folder) / "text"
+            tokens = _tokenize(texts, tokenized, form)
+            model = _train(gensim, tokenized, settings)
+    except OSError as error:
+        # Name the file that the user knows: the tokenized text is as large as the texts.
+        error.filename = str(output)
+        raise
     vectors = model.wv
     with replacing(output) as temporary:
         vectors.save_word2vec_format(str(temporary), binary=False)

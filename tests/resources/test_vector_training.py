@@ -9,6 +9,7 @@ import pytest
 from ner_mx.data.compression import SUFFIXES, compressed
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.files import sha256
+from ner_mx.resources import vector_training
 from ner_mx.resources.vector_training import TrainedVectors, VectorTraining, WordForm, summary, train_vectors
 from ner_mx.resources.word_vectors import VectorSettings, read_vectors
 
@@ -157,3 +158,23 @@ def test_the_summary_counts_words_and_dimensions():
     trained = TrainedVectors(["the", "rivers"], 12345, 50, {"rivers": [("bridges", 0.987), ("mills", 0.5)]})
     assert summary(trained).splitlines() == [
         "text      12,345 tokens", "vectors   2 words, 50 dimensions", "", "near rivers: bridges 0.99, mills 0.50"]
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "t.txt").write_text("Rome fell and rose. " * 50)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(vector_training, "_train", full)
+    with pytest.raises(OSError) as error:
+        train_vectors([tmp_path / "t.txt"], tmp_path / "v.txt", WordForm("run", True), VectorTraining(min_count=1))
+    assert error.value.filename == str(tmp_path / "v.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path):
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbf" + b"Rome fell and rose. " * 50)
+    settings = VectorTraining(min_count=1)
+    trained = train_vectors([tmp_path / "t.txt"], tmp_path / "v.txt", WordForm("run", True), settings)
+    assert "rome" in trained.words and not any("\ufeff" in word for word in trained.words)
