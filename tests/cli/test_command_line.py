@@ -1,5 +1,6 @@
 """The command line: one line and exit code 2 for a user's mistake, and no MXNet where none is needed."""
 
+import signal
 import subprocess
 import sys
 
@@ -90,3 +91,21 @@ def test_output_to_a_closed_pipe_has_no_traceback(root):
     done = subprocess.run(f"{sys.executable} -m ner_mx --help | true", shell=True, cwd=root,
                           capture_output=True, text=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("error, line", [
+    (type("MXNetError", (RuntimeError,), {})("Traceback\n  [bt] 0\nMXNetError: Failed to allocate"),
+     "error: MXNet failed: MXNetError: Failed to allocate\n"),
+    (MemoryError(), "error: expected enough memory, found too little; use smaller batches, or less text at a time\n")])
+def test_an_error_of_mxnet_or_of_memory_is_one_line(capsys, error, line):
+    def command(arguments):
+        raise error
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with pytest.raises(SystemExit) as end:
+            run_guarded(command, [])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert end.value.code == 3 and capsys.readouterr().err == line
