@@ -61,7 +61,7 @@ def _read_table(job: jobs.Job, advance: Callable[[int], object]) -> Iterator[Chu
 
 
 def _read_stream(job: jobs.Job, advance: Callable[[int], object]) -> Iterator[Chunk]:
-    suffix = job.target.suffix if job.target.suffix.lower() in compression.SUFFIXES else ""
+    suffix = compression.compression_suffix(job.target)
     first = size = position = 0
     records: List[CorpusRecord] = []
     with compression.opened(job.source) as (stream, raw):

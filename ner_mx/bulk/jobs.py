@@ -13,14 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from ner_mx.bulk.record_formats import (
-    FORMATS,
-    SUFFIXES,
-    detect_format,
-    is_json_array,
-    looks_like_columns,
-    suffix_of,
-)
+from ner_mx.bulk.record_formats import FORMATS, SUFFIXES, detect_format, is_json_array, looks_like_columns
 from ner_mx.data import compression
 from ner_mx.errors import RunError, UserError, first_duplicate
 from ner_mx.files import locked, read_json, sha256, write_json
@@ -99,8 +92,9 @@ def _job_of_file(source: Path, target: Path, file_format: Optional[str]) -> List
     if target.is_dir() or target.resolve() == source.resolve():
         raise UserError(f"{target}: expected the name of another file")
     written = "jsonl" if known_format == "text" else known_format
-    if SUFFIXES.get(suffix_of(target), written) != written:
-        raise UserError(f"{target}: expected the suffix of a result in {written}, found {suffix_of(target)}; a result "
+    suffix = compression.content_suffix(target)
+    if SUFFIXES.get(suffix, written) != written:
+        raise UserError(f"{target}: expected the suffix of a result in {written}, found {suffix}; a result "
                         "has the format of its source, and that of text is JSONL")
     return [Job(source, target, known_format)]
 
@@ -155,7 +149,7 @@ def _result_name(path: Path, file_format: str) -> str:
     """The name of a result: ``a.txt.gz`` becomes ``a.txt.jsonl.gz``; files of other formats keep their names."""
     if file_format != "text":
         return path.name
-    suffix = path.suffix if path.suffix.lower() in compression.SUFFIXES else ""
+    suffix = compression.compression_suffix(path)
     return path.name[:len(path.name) - len(suffix)] + FORMATS[file_format].suffix + suffix
 
 

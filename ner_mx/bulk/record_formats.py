@@ -207,17 +207,11 @@ def detect_format(path: Path, file_format: Optional[str]) -> Optional[str]:
     """The format of a file: as given, or by its suffix; None for an unknown suffix."""
     if file_format:
         return file_format
-    suffix = suffix_of(path)
+    suffix = compression.content_suffix(path)
     # Tables of any kind are called .tsv; columns with tags are what is tagged.
     if suffix == ".tsv":
         return "conll" if path.is_file() and looks_like_columns(path) else None
     return SUFFIXES.get(suffix)
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix of a file without that of its compression, in lower case."""
-    is_compressed = path.suffix.lower() in compression.SUFFIXES
-    return (path.with_suffix("") if is_compressed else path).suffix.lower()
 
 
 def is_json_array(path: Path) -> bool:

@@ -41,6 +41,10 @@ class TokenizerSettings(Section):
         """The same one after the other."""
         raise NotImplementedError
 
+    def split(self, tokens: List[Any], text: str) -> List[Any]:
+        """Tokens of a text that are given, by sentence."""
+        raise NotImplementedError
+
 
 class FeatureSettings(Section):
     """The keys that every feature has.

@@ -19,6 +19,20 @@ SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 _READ = 1 << 12
 
 
+def compression_suffix(path: Path) -> str:
+    """The suffix that says how a file is compressed, as it is written; ``""`` for a file that is not."""
+    return path.suffix if path.suffix.lower() in SUFFIXES else ""
+
+
+def content_suffix(path: Path) -> str:
+    """The suffix of a file without that of its compression, in lower case.
+
+    >>> content_suffix(Path("corpus.JSONL.gz"))
+    '.jsonl'
+    """
+    return (path.with_suffix("") if compression_suffix(path) else path).suffix.lower()
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Tuple[BinaryIO, BinaryIO]]:
     """Open a file for reading, decompressed if its suffix says so.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from ner_mx.config import Corpus
-from ner_mx.data.compression import SUFFIXES, opened
+from ner_mx.data.compression import content_suffix, opened
 from ner_mx.data.formats import Format
 from ner_mx.errors import CorpusError, UserError
 from ner_mx.registry import register
@@ -48,7 +48,7 @@ def detect_format(path: Path, encoding: str = "utf-8") -> str:
     """
     beginning = _beginning(path, encoding)
     recognized = [name for name in register.format.names() if format_named(name).recognizes(path, beginning)]
-    by_suffix = formats_by_suffix().get(_suffix(path), "") if _suffix(path) else ""
+    by_suffix = formats_by_suffix().get(content_suffix(path), "") if content_suffix(path) else ""
     if by_suffix and (by_suffix in recognized or not (recognized or path.is_dir())):
         return by_suffix
     return recognized[0] if recognized else COLUMNS
@@ -67,16 +67,11 @@ def format_to_write(path: Path) -> Format:
     UserError : no format has the suffix.
     """
     suffixes = formats_by_suffix()
-    suffix = _suffix(path)
+    suffix = content_suffix(path)
     if suffix not in suffixes:
         raise UserError(f"{path}: expected a suffix among {', '.join(filter(None, suffixes))}, found "
                         f"{path.suffix!r}; name the format")
     return format_named(suffixes[suffix])
-
-
-def _suffix(path: Path) -> str:
-    """The suffix of a file without that of its compression, in lower case."""
-    return (path.with_suffix("") if path.suffix.lower() in SUFFIXES else path).suffix.lower()
 
 
 def _beginning(path: Path, encoding: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import accumulate
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
@@ -183,11 +184,5 @@ def _insert(kept: List[TextSpan], span: TextSpan) -> None:
 
 
 def _place(kept: List[TextSpan], span: TextSpan) -> int:
-    low, high = 0, len(kept)
-    while low < high:
-        middle = (low + high) // 2
-        if kept[middle].start < span.start:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    """The index of the first span that does not begin before another."""
+    return bisect_left(kept, TextSpan(span.start, 0, ""))

@@ -15,7 +15,7 @@ CONVERTED = "offsets that were strings or had decimal places, read as whole numb
 FIRST_LABEL = "spans with several labels, of which the first was read"
 
 
-def span_of(given: Json, text: str, path: Path, line: int, warnings: Warnings) -> TextSpan:
+def span_of(given: Json, path: Path, line: int, warnings: Warnings) -> TextSpan:
     """``[start, end, label]``, or an object with these under the keys of doccano, Prodigy, spaCy and Label Studio.
 
     Raises
@@ -24,7 +24,7 @@ def span_of(given: Json, text: str, path: Path, line: int, warnings: Warnings) -
     """
     start, end, label, surface = _parts(given)
     if isinstance(label, list) and label and all(isinstance(name, str) for name in label):
-        warnings.add(FIRST_LABEL, f"{path}:{line}", len(label) - 1 and 1)
+        warnings.add(FIRST_LABEL, f"{path}:{line}", int(len(label) > 1))
         label = label[0]
     offsets = [whole_number(value) for value in (start, end)]
     if None in offsets or not isinstance(label, str) or not label.strip():

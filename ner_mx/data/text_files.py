@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from ner_mx.data.compression import SUFFIXES, opened
+from ner_mx.data.compression import compression_suffix, opened
 from ner_mx.errors import CorpusError
 
 
@@ -60,7 +60,7 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
 
 def _content(path: Path) -> bytes:
     """The bytes of a file, decompressed if its suffix says so."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    if not compression_suffix(path) or not path.is_file():
         return path.read_bytes()
     with opened(path) as (stream, _):
         return stream.read()

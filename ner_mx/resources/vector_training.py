@@ -131,7 +131,7 @@ def _check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
     ------
     UserError, RunError
     """
-    if output.suffix in (".bin", *SUFFIXES):
+    if output.suffix.lower() in (".bin", *SUFFIXES):
         raise UserError(f"{output}: expected the name of a plain text file, found the suffix "
                         f"{output.suffix}; leave it out")
     written = (output, metadata_path(output))

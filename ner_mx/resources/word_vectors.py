@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from ner_mx.config import INPUT, Section
-from ner_mx.data.compression import SUFFIXES, opened
+from ner_mx.data.compression import content_suffix, opened
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
@@ -81,7 +81,7 @@ def read_vectors(settings: VectorSettings) -> WordVectors:
     if path.is_dir():
         return _read_senna(path, settings)
     check_kind(path)
-    if (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix == ".bin":
+    if content_suffix(path) == ".bin":
         return _read_binary(path, settings)
     return _read_text(path, settings)
 

@@ -39,7 +39,7 @@ def test_vectors_as_text(tmp_path, text, words, warnings):
     np.testing.assert_array_equal(vectors.matrix[words.index("the")], [1, 2])
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".GZ"])
 def test_compressed_vectors(tmp_path, suffix):
     (tmp_path / f"v.txt{suffix}").write_bytes(compressed(GLOVE.encode(), suffix))
     (tmp_path / f"v.bin{suffix}").write_bytes(compressed(

@@ -18,7 +18,6 @@ from ner_mx.data.tokenizers import is_complete
 from ner_mx.errors import CorpusError
 
 UNUSED_TOKENS = "texts whose own tokens do not cover them, tokenized again"
-NO_IDS = "documents whose ids or metadata this format cannot hold"
 
 
 class Format:

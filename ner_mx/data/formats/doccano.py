@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Iterator, List, Optional, Sequence, Tuple
+from typing import ClassVar, Iterator, List, Optional, Sequence, Tuple
 
 from ner_mx.config import Corpus
 from ner_mx.data.documents import Document
@@ -23,6 +23,7 @@ LABEL_KEYS = ("label", "labels", "entities", "spans")
 TOKENS = "sentences"  # a key of our own: the offsets of the tokens of each sentence
 
 NOT_ACCEPTED = "records that were rejected or ignored by their annotators, left out"
+SPANS_NOT_ACCEPTED = "spans that were rejected or ignored by their annotators, left out"
 NOT_APPROVED = "records that nobody approved, in a file where others are approved, left out"
 EMPTY = "records with an empty list of labels, read as text without entities"
 
@@ -94,9 +95,8 @@ def _document(record: JsonRecord, path: Path, settings: Corpus, warnings: Warnin
     if not labels:
         warnings.add(EMPTY, place)
     accepted = [label for label in labels if not isinstance(label, dict) or label.get("answer", "accept") == "accept"]
-    warnings.add("spans that were rejected or ignored by their annotators, left out", place,
-                 len(labels) - len(accepted))
-    spans = [span_of(label, text, path, record.line, warnings) for label in accepted]
+    warnings.add(SPANS_NOT_ACCEPTED, place, len(labels) - len(accepted))
+    spans = [span_of(label, path, record.line, warnings) for label in accepted]
     sentences = _tokens(values, text, settings)
     for key in (TOKENS, "tokens", "answer"):
         values.pop(key, None)
@@ -116,8 +116,6 @@ def _label_key(values: Values, path: Path, line: int, chosen: Optional[str]) -> 
     if len(filled) > 1:
         raise CorpusError(path, line, f"expected one list of labels, found {' and '.join(filled)}; choose one with "
                                       "corpus.label_key")
-    if chosen is None and len(lists) > 1 and not any(values[key] for key in lists):
-        return lists[0]
     if not filled and values.get("answer") == "accept":  # Prodigy leaves the key out where there is no entity
         values["spans"] = []
         return "spans"
@@ -131,9 +129,8 @@ def _tokens(values: Values, text: str, settings: Corpus) -> Optional[List[List[T
             return [[Token(start, end, text[start:end]) for start, end in sentence] for sentence in values[TOKENS]]
         tokens = [Token(int(token["start"]), int(token["end"]), text[int(token["start"]):int(token["end"])])
                   for token in values["tokens"]]
-        split: Any = getattr(settings.tokenizer, "split", None)
         visible = [token for token in tokens if token.text.strip()]
-        return split(visible, text) if split and visible else None
+        return settings.tokenizer.split(visible, text) if visible else None
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -45,7 +45,7 @@ class LabelStudio(TextFormat):
             if results is None:
                 warnings.add(UNANNOTATED, place)
                 continue
-            spans = [span_of(result, text, path, line, warnings) for result in results]
+            spans = [span_of(result, path, line, warnings) for result in results]
             metadata = {key: value for key, value in task.get("data", {}).items() if value != text} \
                 if isinstance(task.get("data"), dict) else {}
             yield Document(text, spans, str(path), line, None, task.get("id"), metadata)

@@ -16,6 +16,8 @@ from ner_mx.errors import CorpusError, shown
 from ner_mx.files import write_text
 from ner_mx.registry import register
 
+NO_IDS = "documents whose ids or metadata this format cannot hold"
+
 
 @register.format("spacy-json")
 class SpacyJson(TextFormat):
@@ -29,7 +31,7 @@ class SpacyJson(TextFormat):
             if not isinstance(entities, list):
                 raise CorpusError(path, line, 'expected [text, {"entities": [[start, end, label]]}], found '
                                   + shown(json.dumps(record)))
-            spans = [span_of(entity, record[0], path, line, warnings) for entity in entities]
+            spans = [span_of(entity, path, line, warnings) for entity in entities]
             yield Document(record[0], spans, str(path), line)
 
     def write_documents(self, documents: Sequence[Document], path: Path) -> Warnings:
@@ -38,7 +40,7 @@ class SpacyJson(TextFormat):
         lines = []
         for document in documents:
             lost = document.identifier is not None or document.metadata
-            warnings.add("documents whose ids or metadata this format cannot hold", count=bool(lost))
+            warnings.add(NO_IDS, count=bool(lost))
             spans = [[span.start, span.end, span.label] for span in document.spans]
             lines.append(json.dumps([document.text, {"entities": spans}], ensure_ascii=False))
         write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
