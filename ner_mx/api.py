@@ -12,10 +12,10 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 from ner_mx import compat
 from ner_mx.config import Config, Corpus, validate
 from ner_mx.config import load_config as _load_config
-from ner_mx.errors import RunError
+from ner_mx.errors import BundleError, RunError
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.evaluation.scores import evaluate as _evaluate
-from ner_mx.inference.bundle import is_bundle
+from ner_mx.inference.bundle_folder import is_bundle
 from ner_mx.inference.tagger import MinScore, Tagger
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, read_processed
 from ner_mx.training.callbacks import Callback
@@ -91,13 +91,15 @@ class Run:
         evaluations = score_run(self.folder, corpus, None if file is None else Path(file), device).by_condition
         return {condition.label: evaluation for condition, evaluation in evaluations.items()}
 
-    def export(self, folder: PathLike, precision: str = "float32", overwrite: bool = False) -> Path:
+    def export(self, folder: PathLike, precision: str = "float32", overwrite: bool = False,
+               key: Optional[PathLike] = None) -> Path:
         """Write the best network as a bundle, which needs no MXNet; returns its folder.
 
         Parameters
         ----------
         precision : of the weights: ``float32``, ``float16`` or ``int8``.
         overwrite : replace an existing bundle.
+        key : the file of a secret key that signs it, see :mod:`ner_mx.inference.signatures`.
 
         Raises
         ------
@@ -106,7 +108,7 @@ class Run:
         compat.tune_process(self.config.run.threads)
         from ner_mx.inference.exporting import export_run
 
-        export_run(self.folder, Path(folder), precision, overwrite)
+        export_run(self.folder, Path(folder), precision, overwrite, None if key is None else Path(key))
         return Path(folder)
 
     def tagger(self, device: Optional[str] = None, min_score: MinScore = None) -> Tagger:
@@ -224,7 +226,7 @@ def evaluate(gold: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) 
 
 
 def load(folder: PathLike, threads: Optional[int] = None, device: Optional[str] = None,
-         min_score: MinScore = None) -> Tagger:
+         min_score: MinScore = None, trusted: Optional[Sequence[PathLike]] = None) -> Tagger:
     """A tagger from a bundle (on onnxruntime), or from the folder of a run (on MXNet).
 
     Parameters
@@ -232,15 +234,18 @@ def load(folder: PathLike, threads: Optional[int] = None, device: Optional[str] 
     threads : of a bundle; None takes all cores.
     device : of a run; None takes its own.
     min_score : the least probability of an entity, a number or numbers by type.
+    trusted : files of public keys, one of which must have signed the bundle; None asks for no signature.
 
     Raises
     ------
-    UserError : ``min_score`` is not a probability, or of an unknown type.
-    BundleError, RunError : the folder is neither, or damaged.
+    UserError : ``min_score`` is not a probability, or of an unknown type; a key cannot be read.
+    BundleError, RunError : the folder is neither, damaged, or not signed by a trusted key.
     """
     folder = Path(folder)
     if is_bundle(folder):
-        return Tagger.load(folder, threads, min_score)
+        return Tagger.load(folder, threads, min_score, trusted)
+    if trusted is not None:
+        raise BundleError(f"{folder}: expected a bundle that is signed by a trusted key, found none")
     if not is_run(folder):
         raise RunError(f"{folder}: expected a bundle or the folder of a run, found neither")
     return Run(folder).tagger(device, min_score)

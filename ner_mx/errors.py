@@ -35,7 +35,7 @@ class CorpusError(UserError):
 
     def __init__(self, path: Optional[Union[str, Path]], line: Optional[int], problem: str):
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(" ".join((place + problem).split("\n")))
+        super().__init__(one_line(place + problem))
 
 
 class RunError(UserError):
@@ -43,7 +43,11 @@ class RunError(UserError):
 
 
 class BundleError(UserError):
-    """A bundle that is incomplete, damaged, changed, or newer than this software."""
+    """A bundle that is incomplete, damaged, changed, not signed as required, or newer than this software."""
+
+
+class ScoresError(UserError):
+    """A model whose scores are infinite or not a number: its weights are damaged, or too large."""
 
 
 class DeviceError(UserError):
@@ -77,6 +81,22 @@ def shown(text: str, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
-def first_line(error: object) -> str:
-    """The first line of what an exception says; its class name if it says nothing."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+def first_line(error: object, limit: int = 300) -> str:
+    """The first line of what an exception says, printable and truncated; its class name if it says nothing."""
+    line = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return printable(line if len(line) <= limit else line[: limit - 1] + "…")
+
+
+def one_line(text: str) -> str:
+    """Text on one line, printable."""
+    return printable(" ".join(text.splitlines()))
+
+
+def printable(text: str) -> str:
+    """Text in which control characters, and what else a terminal could obey, are escapes.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return text if text.isprintable() else "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text)

@@ -11,12 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Container, Dict, Iterator, Mapping, Optional, Union
-
-import numpy as np
+from typing import Any, Container, Iterator, Optional, Union
 
 from ner_mx.errors import RunError
 
@@ -131,35 +128,6 @@ def read_json(path: PathLike, remedy: str = "create it again") -> Any:
         raise RunError(f"{path}: expected a file, found nothing; {remedy}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path}: expected JSON, found a damaged file ({error}); {remedy}") from None
-
-
-def write_arrays(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as ``.npz``; arrays of Python objects, which need pickling, raise TypeError."""
-    for name, array in arrays.items():
-        if array.dtype.hasobject:
-            raise TypeError(f"{name} holds Python objects, which npz would pickle")
-    # Not numpy.savez, which leaves its archive open if the disk is full.
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(  # type: ignore[no-untyped-call]
-                    file, np.asanyarray(array), allow_pickle=False)
-
-
-def read_arrays(path: PathLike, remedy: str = "create it again") -> Dict[str, np.ndarray]:
-    """Read an ``.npz`` file that this package wrote.
-
-    Raises
-    ------
-    RunError : the file is missing, truncated, or holds pickled objects; ``remedy`` says what to do.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise RunError(f"{path}: expected a file, found nothing; {remedy}") from None
-    except Exception as error:  # numpy raises zip, zlib, value and OS errors for damaged files
-        raise RunError(f"{path}: expected numpy arrays, found a damaged file ({error}); {remedy}") from None
 
 
 def sha256(path: PathLike) -> str:

@@ -121,6 +121,7 @@ class Register:
         self.feature: Registry[Any] = Registry("feature", "ner_mx.features")
         self.embedder: Registry[Any] = Registry("embedder", "ner_mx.models.embedders")
         self.batching: Registry[Any] = Registry("batching", "ner_mx.features.batching")
+        self.operator: Registry[Any] = Registry("ONNX operator", "ner_mx.inference.onnx_operators")
         self.model: Registry[Any] = Registry("model", "ner_mx.models")
         self.loss: Registry[Any] = Registry("loss", "ner_mx.models.losses")
         self.optimizer: Registry[Any] = Registry("optimizer", "ner_mx.training.optimizers")

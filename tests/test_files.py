@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.errors import RunError
-from ner_mx.files import locked, read_arrays, replacing, replacing_folder, write_arrays, write_text
+from ner_mx.files import locked, replacing, replacing_folder, write_text
 
 
 def test_the_working_folder_can_be_locked_and_replaced(tmp_path, monkeypatch):
@@ -68,7 +69,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path, root):
     """A limit on the size of files replaces the full disk."""
     code = ("import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-            "import numpy as np; from ner_mx.cli.main import run_guarded; from ner_mx.files import write_arrays\n"
+            "import numpy as np; from ner_mx.cli.main import run_guarded; from ner_mx.array_files import write_arrays\n"
             f"run_guarded(lambda _: write_arrays('{tmp_path}/a.npz', {{'a': np.zeros(99_999)}}), [])")
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (

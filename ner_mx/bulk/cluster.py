@@ -13,24 +13,17 @@ from ner_mx.bulk.jobs import Job, check_unchanged, finish_job, pending_jobs, pla
 from ner_mx.bulk.tagging import Totals
 from ner_mx.errors import UserError
 from ner_mx.files import replacing, write_text
-from ner_mx.inference.tagger import Tagger
+from ner_mx.inference.tagger import MinScore, TaggerSource
 from ner_mx.ray_session import ray_session
-from ner_mx.registry import load_code, loaded_code
+from ner_mx.registry import loaded_code
 from ner_mx.untyped import Table
 
 
 class TableTagger:
-    """Tags tables on a worker of the cluster.
+    """Tags tables on a worker of the cluster."""
 
-    Parameters
-    ----------
-    code : the modules that :func:`ner_mx.registry.load_code` has loaded in the calling process.
-    """
-
-    def __init__(self, bundle: str, code: Sequence[str], min_score: Optional[str] = None):
-        for source in code:
-            load_code(source)
-        self._tagger = Tagger.load(bundle, 1, min_score)
+    def __init__(self, source: TaggerSource):
+        self._tagger = source.load(1)
 
     def __call__(self, table: Table) -> Table:
         return tables.with_entities(table, self._tagger.predict_batch(
@@ -38,7 +31,8 @@ class TableTagger:
 
 
 def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[str] = None, workers: int = 1,
-               address: Optional[str] = None, overwrite: bool = False, min_score: Optional[str] = None) -> Totals:
+               address: Optional[str] = None, overwrite: bool = False, min_score: MinScore = None,
+               trusted: Optional[Sequence[Path]] = None) -> Totals:
     """Tag a Parquet file, or a folder of them, on a Ray cluster; finished files are skipped.
 
     The results equal those of :func:`ner_mx.bulk.tagging.tag_files`.  The rows of a
@@ -52,7 +46,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
     address : of a cluster that sees the sources, the bundle and the modules of the user's
         own under the same paths; None starts a cluster on this machine.
     overwrite : whether existing results may be replaced.
-    min_score : the least probability of an entity, see :class:`ner_mx.inference.thresholds.Thresholds`.
+    min_score, trusted : see :meth:`ner_mx.inference.tagger.Tagger.load`.
 
     Raises
     ------
@@ -65,7 +59,10 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
     if other:
         raise UserError(f"{other.source}: expected Parquet for the engine ray, found {other.file_format}; "
                         "the engine local reads it")
-    with pending_jobs(bundle, planned, target, overwrite, min_score) as (pending, digest):
+    # The workers see the same paths from other folders.
+    tagger = TaggerSource(bundle.resolve(), min_score,
+                          None if trusted is None else tuple(path.resolve() for path in trusted), tuple(loaded_code))
+    with pending_jobs(tagger, planned, target, overwrite) as (pending, digest):
         started = time.perf_counter()
         counts = []
         # One core more than the workers take: Ray Data's own tasks need some.
@@ -76,7 +73,7 @@ def tag_tables(bundle: Path, source: Path, target: Path, file_format: Optional[s
             context.execution_options.preserve_order = True
             context.enable_progress_bars = False
             for job in pending:
-                counts.append(_tag_parquet(ray, job, bundle, digest, workers, min_score))
+                counts.append(_tag_parquet(ray, job, tagger, digest, workers))
         return Totals(len(pending), sum(count.records for count in counts), sum(count.problems for count in counts),
                       sum(count.words for count in counts), time.perf_counter() - started)
 
@@ -87,15 +84,14 @@ class _Counts(NamedTuple):
     words: int
 
 
-def _tag_parquet(ray: ModuleType, job: Job, bundle: Path, digest: str, workers: int,
-                 min_score: Optional[str]) -> _Counts:
+def _tag_parquet(ray: ModuleType, job: Job, tagger: TaggerSource, digest: str, workers: int) -> _Counts:
     """Tag one file and count its records."""
     pyarrow = tables.arrow()
     schema = tables.result_schema(job.source)
     fingerprint = start_job(job, digest)
     tagged = ray.data.read_parquet(str(job.source.resolve())).map_batches(
-        TableTagger, fn_constructor_args=(str(bundle.resolve()), tuple(loaded_code), min_score), batch_format="pyarrow",
-        batch_size=jobs.CHUNK_ROWS, concurrency=workers, num_cpus=1)
+        TableTagger, fn_constructor_args=(tagger,), batch_format="pyarrow", batch_size=jobs.CHUNK_ROWS,
+        concurrency=workers, num_cpus=1)
     count = words = 0
     bad: List[str] = []
     with replacing(job.target) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:

@@ -17,8 +17,8 @@ from ner_mx.bulk.record_formats import FORMATS, SUFFIXES, detect_format, is_json
 from ner_mx.data import compression
 from ner_mx.errors import RunError, UserError, first_duplicate
 from ner_mx.files import locked, read_json, sha256, write_json
-from ner_mx.inference.bundle import MANIFEST
-from ner_mx.inference.tagger import Tagger
+from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.tagger import TaggerSource
 from ner_mx.untyped import Values
 
 log = logging.getLogger(__name__)
@@ -154,8 +154,8 @@ def _result_name(path: Path, file_format: str) -> str:
 
 
 @contextmanager
-def pending_jobs(bundle: Path, jobs: List[Job], target: Path, overwrite: bool,
-                 min_score: Optional[str] = None) -> Iterator[Tuple[List[Job], str]]:
+def pending_jobs(tagger: TaggerSource, jobs: List[Job], target: Path,
+                 overwrite: bool) -> Iterator[Tuple[List[Job], str]]:
     """Lock the target, and yield the unfinished jobs and the digest of the bundle.
 
     Raises
@@ -163,8 +163,8 @@ def pending_jobs(bundle: Path, jobs: List[Job], target: Path, overwrite: bool,
     BundleError : the bundle is missing or damaged.
     RunError : another process tags into the target, or a result exists that was made from something else.
     """
-    Tagger.load(bundle, 1, min_score)  # a damaged bundle is reported before anything is written
-    digest = sha256(bundle / MANIFEST) + (f" {min_score}" if min_score is not None else "")
+    tagger.load(1)  # a damaged bundle is reported before anything is written
+    digest = sha256(tagger.bundle / MANIFEST) + (f" {tagger.min_score}" if tagger.min_score is not None else "")
     with locked(target, "wait for it, or choose another target"):
         if overwrite:
             for job in jobs:

@@ -7,7 +7,6 @@ that cannot be read has a reason instead of a text.
 from __future__ import annotations
 
 import json
-import math
 import re
 from itertools import islice
 from pathlib import Path
@@ -19,6 +18,7 @@ from ner_mx.data.formats.conll import DOCUMENT_MARKER
 from ner_mx.data.spans import Span
 from ner_mx.decoding.entities import Entity
 from ner_mx.errors import CorpusError
+from ner_mx.strict_json import parse_json
 from ner_mx.untyped import Json, Values
 
 # The keys of a JSON object and the columns of a table.
@@ -47,8 +47,6 @@ class CorpusRecord(NamedTuple):
         return 1 + (len(self.content) if isinstance(self.content, str) else sum(map(len, self.content or ())))
 
 
-# Deeper nesting is refused: it could be read, but not written or sent to a worker process.
-MAX_DEPTH = 100
 _TAG = re.compile(r"O|[BILOUSE]-\S+")
 
 # How many characters or lines of a bad record are kept for inspection.
@@ -95,39 +93,16 @@ def _read_jsonl(stream: BinaryIO) -> Iterator[CorpusRecord]:
             continue
         problem, shortened = "", record._replace(content=record.content[:MAX_KEPT], text=None)
         try:
-            value = json.loads(record.content, parse_float=_finite_float, parse_constant=_finite_float)
-            if record.content.count("[") + record.content.count("{") > MAX_DEPTH and _is_too_deep(value):
-                raise ValueError(f"values nested more than {MAX_DEPTH} deep")
+            value = parse_json(record.content)
             text = value[TEXT]
             text.encode("utf-8")
             if ENTITIES in value:
                 problem = f'expected no "{ENTITIES}" yet, found some; rename the key'
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             problem = f"expected valid JSON, found: {error}"
         except (TypeError, KeyError, AttributeError):
             problem = f'expected an object with a string under "{TEXT}"'
         yield shortened._replace(problem=problem) if problem else CorpusRecord(record.content, text)
-
-
-def _is_too_deep(value: Json) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [child for parent in level if isinstance(parent, (list, dict))
-                 for child in (parent.values() if isinstance(parent, dict) else parent)]
-    return bool(level)
-
-
-def _finite_float(number: str) -> float:
-    """Parse a number.
-
-    Raises
-    ------
-    ValueError : it is infinite or not a number, so that JSON cannot represent it.
-    """
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number}, which JSON cannot represent")
-    return value
 
 
 def _json_line(value: Values) -> bytes:

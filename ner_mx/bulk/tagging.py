@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
@@ -24,8 +24,8 @@ from ner_mx.bulk.jobs import Job, check_unchanged, finish_job, pending_jobs, pla
 from ner_mx.bulk.worker_pool import WorkerPool
 from ner_mx.errors import CorpusError
 from ner_mx.files import replacing
-from ner_mx.inference.tagger import Tagger
-from ner_mx.registry import load_code, loaded_code
+from ner_mx.inference.tagger import MinScore, TaggerSource
+from ner_mx.registry import loaded_code
 
 
 class Totals(NamedTuple):
@@ -45,26 +45,18 @@ class Totals(NamedTuple):
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker does first: it loads the modules of the user's own, then the tagger.
+    """What a worker does first: it loads the tagger."""
 
-    Parameters
-    ----------
-    code : the modules that :func:`ner_mx.registry.load_code` has loaded in this process.
-    """
-
-    bundle: Path
+    source: TaggerSource
     threads: Optional[int]
-    code: Tuple[str, ...]
-    min_score: Optional[str] = None
 
     def __call__(self) -> Callable[[Chunk], TaggedChunk]:
-        for source in self.code:
-            load_code(source)
-        return partial(tag_chunk, Tagger.load(self.bundle, self.threads, self.min_score))
+        return partial(tag_chunk, self.source.load(self.threads))
 
 
 def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[str] = None, processes: int = 1,
-              overwrite: bool = False, min_score: Optional[str] = None) -> Totals:
+              overwrite: bool = False, min_score: MinScore = None,
+              trusted: Optional[Sequence[Path]] = None) -> Totals:
     """Tag a file, or every file of a folder; finished files are skipped.
 
     Parameters
@@ -72,7 +64,7 @@ def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[st
     file_format : ``text``, ``jsonl``, ``conll`` or ``parquet``; None goes by the suffix.
     processes : number of worker processes, one thread each; with 1, this process uses all cores.
     overwrite : whether existing results may be replaced.
-    min_score : the least probability of an entity, see :class:`ner_mx.inference.thresholds.Thresholds`.
+    min_score, trusted : see :meth:`ner_mx.inference.tagger.Tagger.load`.
 
     Raises
     ------
@@ -81,11 +73,12 @@ def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[st
     RunError : the target exists and was made from something else.
     BundleError : the bundle is missing or damaged.
     """
-    with pending_jobs(bundle, plan_jobs(source, target, file_format), target, overwrite, min_score) as (jobs, digest):
+    tagger = TaggerSource(bundle, min_score, None if trusted is None else tuple(trusted), tuple(loaded_code))
+    with pending_jobs(tagger, plan_jobs(source, target, file_format), target, overwrite) as (jobs, digest):
         started = time.perf_counter()
         records = problems = words = 0
         failures: List[str] = []
-        setup = WorkerSetup(bundle, None if processes == 1 else 1, tuple(loaded_code), min_score)
+        setup = WorkerSetup(tagger, None if processes == 1 else 1)
         size = sum(job.source.stat().st_size for job in jobs)
         # The bar counts bytes of the sources; it is hidden without a terminal.
         with WorkerPool(setup, processes) as workers, tqdm(

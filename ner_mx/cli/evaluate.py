@@ -23,7 +23,7 @@ CorpusFile = Annotated[Optional[Path], typer.Argument(
 def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, device: Device = None,
              settings: Settings = None) -> None:
     """Tag an annotated file with the model of a run and score it; --set corpus.… says how it is read."""
-    from ner_mx.inference.bundle import is_bundle
+    from ner_mx.inference.bundle_folder import is_bundle
     from ner_mx.training.run_folder import read_run_config
 
     if is_bundle(run):

@@ -21,10 +21,13 @@ BUNDLES = Path("bundles")
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")]
 Precision = Annotated[str, typer.Option(help="float32, float16 (half the size) or int8 (a quarter).")]
 
+SecretKey = Annotated[Optional[Path], typer.Option(
+    metavar="KEY", help="A secret key that signs the bundle; ner-mx keys makes one.")]
+
 
 @register.command("export")
 def export(run: Run = None, folder: BundleFolder = None, precision: Precision = "float32",
-           overwrite: Overwrite = False) -> None:
+           overwrite: Overwrite = False, sign: SecretKey = None) -> None:
     """Write the model of a run as a bundle that needs no MXNet; checks that both compute the same."""
     from ner_mx.training.run_folder import is_run, read_run_config, run_folder
 
@@ -33,7 +36,7 @@ def export(run: Run = None, folder: BundleFolder = None, precision: Precision = 
     compat.tune_process(read_run_config(run).run.threads if is_run(run) else None)
     from ner_mx.inference.exporting import export_run
 
-    result = export_run(run, folder, precision, overwrite)
+    result = export_run(run, folder, precision, overwrite, sign)
     typer.echo(f"{result.sentences:,} sentences: scores of MXNet and onnxruntime differ by at most "
                f"{result.difference:.1e}")
     for split, scores in result.f1.items():

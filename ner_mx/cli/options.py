@@ -24,6 +24,9 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
 MinScore = Annotated[Optional[str], typer.Option(
     metavar="NUMBER", help="The least probability of an entity: 0.5, or by type: PER=0.9,LOC=0.8.")]
+Trusted = Annotated[Optional[List[Path]], typer.Option(
+    metavar="KEY.pub", envvar="NER_MX_TRUSTED",
+    help="Refuse a bundle that this key did not sign; may be repeated.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Device, MinScore
+from ner_mx.cli.options import Device, MinScore, Trusted
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -50,11 +50,11 @@ def _texts(stream: Any, file: Optional[Path]) -> Iterator[List[str]]:
 
 @register.command("predict")
 def predict(model: Model, text: Text = None, file: TextFile = None, output: OutputFormat = "jsonl",
-            device: Device = None, min_score: MinScore = None) -> None:
+            device: Device = None, min_score: MinScore = None, trusted: Trusted = None) -> None:
     """Find the entities of raw text; prints one JSON object per text."""
     from ner_mx.api import load
     from ner_mx.data.compression import opened
-    from ner_mx.inference.bundle import is_bundle
+    from ner_mx.inference.bundle_folder import is_bundle
 
     if output not in register.output:
         raise UserError(f"--format: {register.output.unknown(output)}")
@@ -64,7 +64,7 @@ def predict(model: Model, text: Text = None, file: TextFile = None, output: Outp
         raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
     if text is not None and len(text) < 1000 and Path(text).is_file():
         log.warning("%s is tagged as a text; --file tags what is in the file of this name", text)
-    tagger = load(model, device=device, min_score=min_score)
+    tagger = load(model, device=device, min_score=min_score, trusted=trusted or None)
     written = register.output[output]
     with nullcontext(sys.stdin.buffer) if file is None else opened(file) as stream:
         for group in ([text],) if text is not None else _texts(stream, file):

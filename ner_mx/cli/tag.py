@@ -8,7 +8,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Address, BundleArgument, Engine, MinScore, OverwriteResult, resumable
+from ner_mx.cli.options import Address, BundleArgument, Engine, MinScore, OverwriteResult, Trusted, resumable
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -22,19 +22,20 @@ Processes = Annotated[int, typer.Option(min=1, help="Processes that tag; a singl
 @register.command("tag")
 def tag(bundle: BundleArgument, source: Source, target: Target, form: SourceFormat = None,
         processes: Processes = 1, engine: Engine = "local", address: Address = None,
-        overwrite: OverwriteResult = False, min_score: MinScore = None) -> None:
+        overwrite: OverwriteResult = False, min_score: MinScore = None, trusted: Trusted = None) -> None:
     """Tag a corpus: text, JSONL, CoNLL, Parquet, or a folder of them; resumes where it stopped."""
     if address and engine != "ray":
         raise UserError("--address: expected --engine ray with it, found another engine")
     if engine == "ray":
         from ner_mx.bulk.cluster import tag_tables
 
-        done = tag_tables(bundle, source, target, form, processes, address, overwrite, min_score)
+        done = tag_tables(bundle, source, target, form, processes, address, overwrite, min_score,
+                          trusted or None)
     elif engine == "local":
         from ner_mx.bulk.tagging import tag_files
 
         with resumable():
-            done = tag_files(bundle, source, target, form, processes, overwrite, min_score)
+            done = tag_files(bundle, source, target, form, processes, overwrite, min_score, trusted or None)
     else:
         raise UserError(f"--engine: expected local or ray, found {engine!r}")
     for failure in done.failures:

@@ -30,7 +30,7 @@ class TokenizerSettings(Section):
     name: ClassVar[str]
     decides: ClassVar[Optional[str]] = "features"
 
-    language: str = "en"
+    language: str = Field("en", pattern=r"^[a-z]{2,8}$")
     lines: Literal["auto", "sentence", "join"] = "auto"
 
     def sentences(self, text: str) -> List[Any]:

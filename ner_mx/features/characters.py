@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, Counter, Literal, Mapping, Sequence, Tuple
+from typing import Annotated, Any, Counter, Dict, Literal, Mapping, Sequence, Tuple
 
 import numpy as np
 from pydantic import Field
@@ -40,7 +40,7 @@ class CharacterSettings(FeatureSettings):
     dimension: Annotated[int, RESULT] = Field(25, ge=1)
     type_dimension: Annotated[int, RESULT] = Field(4, ge=1)
     filters: Annotated[int, RESULT] = Field(53, ge=1)
-    width: Annotated[int, RESULT] = Field(3, ge=1)
+    width: Annotated[int, RESULT] = Field(3, ge=1, le=100)
     activation: Annotated[Literal["none", "relu", "tanh"], RESULT] = "none"
 
 
@@ -105,6 +105,11 @@ class Characters(Feature):
             assert isinstance(array, Ragged)
             arrays[name], arrays["character_length"] = _rectangle(array, distinct)
         return arrays
+
+    def tables(self) -> Dict[str, Tuple[int, int]]:
+        """Those of the characters and of their types, multiplied by the weights of the convolution."""
+        sizes = {"characters": len(self.vocabulary), "character_types": len(CHARACTER_TYPES)}
+        return {name: (sizes[name], self.settings.filters) for name in self.by_type}
 
     def state(self) -> Any:
         """The characters."""

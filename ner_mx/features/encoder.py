@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Counter, Dict, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Counter, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ner_mx.config import Features
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import convert_tags, grammar
 from ner_mx.data.unicode_text import visible
-from ner_mx.errors import RunError
+from ner_mx.errors import RunError, shown
 from ner_mx.features.encoded import Encoded, Ragged, TypeArray, bounds_of
 from ner_mx.features.feature import Feature, TrainingData, TypeValue
 from ner_mx.features.vocabulary import Vocabulary
@@ -50,9 +50,7 @@ class Encoder:
             labels.update(tag.partition("-")[2] for tag in set(sentence.gold) if tag != "O")
         data = TrainingData(sentences, types, split_digits)
         features = [register.feature[name].fit(settings, data) for name in settings.active()]
-        prefixes = grammar(settings.tag_encoding).prefixes
-        return cls(settings, features,
-                   ["O"] + [f"{prefix}-{label}" for label in sorted(labels) for prefix in prefixes])
+        return cls(settings, features, tags_of_types(labels, settings.tag_encoding))
 
     def feature(self, name: str) -> Feature:
         """The feature of this name.
@@ -151,6 +149,7 @@ class Encoder:
         """
         try:
             tags = Vocabulary.from_json(value["tags"]).to_json()
+            _check_tags(tags, settings.tag_encoding)
             states = value["features"]
             features = [register.feature[name].restore(settings, states[name], {
                 key.partition("/")[2]: array for key, array in arrays.items()
@@ -158,4 +157,26 @@ class Encoder:
         except (KeyError, TypeError, AttributeError) as error:
             raise RunError(f"vocab.json: expected the tags and the state of every feature, found nothing for "
                            f"{error}; preprocess again") from None
-        return cls(settings, features, tags)
+        encoder = cls(settings, features, tags)
+        if set(states) != set(settings.active()) or set(encoder.arrays()) != set(arrays):
+            raise RunError("expected the state of every feature that is used and of no other, found other names; "
+                           "preprocess again")
+        return encoder
+
+
+def tags_of_types(labels: Iterable[str], encoding: str) -> List[str]:
+    """The tags of entity types, O first."""
+    prefixes = grammar(encoding).prefixes
+    return ["O"] + [f"{prefix}-{label}" for label in sorted(labels) for prefix in prefixes]
+
+
+def _check_tags(tags: Sequence[str], encoding: str) -> None:
+    """Check that tags are those of entity types.
+
+    Raises
+    ------
+    RunError
+    """
+    expected = tags_of_types({tag.partition("-")[2] for tag in tags[1:]}, encoding)
+    if tags != expected or "" in (tag.partition("-")[2] for tag in tags[1:]):
+        raise RunError(f"expected tags in {encoding}, O first, found {shown(', '.join(tags[:8]))}; preprocess again")

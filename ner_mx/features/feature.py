@@ -116,6 +116,13 @@ class Feature:
         """The arrays of the feature in a batch."""
         raise NotImplementedError
 
+    def tables(self) -> Dict[str, Tuple[int, int]]:
+        """The shape of the table in which a model looks up the ids of an array, by the name of the array.
+
+        A bundle is refused if its tables are of other shapes.
+        """
+        return {}
+
     def noise(self, encoded: Encoded) -> Optional[Noise]:
         """A function that changes the arrays of a training batch at random; None for no change.
 
@@ -178,6 +185,10 @@ class Lookup(Feature):
     def dimension(self) -> int:
         """Of the vectors in the table."""
         return int(self.settings.dimension)
+
+    def tables(self) -> Dict[str, Tuple[int, int]]:
+        """The only one."""
+        return {self.name: (self.size, self.dimension)}
 
     def statistics(self, splits: Mapping[str, Sequence[Sentence]],
                    encoded: Mapping[str, Encoded]) -> Values:

@@ -59,7 +59,10 @@ class Lexicons(Lookup):
         CorpusError : a list is missing, is in another encoding, or is empty.
         """
         settings: Any = features.settings()[cls.name]
-        return cls(features, read_lexicons(settings.sources, features.digits, data.split_digits))
+        reading = read_lexicons(settings.sources, features.digits, data.split_digits)
+        lexicons = cls(features, reading.categories)
+        lexicons.warnings = reading.warnings
+        return lexicons
 
     @property
     def size(self) -> int:

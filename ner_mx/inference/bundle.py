@@ -1,39 +1,45 @@
-"""A model without MXNet: a folder of plain files with a manifest of their hashes.
+"""A model without MXNet: an ONNX graph, a vocabulary, a configuration and arrays in a folder of plain files.
 
-The hashes detect damage and files exchanged by mistake.  Whoever can write the
-folder can write the manifest, too, so they are no signature; but nothing in a
-bundle is executed, whoever made it: ONNX graphs of standard operators, arrays
-without pickled objects, JSON, plain YAML.
+Nothing in a bundle is executed, whoever made it, and a part that does not fit
+the others is an error when the bundle is read, not at the first text.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import re
 from pathlib import Path
-from typing import Annotated, Any, Dict, Mapping, NamedTuple, Optional
+from typing import Annotated, Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ner_mx.array_files import arrays_as_bytes, arrays_of
 from ner_mx.config import Decoding, Features, Section, dump_yaml, features_schema, parse_yaml, validate_as
 from ner_mx.config.choices import Extended, OneOf
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.errors import BundleError, ConfigError, UserError
+from ner_mx.errors import BundleError, ConfigError, UserError, first_line
 from ner_mx.features.encoder import Encoder
-from ner_mx.files import replacing_folder
+from ner_mx.features.feature import TokenLookup
+from ner_mx.inference.bundle_folder import (
+    MANIFEST,
+    REQUIRED,
+    SIGNATURE,
+    Content,
+    manifest_of,
+    read_folder,
+    to_json,
+    write_folder,
+)
+from ner_mx.inference.graph_check import check_graph, sample_text
+from ner_mx.inference.onnx_session import MAX_SCORE
+from ner_mx.inference.signatures import sign
 from ner_mx.registry import register
-from ner_mx.untyped import ReadOnlyValues, Values
+from ner_mx.strict_json import parse_json
+from ner_mx.untyped import Values
 
-# Raised when older software would misread a new bundle.
-FORMAT = 3
-MANIFEST = "manifest.json"
-REQUIRED = ("model.onnx", "vocab.json", "config.yaml")
-OPTIONAL = ("transitions.npz", "features.npz")
-_TAGGER = re.compile(r"[\w-]+\.onnx")
+# The decoder computes with a score for each pair of tags.
+MAX_TAGS = 4096
+MAX_LABEL = 200
 
 
 class BundleConfig(Section):
@@ -74,58 +80,52 @@ class Bundle(NamedTuple):
                        self.config.features.tag_encoding, self.temperature)
 
 
-def is_bundle_file(name: str) -> bool:
-    """Whether a file of this name may be in a bundle."""
-    return name in (MANIFEST, *REQUIRED, *OPTIONAL) or _TAGGER.fullmatch(name) is not None
-
-
-def write_bundle(bundle: Bundle, folder: Path) -> None:
+def write_bundle(bundle: Bundle, folder: Path, key: Any = None) -> None:
     """Write a bundle, atomically; an existing folder is replaced.
+
+    Parameters
+    ----------
+    key : that signs it, see :func:`ner_mx.inference.signatures.read_secret_key`; None for no signature.
 
     Raises
     ------
     OSError : the folder cannot be written.
     """
-    with replacing_folder(folder) as new:
-        for name, content in bundle_files(bundle).items():
-            (new / name).write_bytes(content)
+    content = bundle_content(bundle)
+    manifest = manifest_of(content)
+    signature = {} if key is None else {SIGNATURE: sign(manifest, key)}
+    write_folder({**content.files, MANIFEST: manifest, **signature}, folder)
 
 
-def bundle_files(bundle: Bundle) -> Dict[str, bytes]:
-    """The files of a bundle with the manifest, by name."""
-    files = {"model.onnx": bundle.model, "vocab.json": _json(bundle.encoder.to_json()),
+def bundle_content(bundle: Bundle) -> Content:
+    """The reverse of :func:`bundle_of_content`."""
+    files = {"model.onnx": bundle.model, "vocab.json": to_json(bundle.encoder.to_json()),
              "config.yaml": dump_yaml(bundle.config.model_dump(mode="json")).encode(),
              **{f"{name}.onnx": model for name, model in bundle.taggers.items()}}
     if bundle.transitions is not None and bundle.start is not None:
-        files["transitions.npz"] = _npz({"transitions": bundle.transitions, "start": bundle.start})
+        files["transitions.npz"] = arrays_as_bytes({"transitions": bundle.transitions, "start": bundle.start})
     arrays = bundle.encoder.arrays()
     if arrays:
-        files["features.npz"] = _npz(arrays)
-    manifest = {"format": FORMAT, "files": {name: hashlib.sha256(content).hexdigest()
-                                            for name, content in sorted(files.items())},
-                "temperature": bundle.temperature, "card": bundle.card}
-    return {**files, MANIFEST: _json(manifest)}
+        files["features.npz"] = arrays_as_bytes(arrays)
+    return Content(files, bundle.temperature, bundle.card)
 
 
-def is_bundle(folder: Path) -> bool:
-    """Whether a folder claims to be a bundle."""
-    return (folder / MANIFEST).is_file()
-
-
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path, trusted: Optional[Sequence[Path]] = None) -> Bundle:
     """Read a bundle that :func:`write_bundle` wrote, and check every file of it.
+
+    Parameters
+    ----------
+    trusted : files of public keys, one of which must have signed it; None asks for no signature.
 
     Raises
     ------
-    BundleError : it is missing, incomplete, damaged, changed or of another format.
+    BundleError : it is missing, incomplete, damaged, changed, of another format, or not signed by a trusted key.
     """
-    manifest = _manifest(folder)
-    files = {name: _checked(folder / name, digest) for name, digest in manifest["files"].items()}
-    return unpacked(files, manifest, str(folder))
+    return bundle_of_content(read_folder(folder, trusted), str(folder))
 
 
-def unpacked(files: Mapping[str, bytes], manifest: ReadOnlyValues, folder: str) -> Bundle:
-    """A bundle from the contents of its files.
+def bundle_of_content(content: Content, folder: str) -> Bundle:
+    """A bundle from its files; its graphs are checked against its features and tags.
 
     Parameters
     ----------
@@ -135,92 +135,78 @@ def unpacked(files: Mapping[str, bytes], manifest: ReadOnlyValues, folder: str) 
     ------
     BundleError : the files do not fit each other.
     """
+    files = content.files
     try:
         config = validate_as(BundleConfig, parse_yaml(files["config.yaml"].decode(), "config.yaml"),
                              "config.yaml")
-        encoder = Encoder.restore(config.features, json.loads(files["vocab.json"]),
-                                  _arrays(files.get("features.npz")))
-        taggers = _taggers(encoder, files)
-        learned = _arrays(files.get("transitions.npz"))
-        if config.learns_transitions and not learned:
-            raise ValueError("the model has learned transitions, but there is no transitions.npz")
-        if learned:
-            size = len(encoder.tags)
-            shapes = [learned[name].shape for name in ("transitions", "start")]
-            if shapes != [(size, size), (size,)]:
-                raise ValueError(f"transitions of {size} tags have the shapes {shapes}")
+        encoder = Encoder.restore(config.features, parse_json(files["vocab.json"]), _arrays(files, "features.npz"))
+        _check_tags(encoder)
+        transitions, start = _learned(files, config, len(encoder.tags))
+        taggers = {feature.name: f"{feature.name}.onnx" for feature in encoder.predicted()}
+        _check_names(files, [*REQUIRED, *taggers.values(), *["features.npz"][:bool(encoder.arrays())],
+                             *["transitions.npz"][:config.learns_transitions]])
+        _check_graphs(files, encoder)
     except ConfigError as error:  # such as a feature whose module is not loaded
-        raise BundleError(f"{folder}: expected a configuration that can be read, found: {error}") from None
-    except (UserError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"{folder}: expected a bundle whose files fit each other, found: {error}; "
+        raise BundleError(f"{folder}: expected a configuration that can be read, found: "
+                          f"{first_line(error)}") from None
+    except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"{folder}: expected a bundle whose files fit each other, found: {first_line(error)}; "
                           "export it again") from None
-    return Bundle(config, encoder, files["model.onnx"], taggers, learned.get("transitions"),
-                  learned.get("start"), manifest["temperature"], manifest["card"])
+    return Bundle(config, encoder, files["model.onnx"], {name: files[file] for name, file in taggers.items()},
+                  transitions, start, content.temperature, content.card)
 
 
-def _taggers(encoder: Encoder, files: Mapping[str, bytes]) -> Dict[str, bytes]:
-    taggers = {}
-    for feature in encoder.predicted():
-        name = f"{feature.name}.onnx"
+def _arrays(files: Mapping[str, bytes], name: str) -> Dict[str, np.ndarray]:
+    try:
+        return arrays_of(files[name]) if name in files else {}
+    except ValueError as error:
+        raise ValueError(f"{name} without numpy arrays ({error})") from None
+
+
+def _check_tags(encoder: Encoder) -> None:
+    if len(encoder.tags) > MAX_TAGS:
+        raise ValueError(f"{len(encoder.tags):,} tags, more than {MAX_TAGS:,}")
+    for label in encoder.entity_types:
+        # They are columns of files, and are shown in terminals.
+        if not label.isprintable() or len(label) > MAX_LABEL:
+            raise ValueError(f"the entity type {label[:20]!r}, which is not printable or too long")
+
+
+def _learned(files: Mapping[str, bytes], config: BundleConfig,
+             size: int) -> Tuple[Optional[np.ndarray], Optional[np.ndarray]]:
+    """The learned scores of transitions and of first tags, if the model has any."""
+    if not config.learns_transitions:
+        return None, None
+    if "transitions.npz" not in files:
+        raise ValueError("the model has learned transitions, but there is no transitions.npz")
+    arrays = _arrays(files, "transitions.npz")
+    found = {name: (array.shape, array.dtype.str) for name, array in arrays.items()}
+    expected = {"transitions": ((size, size), "<f4"), "start": ((size,), "<f4")}
+    if found != expected:
+        raise ValueError(f"transitions of {size} tags as {found} instead of {expected}")
+    if not all(np.abs(array).max() <= MAX_SCORE for array in arrays.values()):  # true for NaN, too
+        raise ValueError("transitions that are too large, or not numbers")
+    return arrays["transitions"], arrays["start"]
+
+
+def _check_names(files: Mapping[str, bytes], expected: Sequence[str]) -> None:
+    for name in expected:
         if name not in files:
-            raise ValueError(f"the model reads {feature.predicted_as}, but there is no {name}")
-        taggers[feature.name] = files[name]
-    return taggers
+            raise ValueError(f"the model needs {name}, but there is none")
+    unexpected = sorted(set(files) - set(expected))
+    if unexpected:
+        raise ValueError(f"{unexpected[0]}, which the model does not need")
 
 
-def _manifest(folder: Path) -> Values:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(f"{folder}: expected a bundle, found no {MANIFEST} in it; export a run to make "
-                          "one") from None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: expected JSON, found a damaged file ({error}); export it again") from None
-    number = manifest.get("format") if isinstance(manifest, dict) else None
-    if isinstance(number, int) and number != FORMAT:
-        remedy = "upgrade ner-mx" if number > FORMAT else "export its run again with this version"
-        raise BundleError(f"{path}: expected a bundle of format {FORMAT}, found {number}; {remedy}")
-    files = manifest.get("files") if number == FORMAT else None
-    temperature = manifest.get("temperature") if files else None
-    if (not isinstance(files, dict) or not all(is_bundle_file(name) for name in files)
-            or not isinstance(temperature, (int, float)) or not 0 < temperature < 1e6
-            or not isinstance(manifest.get("card"), dict)):
-        raise BundleError(f"{path}: expected a manifest of format {FORMAT}, found other keys or values; "
-                          "export it again")
-    missing = [name for name in REQUIRED if name not in files]
-    if missing:
-        raise BundleError(f"{path}: expected {', '.join(REQUIRED)}, found no {missing[0]}; export it again")
-    return manifest
-
-
-def _checked(path: Path, digest: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(f"{path}: expected a file of the bundle, found nothing; export it again") from None
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise BundleError(f"{path}: expected the file that the manifest names, found a changed or damaged one "
-                          "(its SHA-256 differs); export it again")
-    return content
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
-        "utf-8", "surrogatepass")
-
-
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _arrays(content: Optional[bytes]) -> Dict[str, np.ndarray]:
-    if content is None:
-        return {}
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except Exception as error:  # numpy raises zip, zlib, value and OS errors for damaged files
-        raise ValueError(f"no numpy arrays ({error})") from None
+def _check_graphs(files: Mapping[str, bytes], encoder: Encoder) -> None:
+    graphs = [("model.onnx", encoder.features, len(encoder.tags))]
+    for feature in encoder.predicted():
+        assert isinstance(feature, TokenLookup)
+        others = [other for other in encoder.features if other is not feature]
+        graphs.append((f"{feature.name}.onnx", others, len(feature.vocabulary)))
+    text = sample_text(encoder)
+    for name, features, classes in graphs:
+        try:
+            check_graph(files[name], features, text, classes)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None

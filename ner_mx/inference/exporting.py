@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json
-from ner_mx.inference.bundle import Bundle, BundleConfig, is_bundle_file, write_bundle
+from ner_mx.inference.bundle import Bundle, BundleConfig, write_bundle
+from ner_mx.inference.bundle_folder import is_bundle_file
+from ner_mx.inference.signatures import read_secret_key
 from ner_mx.inference.tagger import Tagger
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_config
@@ -49,7 +51,8 @@ class Export(NamedTuple):
     f1: Dict[str, Dict[str, float]]
 
 
-def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: bool = False) -> Export:
+def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: bool = False,
+               key: Optional[Path] = None) -> Export:
     """Write the best network of a run as a bundle.
 
     Parameters
@@ -57,15 +60,18 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
     precision : of the weights: ``float32``, ``float16`` (half the size, computed
         in 32 bits) or ``int8`` (a quarter of the size, computed in 32 bits).
     overwrite : whether an existing bundle may be replaced.
+    key : the file of a secret key that signs the bundle, see :mod:`ner_mx.inference.signatures`.
 
     Raises
     ------
+    UserError : the key cannot be read.
     RunError : the folder is not a finished run, or the two engines disagree.
     BundleError : the folder holds something else, or a bundle that may not be replaced.
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
     _check_place(folder, overwrite)
+    secret = None if key is None else read_secret_key(key)
     if not (run / "metrics.json").is_file():
         raise RunError(f"{run}: expected a finished run, found no metrics.json in it")
     recognizer = load_recognizer(run, "cpu")
@@ -87,7 +93,7 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
         bundle = smaller
     bundle.card["examples"] = _examples(splits["dev"] or splits["test"])
     bundle.card.update(precision=precision, **({"f1_by_precision": f1} if f1 else {}))
-    write_bundle(bundle, folder)
+    write_bundle(bundle, folder, secret)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Export(difference, len(sentences), size, f1)
 

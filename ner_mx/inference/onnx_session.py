@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import List, Sequence
 
 import numpy as np
 
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.errors import ScoresError
 from ner_mx.features.batch import Batch
 from ner_mx.features.feature import Feature
+
+# Beyond it, sums over a sentence could become infinite.
+MAX_SCORE = 1e20
 
 
 class OnnxScorer:
@@ -20,13 +25,9 @@ class OnnxScorer:
 
     Parameters
     ----------
-    model : a serialized ONNX model whose inputs are arrays of a batch.
+    model : a serialized ONNX model whose inputs are arrays of a batch, see :mod:`ner_mx.inference.graph_check`.
     decoder : what turns its emissions into tags.
     features : whose arrays the model reads.
-
-    Raises
-    ------
-    ValueError : the model is not that of a tagger.
     """
 
     def __init__(self, model: bytes, decoder: Decoder, features: Sequence[Feature]):
@@ -35,21 +36,28 @@ class OnnxScorer:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, and need no lines on stderr
+        # No weights outside of the model, wherever it says that they are.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         # Every batch has a shape of its own; memory patterns would be kept for each.
         options.enable_mem_pattern = False
         # An arena would keep the memory of the largest batch.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs: List[str] = [value.name for value in self._session.get_inputs()]
-        outputs = [value.name for value in self._session.get_outputs()]
-        if outputs != ["emissions"]:
-            raise ValueError(f"a model with the outputs {', '.join(outputs)} instead of emissions")
         self.features, self._decoder = features, decoder
 
     def emissions(self, batch: Batch) -> np.ndarray:
-        """(T, N, K) float32 the scores of a batch; values in padding mean nothing."""
+        """(T, N, K) float32 the scores of a batch; values in padding mean nothing.
+
+        Raises
+        ------
+        ScoresError : a score is not a number, or too large for sums of scores.
+        """
         result: np.ndarray = self._session.run(["emissions"], {name: batch[name] for name in self.inputs})[0]
+        if not np.abs(result).max(initial=0) <= MAX_SCORE:  # true for NaN, too
+            raise ScoresError(f"expected scores within {MAX_SCORE:g}, found larger ones, or none that are numbers; the "
+                              "weights of the model are damaged: train and export it again")
         return result
 
     def decoder(self) -> Decoder:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from ner_mx.config.interfaces import TokenizerSettings
-from ner_mx.data.sentence import Sentence
 from ner_mx.data.tokenizers import Token
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
-from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
-from ner_mx.errors import BundleError, UserError, first_line, install
+from ner_mx.decoding.recognizer import Recognizer, Scorer
+from ner_mx.errors import BundleError, ConfigError, ScoresError, UserError, first_line, install
 from ner_mx.features.feature import TokenLookup
-from ner_mx.inference.bundle import MANIFEST, Bundle, bundle_files, read_bundle, unpacked
+from ner_mx.inference.bundle import Bundle, bundle_content, bundle_of_content, read_bundle
+from ner_mx.inference.bundle_folder import Content
 from ner_mx.inference.onnx_session import OnnxScorer
 from ner_mx.inference.thresholds import Thresholds
-from ner_mx.registry import register
+from ner_mx.registry import load_code, register
 from ner_mx.untyped import ReadOnlyValues, Values
 
 # A number, numbers by type, both as text, or None.
@@ -67,26 +66,30 @@ class Tagger:
         self._source: Optional[Tuple[Bundle, Optional[int], MinScore]] = None
 
     @classmethod
-    def load(cls, folder: Union[str, Path], threads: Optional[int] = None, min_score: MinScore = None) -> Tagger:
-        """Read a bundle.
+    def load(cls, folder: Union[str, Path], threads: Optional[int] = None, min_score: MinScore = None,
+             trusted: Optional[Sequence[Union[str, Path]]] = None) -> Tagger:
+        """Read a bundle, which may come from anybody: it is checked, and nothing in it is executed.
 
         Parameters
         ----------
         threads : that compute batches; None takes all cores.
         min_score : the least probability of an entity, a number or numbers by type.
+        trusted : files of public keys, one of which must have signed it; None asks for no signature.
 
         Raises
         ------
-        UserError : ``min_score`` is not a probability, or of an unknown type.
-        BundleError : it is missing, incomplete, damaged, changed or of another format.
+        UserError : ``min_score`` is not a probability, or of an unknown type; a key cannot be read.
+        BundleError : it is missing, incomplete, damaged, changed, of another format, or not signed by a trusted key.
         UserError : onnxruntime is not installed.
         """
-        bundle = read_bundle(Path(folder))
+        bundle = read_bundle(Path(folder), None if trusted is None else [Path(path) for path in trusted])
         try:
             tagger = cls.of_bundle(bundle, threads, min_score)
-            # A model that does not fit the features, or the tags, fails here and not at the first text.
-            tagger._probe()
+            # A model that cannot be run fails here and not at the first text.
+            tagger.predict("Ada left Rome.\n\nA")
             return tagger
+        except (ScoresError, ConfigError) as error:
+            raise BundleError(f"{folder}: expected a model that can be run, found: {error}") from None
         except UserError:
             raise
         except ImportError:
@@ -122,20 +125,7 @@ class Tagger:
         if self._source is None:
             raise TypeError("expected a tagger of a bundle to pickle, found one on MXNet; export the run")
         bundle, threads, min_score = self._source
-        return _restored, (bundle_files(bundle), threads, min_score)
-
-    def _probe(self) -> None:
-        """Compute one sentence of one token, to see that everything fits.
-
-        Raises
-        ------
-        ValueError : the model gives another number of scores than there are tags.
-        """
-        recognizer = self.recognizer
-        encoded = recognizer.with_predictions(recognizer.encoder.encode([Sentence(("a",))]))
-        for _, emissions in scored_batches(recognizer.scorer, encoded, 1):
-            if emissions.shape != (1, 1, len(self.tags)):
-                raise ValueError(f"scores of the shape {emissions.shape} for {len(self.tags)} tags")
+        return _restored, (bundle_content(bundle), threads, min_score)
 
     def tag(self, tokens: Iterable[str]) -> List[ScoredSpan]:
         """The entities of one sentence, as spans of tokens with their probabilities.
@@ -205,10 +195,27 @@ class Tagger:
         return {**self.card, "labels": self.labels}
 
 
-def _restored(files: Dict[str, bytes], threads: Optional[int], min_score: MinScore) -> Tagger:
+class TaggerSource(NamedTuple):
+    """What a tagger is loaded from, in any process; the parameters are those of :meth:`Tagger.load`.
+
+    code : the modules of the user's own that the bundle needs.
+    """
+
+    bundle: Path
+    min_score: MinScore = None
+    trusted: Optional[Tuple[Path, ...]] = None
+    code: Tuple[str, ...] = ()
+
+    def load(self, threads: Optional[int] = None) -> Tagger:
+        """The tagger."""
+        for source in self.code:
+            load_code(source)
+        return Tagger.load(self.bundle, threads, self.min_score, self.trusted)
+
+
+def _restored(content: Content, threads: Optional[int], min_score: MinScore) -> Tagger:
     """A tagger from the files of its bundle."""
-    return Tagger.of_bundle(unpacked(files, json.loads(files[MANIFEST]), "the pickled tagger"), threads,
-                            min_score)
+    return Tagger.of_bundle(bundle_of_content(content, "the pickled tagger"), threads, min_score)
 
 
 def grouped(texts: Iterable[str]) -> Iterator[List[str]]:

@@ -7,6 +7,7 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 
+from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config import Config, difference, features_fingerprint
 from ner_mx.data.raw_text import RawDocument, from_json, to_json
 from ner_mx.data.splits import SPLITS
@@ -14,11 +15,9 @@ from ner_mx.errors import RunError
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.files import (
-    read_arrays,
     read_json,
     replacing_folder,
     unexpected_entry,
-    write_arrays,
     write_json,
 )
 from ner_mx.preprocessing.source_files import changed_source

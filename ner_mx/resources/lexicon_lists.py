@@ -12,10 +12,11 @@ import numpy as np
 from ner_mx.config import INPUT, Section
 from ner_mx.data.digits import split_tokens
 from ner_mx.data.normalization import normal_form
+from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.text_files import read_lines, read_text
 from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import CorpusError, RunError, shown
-from ner_mx.resources.lexicon_matching import Lexicon
+from ner_mx.resources.lexicon_matching import MAX_WORDS, Lexicon
 
 # The names of the category in which a partial match may be a single token (the paper, section 2.3.3).
 PERSON = ("PER", "PERS", "PERSON")
@@ -44,14 +45,21 @@ class Category(NamedTuple):
     lexicon: Lexicon
 
 
+class ReadLexicons(NamedTuple):
+    """What is read.  warnings : counts of skipped entries by reason."""
+
+    categories: List[Category]
+    warnings: Warnings
+
+
 TOKENIZER = Rules()
 # Tokens that only a tokenizer separates from the word before them.
 SIGNS = frozenset([",", ".", "!", "?", ":", ";", "'s", "'", ")", "''"])
 
 
 def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
-                  split_digits: bool = False) -> List[Category]:
-    """Read every source, category by category.
+                  split_digits: bool = False) -> ReadLexicons:
+    """Read every source, category by category; entries of more than ``MAX_WORDS`` words are no names and are skipped.
 
     Parameters
     ----------
@@ -64,13 +72,26 @@ def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
     ------
     CorpusError : a file is missing or in another encoding, or a category is empty.
     """
-    result = []
+    result: List[Category] = []
+    warnings = no_warnings()
     for name, source in sources.items():
         for category, entries in _entries(name, source).items():
-            result.append(Category(name, category, Lexicon.of(
-                (lookup_form(split_tokens(entry) if split_digits else entry, digits) for entry in _tokenized(entries)),
-                source.partial, single=category.upper() in PERSON)))
-    return result
+            names = _tokenized(_short(entries, warnings, f"{name} {category}"))
+            if split_digits:
+                names = _short(list(map(split_tokens, names)), warnings, f"{name} {category}")
+            forms = [lookup_form(words, digits) for words in names]
+            result.append(Category(name, category, Lexicon.of(forms, source.partial,
+                                                              single=category.upper() in PERSON)))
+    return ReadLexicons(result, warnings)
+
+
+def _short(entries: List[List[str]], warnings: Warnings, category: str) -> List[List[str]]:
+    """The entries that may be names; longer ones are counted."""
+    short = [entry for entry in entries if len(entry) <= MAX_WORDS]
+    if len(short) < len(entries):
+        warnings[f"entries of {category} with more than {MAX_WORDS} words; they are skipped"] += (
+            len(entries) - len(short))
+    return short
 
 
 def _tokenized(entries: List[List[str]]) -> List[List[str]]:
@@ -81,7 +102,8 @@ def _tokenized(entries: List[List[str]]) -> List[List[str]]:
     if any(word in SIGNS for entry in entries for word in entry):
         return entries
     tokenized = [[token.text for token in TOKENIZER.tokens(" ".join(entry))] for entry in entries]
-    return [*entries, *(tokens for entry, tokens in zip(entries, tokenized) if tokens != entry)]
+    return [*entries, *(tokens for entry, tokens in zip(entries, tokenized)
+                        if tokens != entry and len(tokens) <= MAX_WORDS)]
 
 
 def lexicon_files(name: str, source: LexiconSource) -> Dict[str, Path]:
@@ -160,9 +182,8 @@ def lexicons_from_arrays(arrays: Mapping[str, np.ndarray]) -> List[Category]:
         while f"{len(result)} name" in arrays:
             number = len(result)
             source, category = arrays[f"{number} name"].tolist()
-            result.append(Category(source, category, Lexicon(
-                arrays[f"{number} exact"], arrays[f"{number} prefixes"], arrays[f"{number} suffixes"],
-                int(arrays[f"{number} longest"]))))
-    except (KeyError, ValueError) as error:
+            result.append(Category(source, category, Lexicon.restored(
+                *(arrays[f"{number} {name}"] for name in ("exact", "prefixes", "suffixes", "longest")))))
+    except (KeyError, ValueError, TypeError) as error:
         raise RunError(f"expected the arrays of lexicons, found something else ({error}); preprocess again") from None
     return result

@@ -24,6 +24,9 @@ import numpy as np
 # The positions of a token in the entry that its n-gram matches.
 POSITIONS = ("none", "B", "I", "E", "S")
 
+# Longer entries are no names; the time for a text grows with the longest.
+MAX_WORDS = 64
+
 # The base of the polynomial that hashes an n-gram: odd, with irregular bits.
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
@@ -80,6 +83,21 @@ class Lexicon(NamedTuple):
 
         return cls(np.unique(_ngrams(words, start, size)), affixes(False), affixes(True), longest)
 
+    @classmethod
+    def restored(cls, exact: np.ndarray, prefixes: np.ndarray, suffixes: np.ndarray, longest: np.ndarray) -> Lexicon:
+        """A lexicon from its arrays.
+
+        Raises
+        ------
+        ValueError : they are not sorted hashes, or the longest entry has more than ``MAX_WORDS`` words.
+        """
+        for hashes in (exact, prefixes, suffixes):
+            if hashes.ndim != 1 or hashes.dtype != np.uint64 or not (hashes[1:] > hashes[:-1]).all():
+                raise ValueError(f"hashes of the shape {hashes.shape} and the type {hashes.dtype}, or unsorted ones")
+        if longest.shape != () or longest.dtype.kind != "i" or not 0 <= longest <= MAX_WORDS:
+            raise ValueError("entries of another length")
+        return cls(exact, prefixes, suffixes, int(longest))
+
     def positions(self, sentences: Sequence[Sequence[str]]) -> np.ndarray:
         """The position of each token in the entry that it matches.
 
@@ -99,10 +117,15 @@ class Lexicon(NamedTuple):
         left = np.repeat(np.cumsum(size), size) - np.arange(len(words))  # tokens to the sentence's end
         exact: List[np.ndarray] = []
         partial: List[Tuple[np.ndarray, np.ndarray]] = []
-        # The hashes of all n-grams of one length at a time, over the whole corpus.
+        # The hashes of all n-grams of one length at a time, over the whole corpus, each from the one before it.
+        place, grams = np.arange(len(words)), np.zeros(len(words), np.uint64)
         for length in range(1, self.longest + 1):
-            place = np.flatnonzero(left >= length)
-            grams = _ngrams(words, place, np.full(len(place), length))
+            longer = left[place] >= length
+            place = place[longer]
+            with np.errstate(over="ignore"):
+                grams = grams[longer] * _BASE + words[place + length - 1]
+            if not len(place):
+                break
             exactly = _is_in(grams, self.exact)
             prefix = _is_in(grams, self.prefixes) & ~exactly
             suffix = _is_in(grams, self.suffixes) & ~exactly & ~prefix

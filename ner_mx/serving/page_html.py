@@ -30,8 +30,10 @@ def page(labels: Sequence[str], card: ReadOnlyValues, needs_key: bool, text: str
     numbers = {label: number for number, label in enumerate(labels)}
     legend = "".join(f'<li><mark class="label-{number}">{escape(label)}</mark></li>'
                      for label, number in numbers.items())
-    examples = "".join(f'<li><button type="button" class="example">{escape(example)}</button></li>'
-                       for example in card.get("examples", ()) if isinstance(example, str))
+    # The card of a bundle may hold anything.
+    examples = card.get("examples")
+    buttons = "".join(f'<li><button type="button" class="example">{escape(example)}</button></li>'
+                      for example in (examples if isinstance(examples, list) else ()) if isinstance(example, str))
     key = ('<label for="key">API key</label><input id="key" name="key" type="password" autocomplete="off">'
            if needs_key else "")
     # A link cannot send the key that the model card requires.
@@ -44,7 +46,7 @@ def page(labels: Sequence[str], card: ReadOnlyValues, needs_key: bool, text: str
         result = f'<p class="text">{marked_up(text, visible, numbers)}</p>'
     return Template((STATIC / "page.html").read_text(encoding="utf-8")).substitute(
         name=escape(str(card.get("corpus", "ner_mx"))), text=escape(text), threshold=f"{threshold:.2f}",
-        legend=legend, examples=examples, key=key, result=result, links=" · ".join(links),
+        legend=legend, examples=buttons, key=key, result=result, links=" · ".join(links),
         count="" if entities is None else f"{len(visible)} of {len(entities)} entities")
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, NamedTuple
 
+from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.errors import RunError
-from ner_mx.files import read_arrays, read_json, sha256, write_arrays, write_json
+from ner_mx.files import read_json, sha256, write_json
 from ner_mx.training.trainable import Trainable
 from ner_mx.training.trainer import optimizer_arrays, restore_optimizer
 from ner_mx.untyped import Trainer, Values

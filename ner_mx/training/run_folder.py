@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
+from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config import Config, difference, migrated, read_yaml, result_fingerprint, validate
 from ner_mx.errors import RunError
 from ner_mx.features.encoder import Encoder
-from ner_mx.files import read_arrays, read_json, replacing_folder, write_arrays, write_json, write_text
+from ner_mx.files import read_json, replacing_folder, write_json, write_text
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
 from ner_mx.training.provenance import code_digest, environment
 from ner_mx.untyped import Device

@@ -207,16 +207,16 @@ def edited(**values):
     ("manifest.json", lambda content: content[:50], "expected JSON, found a damaged file"),
     ("manifest.json", lambda content: b"[" * 100_000, "expected JSON, found a damaged file"),
     ("manifest.json", lambda content: b"[]", "found other keys or values"),
-    ("model.onnx", lambda content: content[:-100], "networks that onnxruntime can run"),
-    ("model.onnx", lambda content: b"", "networks that onnxruntime can run"),
+    ("model.onnx", lambda content: content[:-100], "fit each other, found: model.onnx: a model that is truncated"),
+    ("model.onnx", lambda content: b"", "files fit each other, found: model.onnx: operators of"),
     ("vocab.json", lambda content: b"{}", "files fit each other, found: vocab.json: expected the tags"),
     ("vocab.json", lambda content: content[:-9], "files fit each other"),
     ("config.yaml", lambda content: b"!!python/object/apply:os.system [id]",
      "a configuration that can be read, found: config.yaml:1: expected YAML"),
     ("config.yaml", lambda content: b"run: {nam: x}",
      "configuration that can be read, found: config.yaml: run: unknown key"),
-    ("transitions.npz", lambda content: content[:40], "files fit each other, found: no numpy arrays"),
-    ("features.npz", lambda content: b"", "files fit each other, found: no numpy arrays"),
+    ("transitions.npz", lambda content: content[:40], "each other, found: transitions.npz without numpy arrays"),
+    ("features.npz", lambda content: b"", "files fit each other, found: features.npz without numpy arrays"),
 ])
 def test_an_invalid_bundle_is_an_error_of_one_line(folder, tmp_path, name, change, problem):
     with pytest.raises(BundleError, match=problem) as error:
@@ -233,7 +233,7 @@ def without_file(folder, tmp_path, name):
 
 @pytest.mark.parametrize("name, problem", [
     ("vocab.json", "expected model.onnx, vocab.json, config.yaml, found no vocab.json; export it again"),
-    ("pos.onnx", "files fit each other, found: the model reads POS, but there is no pos.onnx; export it again"),
+    ("pos.onnx", "files fit each other, found: the model needs pos.onnx, but there is none; export it again"),
     ("features.npz", "files fit each other, found: expected the lexicons one, two, found nothing"),
     ("transitions.npz", "the model has learned transitions, but there is no transitions.npz; export it"),
 ])

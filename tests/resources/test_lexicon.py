@@ -125,7 +125,7 @@ def test_features_of_a_sentence(source):
 def test_a_csv_of_entries(tmp_path):
     path = tmp_path / "names.csv"
     path.write_text('category,entry\nPerson,Jo Doe\nORG,"Acme, Inc"\n')
-    categories = read_lexicons({"own": LexiconSource(path=str(path), partial=True)}, "run")
+    categories = read_lexicons({"own": LexiconSource(path=str(path), partial=True)}, "run").categories
     assert [(category.category, len(category.lexicon.exact)) for category in categories] == [("Person", 1), ("ORG", 2)]
     # A single token is a partial match of a person, and of no other category.
     assert [category.lexicon.positions([["jo", "acme,"]]).tolist() for category in categories] == [[1, 0], [0, 0]]

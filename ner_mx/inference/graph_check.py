@@ -1,0 +1,127 @@
+"""Whether a graph is that of a tagger with certain features, and small enough to be run."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Dict, Sequence, Tuple
+
+import numpy as np
+
+from ner_mx.data.sentence import Sentence
+from ner_mx.decoding.recognizer import LONGEST, TOKENS
+from ner_mx.errors import ConfigError
+from ner_mx.features.batch import Batch, collate
+from ner_mx.features.encoded import Encoded
+from ner_mx.features.encoder import Encoder
+from ner_mx.features.feature import Feature
+from ner_mx.inference.onnx_file import ArrayType, Node, OnnxGraph, read_graph
+from ner_mx.inference.onnx_operators import KNOWN, Array, Result
+from ner_mx.registry import register
+
+# The limits of a graph on the sample batch: elements of one array, of all arrays, and multiplications. A network
+# of twelve transformer layers with 768 units would need a tenth of each; a batch of text takes seconds at most.
+MAX_ARRAY, MAX_ELEMENTS, MAX_MULTIPLICATIONS = 1 << 27, 1 << 32, 1 << 42
+# What is computed from constants alone restores stored weights, and is as large as they are.
+MAX_CONSTANT = 1 << 30
+
+
+def sample_text(encoder: Encoder) -> Encoded:
+    """Text as large as batches become: 4,096 tokens of 512 words, with 126 characters each."""
+    words = ["".join(letters) * 42 for letters in product("abcdefgh", repeat=3)]
+    sentences = [Sentence(tuple(words[:LONGEST])) for _ in range(TOKENS // LONGEST)]
+    return encoder.encode(sentences)
+
+
+def check_graph(model: bytes, features: Sequence[Feature], text: Encoded, classes: int) -> None:
+    """Check a serialized graph without running it.
+
+    Parameters
+    ----------
+    features : that the graph must read.
+    text : see :func:`sample_text`.
+    classes : the number of scores for each token.
+
+    Raises
+    ------
+    ValueError : the graph reads other features, has tables of other sizes, gives other scores, uses an operator
+        that is not registered, or would take too much time or memory.
+    """
+    graph, batch = read_graph(model), collate(features, text, np.arange(len(text)))
+    arrays = {name: Array(values.dtype, values.shape, values if values.size <= KNOWN else None, constant=True)
+              for name, values in graph.constants.items()}
+    tables: Dict[str, Tuple[int, ...]] = {}
+    for feature in features:
+        tables.update(feature.tables())
+    if "character_length" in batch.arrays:
+        tables["word_types"] = batch["character_length"].shape
+    for name, declared in graph.inputs.items():
+        arrays[name] = _input(name, declared, batch, arrays)._replace(table=tables.get(name))
+    _check_features(graph, features)
+    arrays = _computed(graph.nodes, arrays)
+    expected = (int(batch.length.max()), len(batch.length), classes)  # (T, N, K)
+    if list(graph.outputs) != ["emissions"] or "emissions" not in arrays:
+        raise ValueError(f"a model with the outputs {', '.join(graph.outputs)} instead of emissions")
+    scores = arrays["emissions"]
+    if scores.shape != expected or scores.dtype != np.float32:
+        raise ValueError(f"scores of the shape {scores.shape} and the type {scores.dtype} instead of {expected} "
+                         "and float32")
+
+
+def _input(name: str, declared: ArrayType, batch: Batch, constants: Dict[str, Array]) -> Array:
+    if name in constants:
+        raise ValueError(f"an input {name} that is a constant, too")
+    if name != "length" and name not in batch.arrays:
+        raise ValueError(f"a model that reads {name}, which no feature of the configuration gives")
+    values = batch[name]
+    fits = len(declared.shape) == values.ndim and all(
+        isinstance(size, str) or size == found for size, found in zip(declared.shape, values.shape))
+    if declared.dtype != values.dtype or not fits:
+        raise ValueError(f"an input {name} of {declared.dtype} {declared.shape}, which the features give as "
+                         f"{values.dtype} {values.shape}")
+    return Array(values.dtype, values.shape)
+
+
+def _check_features(graph: OnnxGraph, features: Sequence[Feature]) -> None:
+    for feature in features:
+        unread = [name for name in feature.tables() if name not in graph.inputs]
+        if unread:
+            raise ValueError(f"a model that does not read {unread[0]}, although the configuration has the feature "
+                             f"{feature.name}")
+
+
+def _computed(nodes: Sequence[Node], arrays: Dict[str, Array]) -> Dict[str, Array]:
+    """The arrays of the graph by name, computed by the rules of its operators."""
+    arrays = dict(arrays)
+    elements = multiplications = constants = 0
+    for node in nodes:
+        result = _outputs(node, arrays)
+        if len(result.arrays) != len(node.outputs) or any(name in arrays or not name for name in node.outputs):
+            raise ValueError(f"an operator {node.operator} with the outputs {node.outputs[:4]}")
+        arrays.update(zip(node.outputs, result.arrays))
+        for array in result.arrays:
+            if array.constant:
+                constants += array.size
+            else:
+                elements += array.size
+                if array.size > MAX_ARRAY:
+                    raise ValueError(f"an operator {node.operator} with an output of the shape {array.shape}, which "
+                                     "is too large")
+        multiplications += result.multiplications
+        if elements > MAX_ELEMENTS or multiplications > MAX_MULTIPLICATIONS or constants > MAX_CONSTANT:
+            raise ValueError("a model that takes too much time or memory for each batch")
+    return arrays
+
+
+def _outputs(node: Node, arrays: Dict[str, Array]) -> Result:
+    try:
+        rule = register.operator[node.operator]
+    except ConfigError as error:
+        raise ValueError(f"the ONNX operator {node.operator!r}: {error}") from None
+    missing = [name for name in node.inputs if name not in arrays]
+    if missing:
+        raise ValueError(f"an operator {node.operator} that reads {missing[0]!r}, which nothing gives before it")
+    try:
+        result: Result = rule(node, *(arrays[name] for name in node.inputs))
+    except TypeError:
+        raise ValueError(f"an operator {node.operator} with {len(node.inputs)} inputs") from None
+    return result

@@ -1,0 +1,502 @@
+"""Bundles as somebody could make them who wants to harm: each must work, or be refused in one line."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+
+import numpy as np
+import onnx
+import yaml
+from onnx import TensorProto, helper, numpy_helper
+
+from ner_mx.inference.bundle_folder import MANIFEST
+
+
+def rehash(folder):
+    """Let the manifest name the files that are there."""
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())
+                         if path.name != MANIFEST}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def changed_file(name, change):
+    """An attack that changes the bytes of a file."""
+
+    def attack(folder):
+        (folder / name).write_bytes(change((folder / name).read_bytes()))
+        rehash(folder)
+
+    return attack
+
+
+def changed_json(name, change):
+    """An attack that changes a JSON file; ``change`` may return another value."""
+
+    def edit(content):
+        value = json.loads(content)
+        return json.dumps(change(value) or value).encode("utf-8", "surrogatepass")
+
+    return changed_file(name, edit)
+
+
+def changed_manifest(**changes):
+    """Other values in the manifest."""
+
+    def attack(folder):
+        manifest = {**json.loads((folder / MANIFEST).read_bytes()), **changes}
+        (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+    return attack
+
+
+def changed_config(change):
+    """Another configuration."""
+
+    def edit(content):
+        values = yaml.safe_load(content)
+        return yaml.safe_dump(change(values) or values).encode()
+
+    return changed_file("config.yaml", edit)
+
+
+def changed_graph(change, name="model.onnx"):
+    """Another graph; ``change`` gets the model and may return another."""
+
+    def edit(content):
+        model = onnx.load_from_string(content)
+        return (change(model) or model).SerializeToString()
+
+    return changed_file(name, edit)
+
+
+def changed_arrays(name, change):
+    """Other arrays; ``change`` gets a dictionary of them."""
+
+    def edit(content):
+        arrays = dict(np.load(io.BytesIO(content)))
+        arrays = change(arrays) or arrays
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return buffer.getvalue()
+
+    return changed_file(name, edit)
+
+
+def whole_files(names):
+    """Files that are missing, or no files at all."""
+    def replaced(name, make):
+        def attack(folder):
+            (folder / name).unlink()
+            make(folder / name)
+        return attack
+
+    def sparse(path):
+        with open(path, "wb") as file:
+            file.truncate(50 << 30)
+
+    def outside(path):
+        target = path.parent.parent / "secret.env"
+        target.write_text("SECRET=1")
+        path.symlink_to(target)
+
+    kinds = {"missing": lambda path: None, "folder": lambda path: path.mkdir(), "pipe": os.mkfifo,
+             "zeros without end": lambda path: path.symlink_to("/dev/zero"), "sparse 50 GB": sparse,
+             "link outside": outside, "empty": lambda path: path.write_bytes(b""),
+             "zeros": lambda path: path.write_bytes(bytes(1000)), "itself": lambda path: path.symlink_to(path)}
+    for name in names:
+        for kind, make in kinds.items():
+            yield f"{name}: {kind}", replaced(name, make)
+        # The same with a manifest that agrees, so that the parser sees it.
+        yield f"{name}: empty, in the manifest", changed_file(name, lambda content: b"") if name != MANIFEST else (
+            replaced(name, kinds["empty"]))
+
+
+def _external(model, location):
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "960")):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+
+
+def _before_output(model, *nodes, constants=()):
+    """Nodes that compute the emissions from ``scores``."""
+    model.graph.node[-1].output[0] = "scores"
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(numpy_helper.from_array(np.array(value), name) for name, value in constants)
+
+
+def _doubling(model, times=40):
+    names = ["scores", *(f"double{number}" for number in range(times))]
+    nodes = [helper.make_node("Concat", [before, before], [after], axis=0) for before, after in zip(names, names[1:])]
+    _before_output(model, *nodes, helper.make_node("Slice", [names[-1], "zero", "one", "zero"], ["emissions"]),
+                   constants=[("zero", [0]), ("one", [1])])
+
+
+def _loop(model):
+    body = helper.make_graph([
+        helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["state"], ["next"])], "body",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go",
+            TensorProto.BOOL, []),
+         helper.make_tensor_value_info("state", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+         helper.make_tensor_value_info("next", TensorProto.FLOAT, None)])
+    _before_output(model, helper.make_node("Loop", ["trips", "", "scores"], ["emissions"], body=body),
+                   constants=[("trips", 10 ** 15)])
+
+
+def _inserted(operator, inputs, constants=(), domain="", **attributes):
+    def change(model):
+        _before_output(model, helper.make_node(operator, inputs, ["emissions"], domain=domain, **attributes),
+                       constants=constants)
+        if domain:
+            model.opset_import.append(helper.make_opsetid(domain, 1))
+    return change
+
+
+def _weights(number, change):
+    def edit(model):
+        tensor = model.graph.initializer[number]
+        tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(change(numpy_helper.to_array(tensor).copy())),
+                                                tensor.name))
+    return edit
+
+
+def _set(place, value):
+    def change(array):
+        array.reshape(-1)[place] = value
+        return array
+    return change
+
+
+def graphs(model):
+    """Graphs with operators, data, sizes and values of other kinds."""
+    for location in ("secret.env", "../secret.env", "/etc/hostname", "", "sub/secret.env"):
+        yield f"external data at {location!r}", changed_graph(lambda model, at=location: _external(model, at))
+    yield "a loop of 10^15 trips", changed_graph(_loop)
+    yield "an array doubled 40 times", changed_graph(_doubling)
+    yield "an array doubled 5,000 times", changed_graph(lambda model: _doubling(model, 5000))
+    for operator in ("If", "Scan", "Expand", "Tile", "ConstantOfShape", "RandomNormal", "Einsum", "NonZero", "Resize",
+                     "StringNormalizer", "Unique", "Exp", "Sqrt", "Div", "Sequence", "Loop", "OneHot", "TopK"):
+        yield f"the operator {operator}", changed_graph(_inserted(operator, ["scores"]))
+    for domain in ("com.microsoft", "ai.onnx.ml", "com.microsoft.experimental", "ner_mx"):
+        yield f"operators of {domain}", changed_graph(_inserted("Gelu", ["scores"], domain=domain))
+    yield "a pad of 10^15", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 10 ** 15, 0, 0])]))
+    yield "a negative pad", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, -1, 0, 0, 0])]))
+    yield "an outer product", changed_graph(lambda model: _before_output(
+        model, helper.make_node("Unsqueeze", ["scores", "zero"], ["rows"]),
+        helper.make_node("Unsqueeze", ["scores", "one"], ["columns"]), helper.make_node("Add", ["rows", "columns"],
+            ["outer"]),
+        helper.make_node("ReduceMax", ["outer"], ["emissions"], axes=[0], keepdims=0),
+        constants=[("zero", [0, 1]), ("one", [2, 3])]))
+    yield "an axis beyond the array", changed_graph(_inserted("LogSoftmax", ["scores"], axis=7))
+    yield "an unknown attribute", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2, secret=1))
+    yield "an attribute of another type", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2.5))
+    yield "an operator without inputs", changed_graph(_inserted("Tanh", []))
+    yield "an operator with many inputs", changed_graph(_inserted("Tanh", ["scores"] * 50))
+    yield "an input that is not there", changed_graph(_inserted("Tanh", ["nothing"]))
+    yield "emissions as integers", changed_graph(_inserted("Cast", ["scores"], to=7))
+    yield "emissions in 16 bits", changed_graph(_inserted("Cast", ["scores"], to=10))
+    yield "emissions of two dimensions", changed_graph(_inserted("ReduceMax", ["scores"], axes=[0], keepdims=0))
+    yield ("emissions with axes exchanged",
+           changed_graph(_inserted("Reshape", ["scores", "shape"], [("shape", [-1, 0, 1])])))
+    yield "the last tag missing", changed_graph(_inserted("Slice", ["scores", "a", "b", "c"],
+                                                          [("a", [0]), ("b", [-1]), ("c", [2])]))
+    yield "a tag more", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 0, 0, 1])]))
+    yield "a range to 10^12", changed_graph(lambda model: _before_output(
+        model, helper.make_node("Range", ["a", "b", "c"], ["range"]), helper.make_node("Identity", ["scores"],
+            ["emissions"]),
+        constants=[("a", 0), ("b", 10 ** 12), ("c", 1)]))
+    yield "5,000 matrix products", changed_graph(_products)
+    yield "30,000 nodes", changed_graph(lambda model: _before_output(model, *(
+        helper.make_node("Tanh", ["scores"], [f"t{number}"]) for number in range(30_000)),
+        helper.make_node("Tanh", ["scores"], ["emissions"])))
+    yield "nodes in a circle", changed_graph(lambda model: model.graph.node.reverse())
+    yield "two outputs", changed_graph(lambda model: model.graph.output.append(
+        helper.make_tensor_value_info("words", TensorProto.INT32, ("T", "N"))))
+    yield "no output", changed_graph(lambda model: model.graph.ClearField("output"))
+    yield "no input", changed_graph(lambda model: model.graph.ClearField("input"))
+    yield "an input more", changed_graph(lambda model: model.graph.input.append(
+        helper.make_tensor_value_info("secrets", TensorProto.INT32, ("T", "N"))))
+    yield "an input that is a constant, too", changed_graph(lambda model: model.graph.input.append(
+        helper.make_tensor_value_info("constant0", TensorProto.FLOAT, (20, 12))))
+    yield "an input of another type", changed_graph(
+        lambda model: setattr(model.graph.input[0].type.tensor_type, "elem_type", TensorProto.FLOAT))
+    yield "an input of a fixed size", changed_graph(
+        lambda model: setattr(model.graph.input[0].type.tensor_type.shape.dim[0], "dim_value", 3))
+    for version in (1, 12, 14, 99, -1):
+        yield f"operators of version {version}", changed_graph(
+            lambda model, number=version: setattr(model.opset_import[0], "version", number))
+    for version in (0, 9, 10 ** 9):
+        yield (f"ONNX's version {version}",
+               changed_graph(lambda model, number=version: setattr(model, "ir_version", number)))
+    yield "a function", changed_graph(lambda model: model.functions.append(helper.make_function(
+        "evil", "f", ["x"], ["y"], [helper.make_node("Tanh", ["x"], ["y"])], [helper.make_opsetid("", 13)])))
+    yield "training information", changed_graph(lambda model: model.training_info.add())
+    yield "metadata", changed_graph(lambda model: model.metadata_props.add())
+    yield "a sparse constant", changed_graph(lambda model: model.graph.sparse_initializer.add())
+    yield "two graphs", changed_file("model.onnx", lambda content: content * 2)
+    yield "the model of another feature", _exchanged
+    yield "the tagger of parts of speech as the model", changed_both("pos.onnx", "pos.onnx")
+    yield "the model as the tagger of parts of speech", changed_both("model.onnx", "model.onnx")
+    for number, tensor in enumerate(model.graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size > 1:
+            for kind, value in (("NaN", np.nan), ("infinity", np.inf), ("1e38", 1e38), ("-1e38", -1e38)):
+                yield f"{kind} in {tensor.name} {values.shape}", changed_graph(_weights(number, _set(0, value)))
+            yield f"NaN all over {tensor.name}", changed_graph(_weights(number, lambda array: array * np.nan))
+            yield f"1e38 all over {tensor.name}", changed_graph(_weights(number, lambda array: array * 0 + 1e38))
+        if values.ndim >= 2:
+            yield (f"a row less in {tensor.name} {values.shape}",
+                   changed_graph(_weights(number, lambda array: array[:-1])))
+            yield f"a row more in {tensor.name}", changed_graph(
+                _weights(number, lambda array: np.concatenate([array, array[:1]])))
+            yield f"transposed {tensor.name}", changed_graph(_weights(number, lambda array: array.T))
+            yield f"another dimension of {tensor.name}", changed_graph(_weights(number, lambda array: array[..., :-1]))
+        if values.dtype == np.int64:
+            yield f"10^12 in {tensor.name}", changed_graph(_weights(number, _set(0, 10 ** 12)))
+            yield f"-5 in {tensor.name}", changed_graph(_weights(number, _set(0, -5)))
+        yield f"another type of {tensor.name}", changed_graph(_weights(number, lambda array: array.astype(np.float64)))
+        yield f"no bytes in {tensor.name}", changed_graph(
+            lambda model, at=number: setattr(model.graph.initializer[at], "raw_data", b""))
+        yield f"a dimension of 2^40 in {tensor.name}", changed_graph(
+            lambda model, at=number: model.graph.initializer[at].dims.append(2 ** 40))
+
+
+def _products(model):
+    classes = model.graph.output[0].type.tensor_type.shape.dim[2].dim_value
+    names = ["scores", *(f"p{number}" for number in range(5000)), "emissions"]
+    _before_output(model, *(helper.make_node("MatMul", [before, "wide"], [after])
+                            for before, after in zip(names, names[1:])),
+                   constants=[("wide", np.eye(classes, dtype=np.float32))])
+
+
+def changed_both(source, target):
+    """One file under the names of both networks."""
+    def attack(folder):
+        content = (folder / source).read_bytes()
+        for name in ("model.onnx", "pos.onnx"):
+            (folder / name).write_bytes(content)
+        rehash(folder)
+    return attack
+
+
+def _exchanged(folder):
+    one, two = (folder / "model.onnx").read_bytes(), (folder / "pos.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(two)
+    (folder / "pos.onnx").write_bytes(one)
+    rehash(folder)
+
+
+def vocabularies():
+    """Vocabularies and tags that do not fit, or are none."""
+    def features(change):
+        return changed_json("vocab.json", lambda value: value.update(features=change(value["features"])))
+
+    def tags(change):
+        return changed_json("vocab.json", lambda value: value.update(tags=change(value["tags"])))
+
+    for name in ("characters", "pos"):
+        yield f"{name}: one more", features(lambda value, name=name: {**value, name: [*value[name], "new"]})
+        yield f"{name}: one less", features(lambda value, name=name: {**value, name: value[name][:-1]})
+        for state in ([], None, {}, "text", 5, [1, 2], [["a"]], ["a", "a"], [None]):
+            yield f"{name}: {state}", features(lambda value, name=name, state=state: {**value, name: state})
+    for words in (["a"], [], None, ["a"] * 10, list(map(str, range(100_000)))):
+        yield f"words: {str(words)[:20]}", features(
+            lambda value, words=words: {**value, "words": {"words": words, "vector_dimension": None}})
+    for dimension in (0, -1, 7, 10 ** 9, "12", 1.5, True):
+        yield f"dimension of vectors: {dimension}", features(
+            lambda value, dimension=dimension: {**value, "words": {**value["words"], "vector_dimension": dimension}})
+    yield "words without state", features(lambda value: {**value, "words": {}})
+    yield "a feature more", features(lambda value: {**value, "secret": []})
+    yield "a feature less", features(lambda value: {name: state for name, state in value.items() if name != "casing"})
+    yield "no features", features(lambda value: {})
+    yield "features as a list", features(lambda value: [])
+    yield "no tags", tags(lambda value: [])
+    for wrong in ("x0", "Q-PER", "", "O", "B-", "-PER", "B-\ud800", "B-PER\n", "I-PER", 5, None, ["B-PER"]):
+        yield f"the tag {wrong!r}", tags(lambda value, wrong=wrong: [*value[:-1], wrong])
+        yield f"the tag {wrong!r} more", tags(lambda value, wrong=wrong: [*value, wrong])
+    yield "tags without O", tags(lambda value: value[1:])
+    yield "O at the end", tags(lambda value: [*value[1:], "O"])
+    yield "tags in another order", tags(lambda value: [value[0], *value[:0:-1]])
+    yield "labels that are lone surrogates", tags(lambda value: [tag.replace("PER", "\ud800") for tag in value])
+    yield "labels with line ends", tags(lambda value: [tag.replace("PER", "P\nR") for tag in value])
+    yield "labels that move the cursor", tags(lambda value: [tag.replace("PER", "\x1b[2J") for tag in value])
+    yield "labels of a million letters", tags(lambda value: [tag.replace("PER", "P" * 10 ** 6) for tag in value])
+    yield "tags of another encoding", tags(lambda value: ["O", *(f"{p}-{t}" for t in ("LOC", "ORG",
+        "PER") for p in "BI")])
+    yield "10,000 types", tags(lambda value: ["O", *(f"{p}-{t:05}" for t in range(10_000) for p in "BILU")])
+    for content in (b"[", b"[" * 100_000, b"{}", b"[]", b"null", b"1" * 5000, b"NaN", b'{"tags":' * 50_000,
+                    b'"\\ud800"', b"\xff\xfe", b"{}" * 2, b'{"tags": 1e999}'):
+        yield f"vocab.json: {content[:12]}", changed_file("vocab.json", lambda old, content=content: content)
+
+
+def configurations():
+    """Configurations that do not fit, or are attacks on the parser."""
+    for name in ("words", "characters", "casing", "pos", "lexicons"):
+        yield f"{name} off", changed_config(lambda value, name=name: value["features"].update({name: {"use": False}}))
+        yield f"{name} missing", changed_config(lambda value, name=name: value["features"].pop(name) and None)
+        yield f"{name} is a list", changed_config(lambda value, name=name: value["features"].update({name: []}))
+    for key, value in (("width", 10 ** 6), ("width", -1), ("filters", 10 ** 9), ("dimension", 0), ("types", True),
+                       ("activation", "evil"), ("width", 10 ** 4000)):
+        yield f"characters.{key}: {str(value)[:9]}", changed_config(
+            lambda values, key=key, value=value: values["features"]["characters"].update({key: value}))
+    for key, value in (("tag_encoding", "IOB2"), ("tag_encoding", "secret"), ("digits", "each"), ("digits", 5)):
+        yield f"features.{key}: {value}", changed_config(
+            lambda values, key=key, value=value: values["features"].update({key: value}))
+    for key, value in (("learns_transitions", False), ("split_digits", True), ("decoding", {"method": "argmax"}),
+                       ("decoding", {"method": "evil"}), ("tokenizer", {"name": "evil"}), ("secret", 1),
+                       ("tokenizer", {"name": "spacy", "language": "../../evil"}), ("tokenizer",
+                           {"language": "x" * 99}),
+                       ("tokenizer", {"name": "spacy", "language": "os"}), ("tokenizer", {"language": ["en"]}),
+                       ("tokenizer", {"language": "../../../../etc/passwd"}), ("tokenizer", {"language": ""})):
+        yield f"{key}: {value}", changed_config(lambda values, key=key, value=value: values.update({key: value}))
+    laughs = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+    for content in (laughs, laughs + "features: *a11\n", "".join(f"k{n}: 1\n" for n in range(20_000)),
+                    "features:\n" + "".join(f"  k{n}: 1\n" for n in range(20_000)), "&a [*a]", "a: &a {b: *a}",
+                    "[" * 5000, "- " * 5000, "!!python/object/apply:os.system [id]", "!!python/name:os.system",
+                        "x: " + "9" * 9999,
+                    "? [a]\n: b", "<<: {a: 1}", "<<: *x", "{" * 3000 + "}" * 3000, "%YAML 9.9\n---\na",
+                        "---\n---\n---", "\0",
+                    "a: 2001-02-30", "features: &f\n  words: *f\n", "a: !!binary " + "A" * 9999, "x: 0x" + "f" * 9000,
+                    "x: 1e" + "9" * 5000, "\ufeff{}", "features: {words: {use: 1" + "0" * 4000 + "}}"):
+        yield (f"config.yaml: {content[:20]!r}",
+               changed_file("config.yaml", lambda old, content=content: content.encode()))
+    yield "config.yaml in another encoding", changed_file("config.yaml", lambda content: content + b"\xff\xfe")
+
+
+def _npz(members, compressed=False):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _array(values):
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def arrays():
+    """Arrays that do not fit, or are attacks on the archive."""
+    for name, change in (
+            ("exact", lambda a: a[::-1]), ("exact", lambda a: a.astype(float)), ("exact", lambda a: a[None]),
+            ("exact", lambda a: a.astype(np.int64)), ("exact", lambda a: np.repeat(a, 2)), ("longest",
+                lambda a: a * 0 + 10 ** 9),
+            ("longest", lambda a: a * 0 - 1), ("longest", lambda a: np.array([1, 2])), ("longest", lambda a: a + 0.5),
+            ("longest", lambda a: np.array("five")), ("name", lambda a: np.array([1, 2])), ("name", lambda a: a[:1]),
+            ("name", lambda a: np.array(["x", "y"])), ("prefixes", lambda a: a.reshape(0,
+                1) if not a.size else a[None]),
+            ("suffixes", lambda a: np.array(5))):
+        for number in (0, 2):
+            yield f"lexicon {number} {name}: {change(np.arange(2)) if name == 'exact' else ''}", changed_arrays(
+                "features.npz", lambda value, key=f"lexicons/{number} {name}", change=change: value.update(
+                    {key: change(value[key])}))
+    for name in ("exact", "prefixes", "suffixes", "longest", "name"):
+        yield f"a lexicon without {name}", changed_arrays(
+            "features.npz", lambda value, name=name: value.pop(f"lexicons/1 {name}") is None)
+    yield "the last lexicon missing", changed_arrays("features.npz", lambda value: {
+        key: array for key, array in value.items() if not key.startswith("lexicons/3")})
+    yield "a lexicon more", changed_arrays("features.npz", lambda value: value.update(
+        {key.replace("/3", "/4"): array for key, array in value.items() if key.startswith("lexicons/3")}))
+    yield ("arrays of another feature",
+           changed_arrays("features.npz", lambda value: value.update({"words/x": np.zeros(3)})))
+    for name, change in (("NaN", lambda a: a * np.nan), ("infinity", lambda a: a + np.inf), ("64 bits",
+        lambda a: a.astype(float)),
+                         ("integers", lambda a: a.astype(int)), ("a row less", lambda a: a[:-1]), ("flat",
+                             lambda a: a.reshape(-1)),
+                         ("1e38", lambda a: a * 0 + 1e38), ("complex", lambda a: a.astype(complex))):
+        for key in ("transitions", "start"):
+            yield (f"{key}: {name}",
+                   changed_arrays("transitions.npz", lambda value, key=key, change=change: value.update(
+                       {key: change(value[key])})))
+    for key in ("transitions", "start"):
+        yield f"no {key}", changed_arrays("transitions.npz", lambda value, key=key: value.pop(key) is None)
+    yield "scores more", changed_arrays("transitions.npz", lambda value: value.update({"end": value["start"]}))
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }"
+    huge = b"\x93NUMPY\x01\x00\x76\x00" + header.ljust(117) + b"\n"
+    code = _array(np.array(["ab"])).replace("ab".encode("utf-32-le"), b"\xff" * 8)
+    for name, content in (
+            ("100,000 members", _npz((f"{n}.npy", b"") for n in range(100_000))),
+            ("60,000 members", _npz((f"{n}.npy", _array(np.zeros(0))) for n in range(60_000))),
+            ("zeros, 1 GB unpacked", _npz([("transitions.npy", _array(np.zeros(1 << 27)))], compressed=True)),
+            ("a shape of 10^12", _npz([("transitions.npy", huge)])), ("pickled objects", _npz([("start.npy",
+                _array(np.array([{}])))])),
+            ("a member twice", _npz([("a.npy", _array(np.zeros(3)))]) ), ("no arrays", _npz([])),
+            ("a path", _npz([("../../evil.npy", _array(np.zeros(3)))])), ("no array", _npz([("start.npy", b"hello")])),
+            ("characters beyond Unicode", _npz([("0 name.npy", code)])), ("no suffix", _npz([("start", b"")])),
+            ("a header that is code", _npz([("start.npy",
+                b"\x93NUMPY\x01\x00\x76\x00" + b"__import__('os')".ljust(118))])),
+            ("a header of brackets", _npz([("start.npy", b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118)])),
+            ("version 9", _npz([("start.npy", b"\x93NUMPY\x09\x00\x76\x00")])), ("nothing", b""), ("PK",
+                b"PK\x05\x06")):
+        for file in ("transitions.npz", "features.npz"):
+            yield f"{file}: {name}", changed_file(file, lambda old, content=content: content)
+
+
+def manifests():
+    """Manifests with other values."""
+    nested = current = []
+    for _ in range(500):
+        current.append([])
+        current = current[0]
+    for value in (5e-324, 1e-300, 0, -1, 1e300, float("nan"), float("inf"), "1", None, True, [], 10 ** 400):
+        yield f"temperature {str(value)[:12]}", changed_manifest(temperature=value)
+    for value in (3.5, "3", None, [], 10 ** 400, -1, 0, True, 1e308):
+        yield f"format {str(value)[:12]}", changed_manifest(format=value)
+    for value in ([], "text", None, 5, {"x": float("nan")}, {"x": "\ud800"}, {"\ud800": 1}, {"examples": 5},
+                  {"examples": [5, None, {}]}, {"examples": "text"}, {"corpus": {"a": []}}, {"corpus": "<script>"},
+                  {"x": nested}, {"x": 10 ** 400}, {"examples": ["\x1b[2J"]}, {"labels": 5}, {}):
+        yield f"card {str(value)[:30]!r}", changed_manifest(card=value)
+    for files in ([], {}, {"../../etc/passwd": "0"}, {"/etc/passwd": "0"}, {"model.onnx": 5}, {"a\n.onnx": "0"}, None,
+                  {f"m{number}.onnx": "0" for number in range(10_000)}, {"manifest.json": "0"}, {"": "0"}):
+        yield f"files {str(files)[:30]!r}", changed_manifest(files=files)
+
+    def more(folder):
+        shutil.copy(folder / "pos.onnx", folder / "other.onnx")
+        rehash(folder)
+
+    yield "a network more", more
+    for content in (b"{" * 100_000, b'{"format": 3, "format": ' + b"9" * 5000 + b"}", b"\xef\xbb\xbf{}", b"\0",
+        b'"' * 999):
+        yield f"manifest.json: {content[:12]}", lambda folder, content=content: (folder / MANIFEST).write_bytes(content)
+
+
+def attacks(folder):
+    """Every attack on a copy of the bundle in a folder: a name, and a function that changes a copy."""
+    names = sorted(path.name for path in folder.iterdir())
+    yield from whole_files(names)
+    yield from graphs(onnx.load(folder / "model.onnx"))
+    yield from vocabularies()
+    yield from configurations()
+    yield from arrays()
+    yield from manifests()
+
+
+def mutated(random, content):
+    """A file with a few bytes changed, removed, repeated or moved."""
+    content = bytearray(content)
+    for _ in range(random.choice((1, 1, 1, 2, 4, 16))):
+        place = random.randrange(len(content) + 1)
+        size = random.choice((1, 1, 2, 4, 8, 64, 1024))
+        kind = random.randrange(6)
+        if kind == 0 and place < len(content):
+            content[place] ^= 1 << random.randrange(8)
+        elif kind == 1:
+            content[place:place + size] = random.randbytes(size)
+        elif kind == 2:
+            del content[place:place + size]
+        elif kind == 3:
+            content[place:place] = content[place:place + size]
+        elif kind == 4:
+            content[place:place + size] = random.choice((b"\xff", b"\0", b"9", b"-", b"[", b'"')) * size
+        else:
+            del content[place:]
+    return bytes(content)

@@ -1,0 +1,39 @@
+"""A short run of the attacks on bundles; the long one is make reliability."""
+
+import collections
+
+import pytest
+from reliability.bundle_attacks import attacks
+from reliability.bundles import attempt, mutations, outcome, write_example
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("attacked") / "example"
+    write_example(folder)
+    assert outcome(folder) == "works"
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["structured", "mutations"])
+def test_a_hostile_bundle_works_or_is_refused_in_one_line(example, tmp_path, capfd, kind):
+    cases = list(attacks(example)) if kind == "structured" else list(mutations(example, 150, seed=2))
+    results = {name: attempt(example, tmp_path / "bundle", change) for name, change in cases}
+    assert {name: result for name, result in results.items() if result not in ("works", "refused")} == {}
+    counts = collections.Counter(results.values())
+    assert counts["refused"] > 0.8 * len(cases)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [
+    "external data at 'secret.env'", "a loop of 10^15 trips", "an array doubled 40 times", "operators of com.microsoft",
+    "the model of another feature", "NaN in constant0 (20, 12)", "a row less in constant0 (20, 12)", "pos: []",
+    "temperature 5e-324", "the tag 'Q-PER'", "the tag 'x0'", "casing off", "labels that are lone surrogates",
+    "the last lexicon missing", "a lexicon more", "model.onnx: pipe", "model.onnx: zeros without end",
+    "model.onnx: sparse 50 GB", "vocab.json: link outside", "transitions.npz: 100,000 members",
+    "transitions.npz: zeros, 1 GB unpacked", "lexicon 0 longest: ", "emissions as integers"])
+def test_attacks_that_must_be_refused(example, tmp_path, name):
+    cases = [change for case, change in attacks(example) if case.startswith(name)]
+    assert cases
+    for change in cases:
+        assert attempt(example, tmp_path / "bundle", change) == "refused"
