@@ -2,73 +2,122 @@
 
 Everything this package writes goes to a temporary name in the same folder and
 is renamed when it is complete, so that an interrupted run, a full disk or a
-second process never leaves a partial file under its final name.
+second process never leaves a partial file under its final name.  A name that
+is a link stands for what it links to: the link stays, and its target is
+replaced in the target's folder.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
-import shutil
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Container, Iterator, Optional, Union
 
-from ner_mx.errors import RunError
+from ner_mx.errors import RunError, first_line
+from ner_mx.temporary import earlier_name, is_at, temporary_file, temporary_folder
 
 PathLike = Union[str, Path]
 
 
 def named_path(path: PathLike) -> Path:
-    """The path, resolved if it is ``.`` or ``..`` and thus has no name to put a sibling beside."""
+    """The path that is written: that of the target of a link, and one whose name can have a sibling."""
     path = Path(path)
-    return path.resolve() if path.name in ("", "..") else path
+    if path.is_symlink() or path.name in ("", ".."):
+        try:
+            return path.resolve()
+        except RuntimeError:  # Python up to 3.12: a link that leads to itself
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    return path
 
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
-    """Yield a temporary path, and rename it to ``path`` if the block ends without an error."""
-    path = named_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield the path of a temporary file, and rename it to ``path`` if the block ends without an error.
+
+    Raises
+    ------
+    RunError : the path is a device or a pipe.
+    """
+    asked, path = path, named_path(path)
+    with _naming(path, asked):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = _mode(path)
+        with temporary_file(path) as temporary, _naming(temporary, asked):
+            yield temporary
+            with open(temporary, "rb") as complete:
+                os.fsync(complete.fileno())
+                if mode is not None:
+                    os.chmod(temporary, mode)
+            os.replace(temporary, path)
+
+
+def _mode(path: Path) -> Optional[int]:
+    """The permissions of a file that will be replaced; None if there is none."""
     try:
-        yield temporary
-        with open(temporary, "rb") as complete:
-            os.fsync(complete.fileno())
-        os.replace(temporary, path)
+        status = os.stat(path)
+    except OSError:
+        return None
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise RunError(f"{path}: expected the name of a file, found a device or a pipe; choose another name")
+    return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else None
+
+
+@contextmanager
+def _naming(place: Path, asked: PathLike) -> Iterator[None]:
+    """Let errors of the system name the file that the user asked for instead of a temporary one."""
+    try:
+        yield
     except OSError as error:
-        # Name the file that the user knows, not the temporary one.
-        if error.filename in (None, str(temporary)):
-            error.filename = str(path)
+        name = os.fspath(error.filename) if isinstance(error.filename, (str, Path)) else None
+        if name is None:
+            error.filename = str(asked)
+        elif name == str(place) or name.startswith(f"{place}{os.sep}"):
+            error.filename = f"{asked}{name[len(str(place)):]}"
+        error.filename2 = None
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(folder: PathLike) -> Iterator[Path]:
-    """Yield an empty temporary folder, and replace ``folder`` by it if the block ends without an error."""
-    folder = named_path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    earlier = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    """Yield an empty temporary folder, and let it take the place of ``folder`` if the block ends without an error."""
+    asked, folder = folder, named_path(folder)
+    with _naming(folder, asked):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder) as temporary, _naming(temporary, asked):
+            yield temporary
+            if not folder.exists():
+                os.replace(temporary, folder)
+            elif not exchange(temporary, folder):
+                _replace_in_two_steps(temporary, folder)
+
+
+def exchange(one: Path, two: Path) -> bool:
+    """Exchange two names at once; False if the system or the file system cannot do that."""
+    with suppress(AttributeError, OSError, TypeError):  # no C library, or one without this function
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+        here, exchanged = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        result: int = rename(here, os.fsencode(one), here, os.fsencode(two), exchanged)
+        return result == 0
+    return False
+
+
+def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
+    """Rename both.  Killed in between, the old folder is given back by :func:`ner_mx.temporary.remove_abandoned`."""
+    earlier = earlier_name(temporary)
+    os.replace(folder, earlier)
     try:
-        yield temporary
-        # A folder cannot be renamed onto one that is not empty.
-        if folder.exists():
-            os.replace(folder, earlier)
         os.replace(temporary, folder)
-    except BaseException:  # Ctrl-C may come between the two renames
-        if earlier.exists() and not folder.exists():
+    except BaseException:  # Ctrl-C may come between the two
+        if not folder.exists():
             os.replace(earlier, folder)
         raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(earlier, ignore_errors=True)
+    os.replace(earlier, temporary)  # where it is removed
 
 
 def unexpected_entry(folder: PathLike, names: Container[str]) -> Optional[str]:
@@ -94,14 +143,27 @@ def locked(path: PathLike, remedy: str) -> Iterator[None]:
     """
     import fcntl  # does not exist on Windows, where only the tagger runs
 
-    path = named_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "w", encoding="utf-8") as file:
+    asked, path = path, named_path(path)
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with _naming(path, asked), _naming(lock, asked):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Nothing is truncated, and nothing that a link points to is opened.
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{path}: another process is using it; {remedy}") from None
+            os.close(descriptor)
+            raise RunError(f"{asked}: another process is using it; {remedy}") from None
+        if is_at(lock, descriptor):
+            break
+        os.close(descriptor)  # the process that had it has just removed it
+    try:
         yield
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(lock)
+        os.close(descriptor)
 
 
 def write_text(path: PathLike, text: str) -> None:
@@ -126,8 +188,8 @@ def read_json(path: PathLike, remedy: str = "create it again") -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path}: expected a file, found nothing; {remedy}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: expected JSON, found a damaged file ({error}); {remedy}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: expected JSON, found a damaged file ({first_line(error)}); {remedy}") from None
 
 
 def sha256(path: PathLike) -> str:

@@ -243,6 +243,17 @@ def check_unchanged(job: Job, digest: str, fingerprint: Values) -> None:
                        "be overwritten")
 
 
+def remove_finished_parts(root: Path) -> List[Path]:
+    """Remove the chunks of results that are complete, below a folder; returns their folders."""
+    removed = []
+    for parts in sorted(root.rglob(".*.parts")):
+        fingerprint = parts.with_name(f"{parts.name[:-len('.parts')]}.made.json")
+        if fingerprint.is_file() and read_json(fingerprint).get("done"):
+            shutil.rmtree(parts, ignore_errors=True)
+            removed.append(parts)
+    return removed
+
+
 def finish_job(job: Job, fingerprint: Values) -> None:
     """Record that the result is complete."""
     write_json(job.fingerprint_path, {**fingerprint, "done": True})

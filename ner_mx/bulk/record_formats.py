@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from ner_mx.data import compression
+from ner_mx.data.bounded_lines import LONGEST_LINE, TOO_LONG, bounded_lines, is_too_long
 from ner_mx.data.column_layout import SEPARATORS
 from ner_mx.data.formats.conll import DOCUMENT_MARKER
 from ner_mx.data.spans import Span
@@ -49,6 +50,8 @@ class CorpusRecord(NamedTuple):
 
 _TAG = re.compile(r"O|[BILOUSE]-\S+")
 
+LONG_SENTENCE = f"expected sentences of at most {LONGEST_LINE:,} characters, found a longer one; separate them"
+
 # How many characters or lines of a bad record are kept for inspection.
 MAX_KEPT = 1000
 
@@ -63,15 +66,17 @@ class RecordFormat(NamedTuple):
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
     """Lines without their line ends and without a byte-order mark."""
-    for number, line in enumerate(stream):
+    for number, line in enumerate(bounded_lines(stream)):
         if number == 0 and line.startswith(b"\xef\xbb\xbf"):
             line = line[3:]
         yield line.rstrip(b"\r\n")
 
 
 def decode_line(line: bytes) -> CorpusRecord:
-    """A line as a text, or the reason why it cannot be decoded."""
+    """A line as a text, or the reason why it cannot be one."""
     try:
+        if is_too_long(line):
+            return CorpusRecord(line[:4 * MAX_KEPT].decode("utf-8", "replace")[:MAX_KEPT], problem=TOO_LONG)
         text = line.decode("utf-8")
         if "\0" in text:
             return CorpusRecord(text[:MAX_KEPT], problem="expected text, found a NUL character; is it UTF-16?")
@@ -129,15 +134,18 @@ def _write_jsonl(record: CorpusRecord, entities: Sequence[Entity]) -> bytes:
 
 def _read_conll(stream: BinaryIO) -> Iterator[CorpusRecord]:
     lines: List[str] = []
-    problem = ""
+    problem, size = "", 0
     for line in _lines(stream):
         record = decode_line(line)
-        problem = problem or record.problem
+        size += len(record.content)
+        problem = problem or record.problem or (LONG_SENTENCE if size > LONGEST_LINE else "")
         if record.content and not record.content.isspace():
-            lines.append(record.content)
+            # Of a bad sentence, only the beginning is kept.
+            if not problem or len(lines) < MAX_KEPT:
+                lines.append(record.content)
         elif lines:
             yield _sentence(lines, problem)
-            lines, problem = [], ""
+            lines, problem, size = [], "", 0
     if lines:
         yield _sentence(lines, problem)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import List, NamedTuple, Sequence, Tuple
 
+from ner_mx.errors import shown
+
 
 class Span(NamedTuple):
     """An entity: tokens ``start`` to ``end``, ``end`` excluded."""
@@ -36,7 +38,7 @@ def parse_tag(tag: str) -> Tuple[str, str]:
         return "O", ""
     prefix, dash, label = tag.partition("-")
     if not dash or not label or prefix == "O" or prefix not in ROLES:
-        raise ValueError(f"expected O or B-, I-, E-, L-, S-, U- or M- and a type, found {tag!r}")
+        raise ValueError(f"expected O or B-, I-, E-, L-, S-, U- or M- and a type, found {shown(tag)}")
     return ROLES[prefix], label
 
 

@@ -9,6 +9,9 @@ from typing import List, Optional, Sequence
 from ner_mx.data.compression import compression_suffix, opened
 from ner_mx.errors import CorpusError
 
+# Annotated text is held in memory; a few megabytes of a compressed file may become many gigabytes.
+LARGEST = 1 << 30
+
 
 def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
               content: str = "annotated text", may_be_empty: bool = False) -> str:
@@ -36,6 +39,8 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
         raise CorpusError(path, None, f"expected a file, found a folder{elsewhere}") from None
     except OSError as error:
         raise CorpusError(path, None, f"expected a readable file, found: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise CorpusError(path, None, f"expected at most {LARGEST:,} bytes of {content}, found more; divide it")
     if not data.strip() and not may_be_empty:
         raise CorpusError(path, None, f"expected {content}, found an empty file")
     try:
@@ -61,9 +66,10 @@ def read_text(path: Path, encoding: str, settings: Optional[str] = "corpus",
 def _content(path: Path) -> bytes:
     """The bytes of a file, decompressed if its suffix says so."""
     if not compression_suffix(path) or not path.is_file():
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            return file.read(LARGEST + 1)
     with opened(path) as (stream, _):
-        return stream.read()
+        return stream.read(LARGEST + 1)
 
 
 def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Iterator, List
 
+from ner_mx.data.bounded_lines import LONGEST_LINE, TOO_LONG
 from ner_mx.errors import UserError
 
 # Bytes of a stream that are read at once.
@@ -19,7 +20,7 @@ def line_groups(stream: io.BufferedIOBase, name: str) -> Iterator[List[str]]:
 
     Raises
     ------
-    UserError : a line is not UTF-8; the error gives ``name`` and the line.
+    UserError : a line is not UTF-8, holds a NUL or is too long; the error gives ``name`` and the line.
     """
     begun: List[bytes] = []
     number = 1
@@ -30,12 +31,17 @@ def line_groups(stream: io.BufferedIOBase, name: str) -> Iterator[List[str]]:
             lines, begun = b"".join([*begun, complete]).split(b"\n"), [tail]
         elif chunk:
             begun.append(tail)
+            if sum(map(len, begun)) > LONGEST_LINE:
+                raise UserError(f"{name}:{number}: {TOO_LONG}; divide it")
             continue
         else:
             last = b"".join(begun)
             lines = [last] if last else []
         good: List[str] = []
         for line in lines:
+            if b"\0" in line:
+                yield from filter(None, [good])
+                raise UserError(f"{name}:{number}: expected text, found a NUL character; is it UTF-16?")
             try:
                 # A byte-order mark is not part of the first line.
                 good.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r"))

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from ner_mx.data.bounded_lines import bounded_lines, is_too_long
 from ner_mx.data.compression import opened
 from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import CorpusError, RunError, shown
@@ -22,6 +23,9 @@ from ner_mx.files import replacing
 # The paper's four categories.  The ontology of 2015 has Artifact, later ones only Work.
 ROOTS = {"PER": ("Person",), "ORG": ("Organisation",), "LOC": ("Place",),
          "MISC": ("Artifact", "Artefact", "Work")}
+
+# The characters of a line; the longest labels and abstracts have some thousands.
+LONGEST = 1 << 20
 
 _TRIPLE = re.compile(
     r'^<([^>]*)>\s+<([^>]*)>\s+(?:<([^>]*)>|"((?:[^"\\]|\\.)*)"(?:@([\w-]+)|\^\^\S+)?)\s*\.\s*$')
@@ -145,8 +149,8 @@ def triples(path: Path, skipped: Counter[str]) -> Iterator[Tuple[str, str, str, 
     number = 0
     try:
         with opened(path) as (stream, _), io.TextIOWrapper(stream, encoding="utf-8") as text:
-            for number, line in enumerate(text, start=1):
-                match = _TRIPLE.match(line)
+            for number, line in enumerate(bounded_lines(text, LONGEST), start=1):
+                match = None if is_too_long(line, LONGEST) or "\0" in line else _TRIPLE.match(line)
                 if match:
                     subject, predicate, iri, literal, language = match.groups()
                     value = iri if iri is not None else _unescaped(literal)
@@ -154,7 +158,7 @@ def triples(path: Path, skipped: Counter[str]) -> Iterator[Tuple[str, str, str, 
                         skipped[path.name] += 1
                     else:
                         yield subject, predicate, value, language
-                elif line.startswith("<") and not line.rstrip().endswith("."):
+                elif line.startswith("<") and not line.rstrip().endswith(".") and not is_too_long(line, LONGEST):
                     raise CorpusError(path, number, f"expected a triple that ends with a dot, "
                                                     f"found {shown(line)}")
                 elif not line.startswith(("#", "@")) and not line.isspace():

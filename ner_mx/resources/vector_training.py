@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, TextIO, Tuple
 
 from tqdm import tqdm
 
@@ -20,12 +19,16 @@ from ner_mx.data.normalization import normal_form
 from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError, install
 from ner_mx.files import replacing, sha256, write_json
+from ner_mx.temporary import temporary_folder
 
 # Words per line of the tokenized text; gensim truncates lines at ten times this.
 LONGEST_LINE = 1000
 
 # How many word types are cached with their normal forms.
 CACHED = 5_000_000
+
+# How many characters of a line are read at a time.
+STRETCH = 1 << 20
 
 
 class WordForm(NamedTuple):
@@ -101,8 +104,8 @@ def train_vectors(texts: Sequence[Path], output: Path, form: WordForm, settings:
     sources = {str(path): _digest(path) for path in texts}
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            tokenized = Path(folder) / "text"
+        with temporary_folder(output) as folder:
+            tokenized = folder / "text"
             tokens = _tokenize(texts, tokenized, form)
             model = _train(gensim, tokenized, settings)
     except OSError as error:
@@ -247,8 +250,10 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     number = position = 0
     try:
         with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
-            for line in text:
+            for line in _divided(text):
                 number += 1
+                if "\0" in line:
+                    raise CorpusError(path, number, "expected text, found a NUL character; is it UTF-16?")
                 yield line
                 if number % 1000 == 0:
                     bar.update(raw.tell() - position)
@@ -257,6 +262,21 @@ def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise CorpusError(path, number + 1, f"expected UTF-8, found byte {error.object[error.start]:#04x} "
                                             "there or shortly after; convert the file") from None
+
+
+def _divided(text: TextIO) -> Iterator[str]:
+    """Lines; longer ones than ``STRETCH`` characters are divided at white space."""
+    begun = ""
+    for line in iter(lambda: text.readline(STRETCH), ""):
+        line = begun + line
+        begun = ""
+        if len(line) >= STRETCH and not line[-1].isspace() and len(line) < 2 * STRETCH:
+            border = max(line.rfind(space) for space in " \t") + 1
+            line, begun = line[:border], line[border:]
+        if line:
+            yield line
+    if begun:
+        yield begun
 
 
 def _neighbours(vectors: Any, words: int = 8, nearest: int = 5) -> Dict[str, List[Tuple[str, float]]]:

@@ -14,13 +14,16 @@ import numpy as np
 from pydantic import Field
 
 from ner_mx.config import INPUT, Section
+from ner_mx.data.bounded_lines import bounded_lines
 from ner_mx.data.compression import content_suffix, opened
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
 from ner_mx.resources.vector_kinds import check_kind
 
-CHUNK = 20000
+CHUNK, CHUNK_CHARACTERS = 20000, 1 << 26
+# The characters of a line; a vector of 10,000 numbers has a tenth.
+LONGEST = 1 << 20
 
 # A larger share of bad lines is an error, in a file that is large enough to tell.
 TOLERATED = 0.05
@@ -32,7 +35,8 @@ _SURROGATE = re.compile("[\udc80-\udcff]")
 # Why a line is skipped.
 TOO_FEW, NO_NUMBER = "lines with too few numbers", "lines with something that is not a number"
 DECIMAL_COMMAS, UNDECODABLE = "lines with decimal commas", "lines in another encoding"
-BAD_LINES = (TOO_FEW, NO_NUMBER, DECIMAL_COMMAS)
+TOO_LONG, NUL = f"lines of more than {LONGEST:,} characters", "lines with NUL characters"
+BAD_LINES = (TOO_FEW, NO_NUMBER, DECIMAL_COMMAS, TOO_LONG, NUL)
 NOT_FINITE, DUPLICATED, EMPTY = "words with a number that is not finite", "duplicated words", "empty words"
 
 
@@ -124,10 +128,11 @@ def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
     """word2vec's binary format: a line with both sizes, then each word, a space and its float32 numbers."""
     with opened(path) as (file, raw):
         header = file.readline(100).split()
-        if len(header) != 2 or not all(size.isdigit() for size in header):
+        sizes = _sizes([number.decode("ascii", "replace") for number in header])
+        if sizes is None:
             raise CorpusError(path, 1, "expected the header of two numbers of word2vec's binary format, "
                                        "found something else")
-        count, dimension = int(header[0]), int(header[1])
+        count, dimension = sizes
         limit = min(count, settings.limit or count)
         if not limit or not dimension:
             raise CorpusError(path, 1, f"expected words with numbers, found {count} of {dimension} numbers")
@@ -145,7 +150,7 @@ def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
         except (UnicodeError, LookupError) as error:
             raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
                                           "set features.words.vectors.encoding") from None
-        except (MemoryError, ValueError):
+        except (MemoryError, ValueError, OverflowError):
             raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
                                        "set features.words.vectors.limit") from None
         if limit == count and file.read(2).strip(b"\n"):
@@ -197,7 +202,7 @@ def _read_text(path: Path, settings: VectorSettings) -> WordVectors:
     lines = 0
     with _lines(path, settings) as (header, stream):
         dimension = 0
-        for block in iter(lambda: list(islice(stream, CHUNK)), []):
+        for block in _blocks(stream):
             if not dimension:
                 dimension = _dimension(path, block)
                 if header and header[1] != dimension:
@@ -229,6 +234,20 @@ def _read_text(path: Path, settings: VectorSettings) -> WordVectors:
     return WordVectors(words, np.concatenate(blocks), warnings)
 
 
+def _blocks(lines: Iterable[str]) -> Iterator[List[str]]:
+    """Lines in lists of at most ``CHUNK`` lines and about ``CHUNK_CHARACTERS`` characters."""
+    block: List[str] = []
+    size = 0
+    for line in lines:
+        block.append(line)
+        size += len(line)
+        if len(block) == CHUNK or size > CHUNK_CHARACTERS:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
 def _looks_like(warnings: Warnings) -> str:
     """The end of a message that says what a file looks like."""
     if warnings[DECIMAL_COMMAS]:
@@ -257,18 +276,23 @@ def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tupl
         # newline="\n": words may contain U+0085 and similar characters, and one may be a carriage return.
         with opened(path) as (stream, _), \
                 io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n", errors="surrogateescape") as file:
-            first = file.readline().lstrip("\ufeff")
-            sizes = first.split()
-            if len(sizes) == 2 and all(size.isdecimal() for size in sizes):
-                yield (int(sizes[0]), int(sizes[1])), lines([], file)
-            else:
-                yield None, lines([first], file)
+            every_line = bounded_lines(file, LONGEST)
+            first = next(every_line, "").lstrip("\ufeff")
+            header = _sizes(first.split(None, 2))
+            yield header, lines([] if header else [first], every_line)
     except LookupError:
         raise CorpusError(path, None, f"expected a known encoding in features.words.vectors.encoding, "
                                       f"found {settings.encoding!r}") from None
     except UnicodeError as error:
         raise CorpusError(path, None, f"expected {settings.encoding} after line {number}, found: {error}; "
                                       "set features.words.vectors.encoding") from None
+
+
+def _sizes(header: List[str]) -> Optional[Tuple[int, int]]:
+    """The two numbers of word2vec's header, words and dimension; None for another line."""
+    if len(header) != 2 or not all(size.isascii() and size.isdigit() and len(size) <= 12 for size in header):
+        return None
+    return int(header[0]), int(header[1])
 
 
 def _dimension(path: Path, block: List[str]) -> int:
@@ -285,6 +309,12 @@ def _parsed(block: List[str], dimension: int,
     """The words of the valid lines and their vectors, (words, dimension) float32."""
     words, numbers = [], []
     for line in block:
+        if len(line) > LONGEST:
+            warnings[TOO_LONG] += 1
+            continue
+        if "\0" in line:
+            warnings[NUL] += 1
+            continue
         if not line.isascii() and _SURROGATE.search(line):
             warnings[UNDECODABLE] += 1
             continue

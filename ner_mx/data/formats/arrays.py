@@ -7,11 +7,12 @@ from typing import List, Sequence
 
 import numpy as np
 
+from ner_mx.array_files import check_code_points
 from ner_mx.config import Corpus
 from ner_mx.data.formats import Format
 from ner_mx.data.formats.conll import WHITE_SPACE, without_spaces
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
-from ner_mx.errors import CorpusError
+from ner_mx.errors import CorpusError, first_line
 from ner_mx.files import replacing
 from ner_mx.registry import register
 
@@ -97,10 +98,12 @@ def _rows(path: Path) -> List[List[str]]:
         # An archive, which is no array, would keep a file of its own open.
         with open(path, "rb") as file:
             array = np.load(file, allow_pickle=False)
+        if isinstance(array, np.ndarray):
+            check_code_points(array)
     except FileNotFoundError:
         raise CorpusError(path, None, "expected a file, found nothing; set corpus.path") from None
     except Exception as error:  # numpy raises many kinds of errors for damaged files
-        raise CorpusError(path, None, f"expected an array of strings, found: {error}") from None
+        raise CorpusError(path, None, f"expected an array of strings, found: {first_line(error)}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind != "U" or array.ndim not in (1, 2):
         raise CorpusError(path, None, (
             "expected an array of strings with one or two dimensions, found "

@@ -36,20 +36,23 @@ class SpacyDocBin(Format):
         spacy = _spacy()
         if not path.is_file():
             raise CorpusError(path, None, "expected a file, found nothing; set corpus.path")
-        try:
-            # Bytes of msgpack: nothing in them is executed.
-            docs = list(spacy.tokens.DocBin().from_bytes(path.read_bytes()).get_docs(spacy.blank("en").vocab))
-        except Exception as error:  # zlib, msgpack and spaCy raise their own errors
-            raise CorpusError(path, None, f"expected a DocBin, found: {first_line(error)}") from None
         warnings = no_warnings()
         result: List[Sentence] = []
-        for number, doc in enumerate(docs):
-            if settings.label_key is not None:
-                _take_group(doc, settings.label_key, path)
-            elif not doc.has_annotation("ENT_IOB"):
-                warnings.add(UNANNOTATED, str(path))
-                continue
-            result += [sentence for part in _sentences(doc) for sentence in _converted(part, path, number)]
+        try:
+            # Bytes of msgpack: nothing in them is executed.
+            docs = spacy.tokens.DocBin().from_bytes(path.read_bytes()).get_docs(spacy.blank("en").vocab)
+            for number, doc in enumerate(docs):
+                if settings.label_key is not None:
+                    _take_group(doc, settings.label_key, path)
+                elif not doc.has_annotation("ENT_IOB"):
+                    warnings.add(UNANNOTATED, str(path))
+                    continue
+                result += [sentence for part in _sentences(doc) for sentence in _converted(part, path, number)]
+        except CorpusError:
+            raise
+        # zlib, msgpack and spaCy raise their own errors; strings that are missing are noticed when they are read.
+        except Exception as error:
+            raise CorpusError(path, None, f"expected a DocBin, found: {first_line(error)}") from None
         if not result:
             raise CorpusError(path, None, "expected annotated documents, found nothing of the kind; corpus.label_key "
                                           "takes the entities from a group of doc.spans")

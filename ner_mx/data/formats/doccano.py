@@ -131,7 +131,7 @@ def _tokens(values: Values, text: str, settings: Corpus) -> Optional[List[List[T
                   for token in values["tokens"]]
         visible = [token for token in tokens if token.text.strip()]
         return settings.tokenizer.split(visible, text) if visible else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

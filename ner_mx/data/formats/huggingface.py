@@ -11,6 +11,7 @@ from ner_mx.data.formats import Format
 from ner_mx.data.formats.doccano import has_keys
 from ner_mx.data.json_records import read_records
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
+from ner_mx.data.span_values import whole_number
 from ner_mx.errors import CorpusError, shown
 from ner_mx.files import write_text
 from ner_mx.registry import register
@@ -110,8 +111,7 @@ def _find_names(value: Json, depth: int) -> Optional[List[str]]:
     for key in NAME_KEYS:
         names = value.get(key)
         if isinstance(names, dict):
-            names = [names[number] for number in sorted(names, key=lambda number: int(number) if str(
-                number).isdecimal() else 0)]
+            names = [names[number] for number in sorted(names, key=lambda number: whole_number(number) or 0)]
         if isinstance(names, list) and "O" in names and all(isinstance(name, str) for name in names):
             return names
     return next((names for child in value.values() for names in [_find_names(child, depth + 1)] if names), None)
