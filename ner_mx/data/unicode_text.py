@@ -94,6 +94,14 @@ def grapheme_borders(text: str) -> List[int]:
     return [match.end() for match in _grapheme().finditer(text)]
 
 
+def cluster_border(text: str, first: int, last: int) -> int:
+    """The last place from ``first`` to ``last`` that is inside no grapheme cluster; ``last`` if there is none."""
+    for place in range(last, first, -1):
+        if not (_joining().match(text[place:place + 1]) or _joining().match(text[place - 1])):
+            return place
+    return last
+
+
 def has_clusters(text: str) -> bool:
     """Whether a text may have grapheme clusters of several characters."""
     return not text.isascii() and _joining().search(text) is not None

@@ -21,6 +21,9 @@ from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Limits, Refused
 
+# What a sentence costs beside its characters: very short ones would make a batch long.
+SENTENCE_COST = 32
+
 
 class SentenceTagger(Protocol):
     """What the batcher needs of a tagger."""
@@ -37,24 +40,26 @@ class QueuedText:
 
     Attributes
     ----------
+    tagger : finds all of its entities, also if another is loaded meanwhile.
     entities : the future of all entities.
     found : the entities of the sentences so far.
     started : whether the first sentence was taken.
     following : the next sentence; None at the end, and before the first is read.
     """
 
-    def __init__(self, text: str, entities: asyncio.Future[List[Entity]], sentence: Optional[List[Token]] = None):
-        self.text, self.entities = text, entities
+    def __init__(self, text: str, tagger: SentenceTagger, entities: asyncio.Future[List[Entity]],
+                 sentence: Optional[List[Token]] = None):
+        self.text, self.tagger, self.entities = text, tagger, entities
         self.found: List[Entity] = []
         self.started = False
         self.following: Optional[List[Token]] = None
         self._sentence = sentence
         self._sentences: Optional[Iterator[List[Token]]] = None
 
-    def read_next(self, tagger: SentenceTagger) -> None:
+    def read_next(self) -> None:
         """Read the next sentence."""
         if self._sentences is None:
-            self._sentences = iter([self._sentence]) if self._sentence else tagger.iter_sentences(self.text)
+            self._sentences = iter([self._sentence]) if self._sentence else self.tagger.iter_sentences(self.text)
         self.following = next(self._sentences, None)
 
     @property
@@ -82,11 +87,12 @@ class Batcher:
 
     def __init__(self, tagger: SentenceTagger, limits: Limits,
                  observe: Callable[[int, float], None] = lambda sentences, seconds: None):
-        self._tagger, self._limits, self._observe = tagger, limits, observe
+        self.tagger, self._limits, self._observe = tagger, limits, observe
         self._queue: Deque[QueuedText] = deque()
         self._characters = 0
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
+        # Processes that are forked from this one start their own.
+        self._arrived: asyncio.Event
+        self._thread: ThreadPoolExecutor
         self._task: Optional[asyncio.Task[None]] = None
         self._closing = False
 
@@ -102,6 +108,8 @@ class Batcher:
 
     def start(self) -> None:
         """Start working; must be called inside the event loop."""
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
         self._task = asyncio.create_task(self._work())
 
     async def close(self) -> None:
@@ -148,7 +156,7 @@ class Batcher:
             raise Refused(429, "the queue is full; try again in a moment", "queue_characters",
                           limits.queue_characters)
         loop = asyncio.get_running_loop()
-        queued = [QueuedText(text, loop.create_future(), None if sentences is None else sentences[number])
+        queued = [QueuedText(text, self.tagger, loop.create_future(), None if sentences is None else sentences[number])
                   for number, text in enumerate(texts)]
         self._queue.extend(queued)
         self._characters += size
@@ -172,7 +180,9 @@ class Batcher:
         while True:
             self._remove_done()
             if self._queue:
-                await self._compute_batch(list(self._queue))
+                # A text has the tagger that was there when it came; a batch has one tagger.
+                tagger = self._queue[0].tagger
+                await self._compute_batch([entry for entry in self._queue if entry.tagger is tagger])
             elif self._closing:
                 return
             else:
@@ -187,7 +197,7 @@ class Batcher:
             batch = await loop.run_in_executor(self._thread, self._take, texts)
             self._remove_done()
             results = await loop.run_in_executor(
-                self._thread, self._tagger.tag_sentences, [(taken.source.text, taken.tokens) for taken in batch])
+                self._thread, texts[0].tagger.tag_sentences, [(taken.source.text, taken.tokens) for taken in batch])
         except Exception as error:  # one batch must not end the service
             for entry in {id(taken.source): taken.source for taken in batch}.values() if batch else texts:
                 if not entry.entities.done():
@@ -213,18 +223,18 @@ class Batcher:
             if entry.entities.done():
                 continue
             if not entry.is_read:
-                entry.read_next(self._tagger)
+                entry.read_next()
             tokens = entry.following
             if tokens is None:
                 entry.started = True
                 continue
-            cost = tokens[-1].end - tokens[0].start + 1
+            cost = tokens[-1].end - tokens[0].start + SENTENCE_COST
             if batch and cost > room:
                 break
             entry.started = True
             batch.append(TakenSentence(entry, tokens))
             room -= cost
-            entry.read_next(self._tagger)
+            entry.read_next()
             waiting.append(entry)
         return batch
 

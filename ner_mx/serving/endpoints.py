@@ -6,18 +6,21 @@ import json
 from typing import Annotated, Dict
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from ner_mx.serving.limits import Refused
+from ner_mx.serving.page_html import documentation
 from ner_mx.serving.schemas import (
     INVOCATION,
     KEY_REFUSED,
     NOT_READY,
+    PREDICTION,
     PREDICTIONS,
     PredictRequest,
     decode_body,
     entities_json,
     parse_content_type,
+    parse_json_request,
     parse_request,
     token_spans_json,
 )
@@ -32,15 +35,32 @@ public, keyed = APIRouter(), APIRouter(dependencies=[Depends(check_key)])
 CurrentService = Annotated[Service, Depends(service_of)]
 
 
-@keyed.post("/predict", responses=PREDICTIONS, response_model=None)
-async def predict(payload: PredictRequest, service: CurrentService) -> Response:
+@keyed.post("/predict", responses=PREDICTIONS, response_model=None, openapi_extra=PREDICTION)
+async def predict(request: Request, service: CurrentService) -> Response:
     """The entities of one text, of several, or of one sentence that is tokenized already."""
+    return await _predicted(parse_json_request(await request.body(), request.headers.get("content-type", "")), service)
+
+
+async def _predicted(payload: PredictRequest, service: Service) -> Response:
     if payload.tokens is not None:
         return JSONResponse(token_spans_json(payload.tokens, await service.tag(payload.tokens)))
     if payload.text is not None:
         return JSONResponse(entities_json((await service.predict([payload.text]))[0]))
     results = await service.predict(payload.texts or [])
     return JSONResponse({"results": [entities_json(entities) for entities in results]})
+
+
+@keyed.get("/openapi.json", include_in_schema=False)
+async def schema(request: Request) -> JSONResponse:
+    """The schema of the API."""
+    root = request.scope.get("root_path", "")
+    return JSONResponse({**request.app.openapi(), **({"servers": [{"url": root}]} if root else {})})
+
+
+@keyed.get("/docs", include_in_schema=False)
+async def show_documentation(request: Request) -> HTMLResponse:
+    """The documentation of the API, as a table."""
+    return HTMLResponse(documentation(request.app.openapi()))
 
 
 @public.head("/health", include_in_schema=False)
@@ -86,7 +106,7 @@ async def invocations(request: Request, service: CurrentService) -> Response:
     if content_type == "text/plain":
         return JSONResponse(entities_json((await service.predict([body]))[0]))
     if content_type == "application/json":
-        return await predict(parse_request(body, "body"), service)
+        return await _predicted(parse_request(body, "body"), service)
     if content_type in JSON_LINES:
         return await _predict_lines(body, service)
     raise Refused(415, "expected text/plain, application/json or application/jsonlines")

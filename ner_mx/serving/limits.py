@@ -19,6 +19,8 @@ class Limits(Section):
     batch_characters : maximum number of characters per batch; 1 turns batching off.
     seconds : timeout of a request body, and again of its prediction.
     connections : maximum number of connections at a time; beyond it, requests get status 503.
+    client_requests : maximum number of open requests of one address; beyond it, they get status 429.
+    client_rate : requests per second of one address, and in one burst; beyond it, they get status 429.
     """
 
     body_bytes: int = Field(1 << 20, ge=1)
@@ -27,6 +29,8 @@ class Limits(Section):
     batch_characters: int = Field(1 << 15, ge=1)
     seconds: float = Field(30.0, gt=0)
     connections: int = Field(1000, ge=1)
+    client_requests: Optional[int] = Field(None, ge=1)
+    client_rate: Optional[float] = Field(None, gt=0)
 
 
 class Refused(Exception):

@@ -36,8 +36,8 @@ def page(labels: Sequence[str], card: ReadOnlyValues, needs_key: bool, text: str
                       for example in (examples if isinstance(examples, list) else ()) if isinstance(example, str))
     key = ('<label for="key">API key</label><input id="key" name="key" type="password" autocomplete="off">'
            if needs_key else "")
-    # A link cannot send the key that the model card requires.
-    links = ([] if needs_key else ['<a href="model">Model card</a>']) + ['<a href="docs">API</a>']
+    # A link cannot send the key that both require.
+    links = [] if needs_key else ['<a href="model">Model card</a>', '<a href="docs">API</a>']
     visible = [entity for entity in entities or () if entity.score >= threshold]
     result = ""
     if problem:

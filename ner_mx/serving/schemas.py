@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from email.message import Message
 from typing import Dict, List, Optional, Tuple, Union
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -77,6 +78,9 @@ PREDICTIONS: Dict[Union[int, str], Values] = {
 KEY_REFUSED: Dict[Union[int, str], Values] = {401: {"model": Problem}}
 NOT_READY: Dict[Union[int, str], Values] = {503: {"model": Problem}}
 
+FORM = "application/x-www-form-urlencoded"
+PREDICTION: Values = {"requestBody": {"required": True, "content": {
+    "application/json": {"schema": PredictRequest.model_json_schema()}}}}
 INVOCATION: Values = {"requestBody": {"required": True, "content": {
     "application/json": {"schema": PredictRequest.model_json_schema()},
     "text/plain": {"schema": {"type": "string"}},
@@ -116,10 +120,44 @@ def decode_body(body: bytes, charset: str) -> str:
         text = body.decode(charset)
     except (LookupError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
-            raise Refused(422, f"expected {printable(charset)}, found byte {body[error.start]:#04x} at index "
+            raise Refused(422, f"expected {in_ascii(charset)}, found byte {body[error.start]:#04x} at index "
                                f"{error.start}") from None
-        raise Refused(415, f"expected a known charset, found {printable(charset)[:40]}") from None
+        raise Refused(415, f"expected a known charset, found {in_ascii(charset)[:40]}") from None
     return text[1:] if text.startswith("\ufeff") else text
+
+
+def parse_json_request(body: bytes, header: str) -> PredictRequest:
+    """A body as a request.
+
+    Parameters
+    ----------
+    header : of the content type.
+
+    Raises
+    ------
+    Refused : 415 for another content type or an unknown character set, 422 for what is not a request.
+    """
+    content_type, charset = parse_content_type(header)
+    if content_type != "application/json":
+        raise Refused(415, "expected application/json")
+    return parse_request(decode_body(body, charset), "body")
+
+
+def parse_form(body: bytes, header: str) -> Dict[str, str]:
+    """The fields of a posted form.
+
+    Raises
+    ------
+    Refused : 415 for another content type or an unknown character set, 422 for too many fields.
+    """
+    content_type, charset = parse_content_type(header)
+    if content_type != FORM:
+        raise Refused(415, f"expected {FORM}")
+    try:
+        return dict(parse_qsl(decode_body(body, charset), keep_blank_values=True, encoding=charset, errors="replace",
+                              max_num_fields=20))
+    except ValueError:
+        raise Refused(422, "expected at most 20 fields") from None
 
 
 def parse_request(content: Union[str, bytes], place: str) -> PredictRequest:
@@ -134,9 +172,9 @@ def parse_request(content: Union[str, bytes], place: str) -> PredictRequest:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in (place, *first["loc"]))
-        raise Refused(422, printable(f"{path}: {first['msg']}")) from None
+        raise Refused(422, in_ascii(f"{path}: {first['msg']}")) from None
 
 
-def printable(message: str) -> str:
+def in_ascii(message: str) -> str:
     """A message in ASCII, as the names of fields that a client sent may hold any characters."""
     return message.encode("ascii", "replace").decode()

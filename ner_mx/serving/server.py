@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
+import signal
 import socket
 from contextlib import suppress
-from typing import Optional
+from typing import Optional, Sequence
 
 from ner_mx.errors import UserError, install
-from ner_mx.inference.tagger import Tagger
+from ner_mx.inference.tagger import Tagger, TaggerSource
 from ner_mx.serving.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -17,13 +19,23 @@ log = logging.getLogger(__name__)
 SPARE = 100
 
 
-def serve_forever(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, limits: Optional[Limits] = None,
-                  api_key: Optional[str] = None, root_path: str = "") -> None:
-    """Serve until SIGINT or SIGTERM; requests accepted by then are answered.
+def serve_forever(source: TaggerSource, host: str = "127.0.0.1", port: int = 8080, limits: Optional[Limits] = None,
+                  api_key: Optional[str] = None, root_path: str = "", threads: Optional[int] = None,
+                  allowed_hosts: Sequence[str] = (), proxies: Sequence[str] = (), access_log: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM; requests accepted by then are answered.  SIGHUP loads the bundle again.
+
+    Parameters
+    ----------
+    source : what is served.
+    threads : per batch; None takes all cores.
+    allowed_hosts : the names by which requests may call the service, ``*`` for any; none takes the names of this
+        machine if it listens there alone, else any.
+    proxies : the addresses of proxies whose ``X-Forwarded-For`` names the client.
 
     Raises
     ------
     UserError : FastAPI or uvicorn is not installed, or the address cannot be bound.
+    BundleError : the bundle cannot be used.
     """
     try:
         import uvicorn
@@ -32,8 +44,19 @@ def serve_forever(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, lim
     except ImportError as error:
         raise UserError(f'the service needs {error.name}: {install("serve")}') from None
     limits = limits or Limits()
+
+    def load() -> Tagger:
+        return source.load(threads)
+
+    if hasattr(signal, "SIGHUP"):
+        # Until the service can reload, the signal must not end it.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    tagger = load()
     listening = _listening_socket(host, port)
-    config = uvicorn.Config(create_app(tagger, limits, api_key), log_level="warning", server_header=False,
+    hosts = allowed_hosts or _own_names(host, listening)
+    app = create_app(tagger, limits, api_key, hosts, access_log, load)
+    config = uvicorn.Config(app, log_level="warning", server_header=False, access_log=False,
+                            proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
                             timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30,
                             limit_concurrency=limits.connections + SPARE, root_path=root_path)
     host, port = listening.getsockname()[:2]
@@ -42,6 +65,14 @@ def serve_forever(tagger: Tagger, host: str = "127.0.0.1", port: int = 8080, lim
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
     log.info("stopped")
+
+
+def _own_names(host: str, listening: socket.socket) -> Sequence[str]:
+    """The names of this machine, if others cannot connect; else any name."""
+    from ner_mx.serving.guards import ANY, LOOPBACK
+
+    is_local = ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
+    return (*LOOPBACK, host) if is_local else (ANY,)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

@@ -41,6 +41,10 @@ class Service:
         self.metrics = Metrics(lambda: self.batcher.characters)
         self.batcher = Batcher(tagger, limits, self.metrics.batch)
 
+    def replace(self, tagger: Tagger) -> None:
+        """Let another tagger find the entities of texts that arrive from now on."""
+        self.tagger = self.batcher.tagger = tagger
+
     @property
     def needs_key(self) -> bool:
         """Whether clients must send a key."""
@@ -62,7 +66,6 @@ class Service:
             raise Refused(422, f"expected at most {self.limits.texts} texts, found {len(texts)}", "texts",
                           self.limits.texts)
         return await self.batcher.predict(texts)
-
 
     async def tag(self, tokens: List[str]) -> List[ScoredSpan]:
         """The entities of one tokenized sentence, as spans of its tokens.

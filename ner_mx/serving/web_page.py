@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Dict, List, Optional
-from urllib.parse import parse_qsl
+from typing import Annotated, List, Optional
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Refused
-from ner_mx.serving.page_html import STATIC, documentation, page, style
+from ner_mx.serving.page_html import STATIC, page, style
+from ner_mx.serving.schemas import parse_form
 from ner_mx.serving.service import Service, service_of
 
 router = APIRouter()
@@ -27,7 +27,7 @@ async def show_page(service: CurrentService) -> HTMLResponse:
 @router.post("/", response_class=HTMLResponse, include_in_schema=False)
 async def submit_form(request: Request, service: CurrentService) -> HTMLResponse:
     """The page with the entities of the text that was sent."""
-    form = _form(await request.body())
+    form = parse_form(await request.body(), request.headers.get("content-type", ""))
     text, problem, status = form.get("text", ""), "", 200
     entities: Optional[List[Entity]] = None
     if not service.accepts(form.get("key", "")):
@@ -39,12 +39,6 @@ async def submit_form(request: Request, service: CurrentService) -> HTMLResponse
             problem, status = refusal.body["error"], refusal.status
     return HTMLResponse(page(service.tagger.labels, service.tagger.card, service.needs_key, text,
                              _fraction(form.get("threshold", "")), entities, problem), status)
-
-
-@router.get("/docs", include_in_schema=False)
-async def show_documentation(request: Request) -> HTMLResponse:
-    """The documentation of the API, as a table."""
-    return HTMLResponse(documentation(request.app.openapi()))
 
 
 @router.get("/style.css", include_in_schema=False)
@@ -63,11 +57,6 @@ async def script() -> FileResponse:
 async def icon() -> FileResponse:
     """The page's icon."""
     return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
-
-
-def _form(body: bytes) -> Dict[str, str]:
-    """The fields of a posted form."""
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _fraction(value: str) -> float:

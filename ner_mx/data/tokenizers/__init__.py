@@ -11,6 +11,7 @@ from typing import FrozenSet, Iterator, List, NamedTuple
 
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.data.line_layout import blocks
+from ner_mx.data.unicode_text import cluster_border
 
 _SENTENCE_END = frozenset(".!?…") | {"...", "?!", "!!", "??", "!?", "。", "！", "？", "।", "॥", "؟", "۔"}
 _CLOSERS = frozenset("\"'”’)]}»") | {"''"}
@@ -73,8 +74,8 @@ class Tokenizer(TokenizerSettings):
         while start < end:
             stop = end
             if end - start > 2 * STRETCH:
-                space = _SPACE.search(text, start + STRETCH, end)
-                stop = space.start() if space else end
+                space = _SPACE.search(text, start + STRETCH, start + 2 * STRETCH)
+                stop = space.start() if space else cluster_border(text, start + STRETCH, start + 2 * STRETCH)
             for token in self.tokens(text[start:stop]):
                 yield Token(start + token.start, start + token.end, token.text)
             start = stop
