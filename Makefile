@@ -9,12 +9,14 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?=
+EXAMPLES ?= 5000
+MINUTES ?= 15
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # An environment variable instead of -c, because it also applies to isolated builds of source packages.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: demo test lint suite mutants bench matrix runtime sample clean check-machine check-compiler
+.PHONY: demo test lint suite mutants fuzz reliability bench matrix runtime sample clean check-machine check-compiler
 
 # The demo has its own names, because runs/sample is the default name of a user's first run.
 demo: $(VENV)/.demo
@@ -38,6 +40,22 @@ suite:
 mutants: $(VENV)/.test
 	$(PIP) -e '.[mutants]'
 	PYTHON=$(BIN)/python tools/mutants
+
+# Damaged files, bundles and requests, other ones each time: EXAMPLES for each of some forty readers, for MINUTES at most.
+fuzz: $(VENV)/.test
+	EXAMPLES=$(EXAMPLES) timeout --signal=INT $(MINUTES)m $(BIN)/python -m pytest -n 2 tests/reliability \
+	  --hypothesis-profile=fuzz || { status=$$?; test $$status = 124; echo "stopped after $(MINUTES) minutes"; }
+
+# What reports/reliability.md shows: attacks, kills of every command, and a service under load for ten minutes.
+reliability: $(VENV)/.test
+	$(BIN)/python tests/reliability/bundles.py --mutations 2000
+	$(BIN)/python tests/reliability/kills.py --times 20
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	PYTHONPATH=.:tests $(BIN)/python tools/small-bundle "$$folder/bundle"
+	awk 'NF { printf "%s ", $$1; next } { print "" }' data/sample/train.txt > "$$folder/texts.txt"
+	$(BIN)/python tests/reliability/malformed_requests.py "$$folder/bundle"
+	$(BIN)/python tests/reliability/soak.py "$$folder/bundle" "$$folder/texts.txt"
 
 bench: $(VENV)/.test
 	$(PIP) -e '.[bench]'

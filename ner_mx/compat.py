@@ -62,6 +62,25 @@ def check_builds(builds: List[str]) -> None:
                           f"pip uninstall {' '.join(builds)}, then install one of them")
 
 
+# The address space that MXNet and its libraries take before the first batch; with less, they end the process.
+LEAST_MEMORY = 900 << 20
+
+
+def check_memory() -> None:
+    """Check that the limit of the process on memory (``ulimit -v``) is not below what MXNet takes.
+
+    Raises
+    ------
+    DeviceError
+    """
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        raise DeviceError(f"MXNet needs {LEAST_MEMORY >> 20} MB of memory, and this process may have "
+                          f"{limit >> 20} MB; raise the limit (ulimit -v)")
+
+
 def library_folders() -> List[str]:
     """The ``lib`` folders of the ``nvidia-*-cu11`` wheels."""
     return [folder for path in sys.path for folder in
@@ -188,6 +207,7 @@ def _import_mxnet() -> Any:
                           f"{platform.machine()}; train there, models then run anywhere")
     builds = installed_builds()
     check_builds(builds)
+    check_memory()
     if builds != ["mxnet"]:
         preload_cuda()
     # MXNet 1.9.1 was written for numpy < 1.24, which had an alias of this name.

@@ -45,10 +45,10 @@ def replacing(path: PathLike) -> Iterator[Path]:
     RunError : the path is a device or a pipe.
     """
     asked, path = path, named_path(path)
-    with _naming(path, asked):
+    with naming(path, asked):
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode(path)
-        with temporary_file(path) as temporary, _naming(temporary, asked):
+        with temporary_file(path) as temporary, naming(temporary, asked):
             yield temporary
             with open(temporary, "rb") as complete:
                 os.fsync(complete.fileno())
@@ -69,16 +69,23 @@ def _mode(path: Path) -> Optional[int]:
 
 
 @contextmanager
-def _naming(place: Path, asked: PathLike) -> Iterator[None]:
-    """Let errors of the system name the file that the user asked for instead of a temporary one."""
+def naming(place: Path, asked: PathLike, inside: bool = True) -> Iterator[None]:
+    """Let errors of the system name what the user asked for instead of a place that only this package knows.
+
+    Parameters
+    ----------
+    inside : whether the name of a file inside a folder is kept.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # of a library that noticed it without the system
+            raise OSError(errno.EIO, first_line(error), str(asked)) from None
         name = os.fspath(error.filename) if isinstance(error.filename, (str, Path)) else None
         if name is None:
             error.filename = str(asked)
         elif name == str(place) or name.startswith(f"{place}{os.sep}"):
-            error.filename = f"{asked}{name[len(str(place)):]}"
+            error.filename = f"{asked}{name[len(str(place)):]}" if inside else str(asked)
         error.filename2 = None
         raise
 
@@ -87,9 +94,9 @@ def _naming(place: Path, asked: PathLike) -> Iterator[None]:
 def replacing_folder(folder: PathLike) -> Iterator[Path]:
     """Yield an empty temporary folder, and let it take the place of ``folder`` if the block ends without an error."""
     asked, folder = folder, named_path(folder)
-    with _naming(folder, asked):
+    with naming(folder, asked):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(folder) as temporary, _naming(temporary, asked):
+        with temporary_folder(folder) as temporary, naming(temporary, asked):
             yield temporary
             if not folder.exists():
                 os.replace(temporary, folder)
@@ -146,7 +153,7 @@ def locked(path: PathLike, remedy: str) -> Iterator[None]:
     asked, path = path, named_path(path)
     lock = path.with_name(f".{path.name}.lock")
     while True:
-        with _naming(path, asked), _naming(lock, asked):
+        with naming(path, asked), naming(lock, asked):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Nothing is truncated, and nothing that a link points to is opened.
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)

@@ -1,17 +1,25 @@
 """What tests share: the project's folder, small corpora, the command line as a user has it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
 # Two test processes side by side on two cores do not wait for each other with one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# The suite draws the same examples every time; make fuzz draws others, and more of them.
+settings.register_profile("suite", derandomize=True, database=None)
+settings.register_profile("fuzz", max_examples=int(os.environ.get("EXAMPLES", "5000")), database=None, print_blob=True)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items):
@@ -86,3 +94,20 @@ def call_command(tmp_path_factory):
     def call(*arguments, input=""):
         return call_main(ROOT, folder, list(map(str, arguments)), input)
     return call
+
+
+@pytest.fixture
+def start(bundle, root):
+    """Start ``ner-mx serve`` as a process; gives it and its address."""
+    processes = []
+
+    def start(*options):
+        process = subprocess.Popen([sys.executable, "-m", "ner_mx", "serve", str(bundle), "--port", "0",
+                                    "--threads", "1", *options], cwd=root, stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        line = process.stderr.readline()
+        return process, re.search(r"http://\S+", line).group()
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()

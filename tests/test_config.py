@@ -424,6 +424,8 @@ def test_merged_keys_may_be_overridden(text, values):
 
 @pytest.mark.parametrize("text, line, problem", [
     ("a: 1\nb: 2\na: 3\n", 3, "the key 'a' is duplicated"), ("a: {b: 1,\n  b: 2}\n", 2, "the key 'b' is duplicated"),
+    ("m0: &m0 {a: 1}\n" + "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], b{n}: 1}}\n"
+                                  for n in range(1, 20)), 5, "a mapping that merges too many others"),
     ("1: a\n0x1: b\n", 2, "the key 1 is duplicated"), ("- {'a': 1,\n   a: 2}", 2, "the key 'a' is duplicated"),
     ("a: &a {x: 1}\nb: {<<: *a,\n  x: 2,\n  x: 3}\n", 4, "the key 'x' is duplicated"),
     ("[1]: a\n", 1, "expected a plain key, found a list or mapping"),

@@ -23,7 +23,7 @@ from ner_mx.bulk.chunks import Chunk, TaggedChunk, read_chunks, tag_chunk
 from ner_mx.bulk.jobs import Job, check_unchanged, finish_job, pending_jobs, plan_jobs, start_job
 from ner_mx.bulk.worker_pool import WorkerPool
 from ner_mx.errors import CorpusError
-from ner_mx.files import replacing
+from ner_mx.files import naming, replacing
 from ner_mx.inference.tagger import MinScore, TaggerSource
 from ner_mx.registry import loaded_code
 
@@ -101,6 +101,12 @@ def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[st
 def _tag_file(job: Job, digest: str, workers: WorkerPool[Chunk, TaggedChunk],
               advance: Callable[[int], object]) -> Iterator[TaggedChunk]:
     """Tag the remaining chunks of a file, yield them, then join all of its chunks."""
+    with naming(job.parts_folder, job.target, inside=False), naming(job.fingerprint_path, job.target):
+        yield from _tag_chunks(job, digest, workers, advance)
+
+
+def _tag_chunks(job: Job, digest: str, workers: WorkerPool[Chunk, TaggedChunk],
+                advance: Callable[[int], object]) -> Iterator[TaggedChunk]:
     fingerprint = start_job(job, digest)
     parts = job.parts_folder
     parts.mkdir(parents=True, exist_ok=True)

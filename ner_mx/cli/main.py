@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 from typing_extensions import Annotated
 
 from ner_mx import __version__
-from ner_mx.errors import ConfigError, UserError
+from ner_mx.errors import ConfigError, UserError, one_line
 from ner_mx.registry import load_code, register
 
 HELP = "Named-entity recognition with a bidirectional LSTM-CNN on MXNet Gluon."
@@ -116,7 +116,9 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
     except MemoryError:
         _fail("expected enough memory, found too little; use smaller batches, or less text at a time", 3)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        # Without a name, it is the output of the command that cannot be written.
+        name = error.filename or ("standard output" if error.errno in FULL else None)
+        place = f"{name}: " if name else ""
         if isinstance(error, (FileExistsError, NotADirectoryError)):
             _fail(f"{place}expected a folder, found a file; move it, or choose another place")
         full = "; what was there before is unchanged" if error.errno in FULL else ""
@@ -125,12 +127,12 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
         if type(error).__name__ != "MXNetError":
             raise  # a defect of this package keeps its traceback
         lines = str(error).strip().splitlines()
-        _fail(f"MXNet failed: {(lines[-1] if lines else '')[:300]}", 3)
+        _fail(f"MXNet failed: {(lines[-1] if lines else '')[:300]}; is there enough memory?", 3)
     raise SystemExit(0)
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -24,6 +24,10 @@ _RULES = (
 )
 
 
+# How many keys a mapping may get from others.
+MOST_MERGED = 10_000
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 in which a duplicated key is an error."""
 
@@ -39,7 +43,12 @@ class _Loader(yaml.SafeLoader):
         if id(node) not in self._checked:
             self._checked.add(id(node))
             self._check_keys(node)
+        own = len(node.value)
         super().flatten_mapping(node)
+        # Merges of merges grow by a power of their depth.
+        if len(node.value) > own + MOST_MERGED:
+            raise yaml.constructor.ConstructorError(
+                None, None, "a mapping that merges too many others", node.start_mark)
 
     def _check_keys(self, node: Any) -> None:
         own: Set[Any] = set()

@@ -45,9 +45,18 @@ def opened(path: Path) -> Iterator[Tuple[BinaryIO, BinaryIO]]:
     ------
     CorpusError : the file cannot be read, is damaged or truncated; also while the block reads it.
     """
+    with _errors_of(path):
+        raw = open(path, "rb")  # noqa: SIM115
+    # Only errors of the file are its own: the block may write to another that is full.
+    with raw, io.BufferedReader(_Checked(path, _decompressed(path, raw)), 1 << 20) as stream:
+        yield stream, raw
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a file into one line that names it."""
     try:
-        with open(path, "rb") as raw, _decompressed(path, raw) as stream:
-            yield stream, raw
+        yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise CorpusError(path, None, f"expected a readable file, found: {reason}") from None
@@ -59,15 +68,25 @@ def opened(path: Path) -> Iterator[Tuple[BinaryIO, BinaryIO]]:
 
 def _decompressed(path: Path, raw: BinaryIO) -> Any:
     if path.suffix.lower() == ".zst":
-        return io.BufferedReader(_Zstandard(raw), 1 << 20)
+        return _Zstandard(raw)
     openers: Dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     opener = openers.get(path.suffix.lower())
-    return io.BufferedReader(opener(raw), 1 << 20) if opener else _unchanged(raw)
+    return opener(raw) if opener else raw
 
 
-@contextmanager
-def _unchanged(raw: BinaryIO) -> Iterator[BinaryIO]:
-    yield raw
+class _Checked(io.RawIOBase):
+    """A stream whose errors name its file."""
+
+    def __init__(self, path: Path, stream: Any):
+        self._path, self._stream = path, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _errors_of(self._path):
+            count: int = self._stream.readinto(buffer)
+            return count
 
 
 class _Zstandard(io.RawIOBase):

@@ -29,7 +29,7 @@ OPTIONAL = ("transitions.npz", "features.npz")
 _TAGGER = re.compile(r"[\w-]{1,64}\.onnx")
 
 # The largest sizes of files in bytes; that of a model is the limit of its format.
-LIMITS = {MANIFEST: 1 << 24, SIGNATURE: 1 << 12, "config.yaml": 1 << 20, "vocab.json": 1 << 28,
+LIMITS = {MANIFEST: 1 << 24, SIGNATURE: 1 << 12, "config.yaml": 1 << 16, "vocab.json": 1 << 28,
           "transitions.npz": 1 << 28, "features.npz": 1 << 30}
 MODEL_LIMIT = (1 << 31) - 1
 

@@ -290,7 +290,7 @@ def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tupl
 
 def _sizes(header: List[str]) -> Optional[Tuple[int, int]]:
     """The two numbers of word2vec's header, words and dimension; None for another line."""
-    if len(header) != 2 or not all(size.isascii() and size.isdigit() and len(size) <= 18 for size in header):
+    if len(header) != 2 or not all(size.isascii() and size.isdigit() and len(size) <= 20 for size in header):
         return None
     return int(header[0]), int(header[1])
 

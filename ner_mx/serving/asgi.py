@@ -45,4 +45,9 @@ def app_of(environment: Mapping[str, str]) -> FastAPI:
                       allowed_hosts=[host.strip() for host in hosts])
 
 
-app = app_of(os.environ)
+def __getattr__(name: str) -> FastAPI:
+    """``app``, made when a server asks for it."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["app"] = app = app_of(os.environ)
+    return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import List, Optional, Sequence
 
 from ner_mx import compat
@@ -16,6 +16,7 @@ from ner_mx.errors import ConfigError
 from ner_mx.preprocessing.pipeline import process
 from ner_mx.registry import register
 from ner_mx.systems import System
+from ner_mx.temporary import temporary_folder
 from ner_mx.untyped import ReadOnlyValues, Values
 
 
@@ -36,14 +37,14 @@ class Neural(System):
         from ner_mx.training.run import train_run
         from ner_mx.training.run_evaluation import load_recognizer
 
-        with TemporaryDirectory() as folder:
-            place = Path(folder)
+        # One that a killed process left is removed by the next.
+        with temporary_folder(Path(gettempdir()) / "ner_mx-baseline") as place:
             for name, sentences in (("train", train), ("dev", dev), ("test", dev)):
                 format_named("conll").write(sentences, place / f"{name}.txt")
             if not all(sentence.pos for sentence in [*train, *dev]):
                 self.settings.setdefault("features.pos.use", False)
             config = Config().updated({
-                "corpus.path": folder, "corpus.processed": str(place / "processed"),
+                "corpus.path": str(place), "corpus.processed": str(place / "processed"),
                 "run.directory": str(place / "runs"), "run.seed": self.seed,
                 **self.settings})
             self._recognizer = load_recognizer(train_run(process(config), config).folder)

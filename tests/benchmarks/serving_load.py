@@ -52,7 +52,7 @@ async def main(address: str, bundle: str, texts: str, clients: str = "32", secon
     requests = []
     for line in lines:
         body = json.dumps({"text": line}).encode()
-        requests.append(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        requests.append(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                         b"content-length: %d\r\n\r\n%b" % (len(body), body))
     latencies, wrong = [], []
     started = time.perf_counter()

@@ -98,3 +98,17 @@ def test_a_file_that_is_no_key_is_an_error_of_one_line(tmp_path, content):
             read(tmp_path / "key")
         with pytest.raises(UserError, match="expected a (public|secret) key, found: No such file"):
             read(tmp_path / "none")
+
+
+def test_commands_sign_nothing_without_a_key_and_refuse_what_nobody_trusted_signed(signed, keys, tmp_path, run_command):
+    made = run_command("-m", "ner_mx", "keys", tmp_path / "new")
+    assert made.returncode == 0 and "keep it secret" in made.stdout
+    again = run_command("-m", "ner_mx", "keys", tmp_path / "new")
+    assert again.returncode == 2 and "new.key: expected the name of new keys, found existing ones" in again.stderr
+    for options, code, problem in ((["--trusted", keys / "ours.pub"], 0, ""),
+                                   (["--trusted", tmp_path / "new.pub"], 2, "expected the signature of a trusted key"),
+                                   (["--trusted", tmp_path / "none"], 2, "expected a public key, found: No such file")):
+        done = run_command("-m", "ner_mx", "predict", signed, "Ada left Rome.", *options)
+        assert done.returncode == code and problem in done.stderr
+    done = run_command("-m", "ner_mx", "predict", signed, "Ada", env={"NER_MX_TRUSTED": str(tmp_path / "new.pub")})
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1

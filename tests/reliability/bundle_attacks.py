@@ -357,7 +357,9 @@ def configurations():
                        ("tokenizer", {"language": "../../../../etc/passwd"}), ("tokenizer", {"language": ""})):
         yield f"{key}: {value}", changed_config(lambda values, key=key, value=value: values.update({key: value}))
     laughs = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
-    for content in (laughs, laughs + "features: *a11\n", "".join(f"k{n}: 1\n" for n in range(20_000)),
+    merges = "m0: &m0 {a0: 1}\n" + "".join(
+        f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], a{n}: 1}}\n" for n in range(1, 12))
+    for content in (merges, laughs, laughs + "features: *a11\n", "".join(f"k{n}: 1\n" for n in range(20_000)),
                     "features:\n" + "".join(f"  k{n}: 1\n" for n in range(20_000)), "&a [*a]", "a: &a {b: *a}",
                     "[" * 5000, "- " * 5000, "!!python/object/apply:os.system [id]", "!!python/name:os.system",
                         "x: " + "9" * 9999,

@@ -22,22 +22,23 @@ SMALL = [option for setting in (
     f"corpus.path={ROOT}/data/sample", "corpus.name=small", "model.units=16", "features.words.dimension=12",
     "features.characters.filters=8", "features.pos.tagger.epochs=1", "features.pos.tagger.units=8", "training.epochs=2",
     "run.threads=1", "run.name=small", "run.device=cpu") for option in ("--set", setting)]
-PLAN = f"""folder: runs
+TINY = (f"corpus.path: {ROOT}/data/sample, features.words.dimension: 8, features.characters.filters: 8, "
+        "features.pos.use: false, training.epochs: 1")
+PLAN = f"""directory: runs
 records: records
-groups:
-  - experiments: [default]
+set: {{{TINY}, model.units: 8}}
+runs:
+  - experiments: [tiny.yaml]
+    name: tiny
     seeds: [1, 2]
-    set: {{corpus.path: {ROOT}/data/sample, corpus.name: small, model.units: 8, features.words.dimension: 8,
-          features.characters.filters: 8, features.pos.use: false, training.epochs: 1}}
 """
-SPACE = f"""experiment: default
+SPACE = f"""experiment: tiny.yaml
 directory: search
 trials: 3
 startup_trials: 2
 retrain: 1
 seeds: [1]
-set: {{corpus.path: {ROOT}/data/sample, corpus.name: small, features.words.dimension: 8, features.characters.filters: 8,
-      features.pos.use: false, training.epochs: 1}}
+set: {{{TINY}}}
 space:
   model.units: {{low: 4, high: 12, integer: true}}
 """
@@ -73,6 +74,7 @@ def prepare(folder):
     folder.mkdir(parents=True)
     (folder / "plan.yaml").write_text(PLAN)
     (folder / "space.yaml").write_text(SPACE)
+    (folder / "tiny.yaml").write_text("model: {units: 8}\n")
     words = [line.split()[0] for line in (SAMPLE / "train.txt").read_text().splitlines() if line.strip()]
     lines = [" ".join(words[start:start + 12]) for start in range(0, len(words) - 12, 12)]
     (folder / "texts").mkdir()

@@ -292,6 +292,6 @@ def test_two_workers_under_gunicorn(bundle, root, tagger, options):
 def test_variables_of_the_environment_are_checked(bundle, root, changes, problem):
     environment = {**os.environ, "NER_MX_BUNDLE": str(bundle), **changes}
     environment = {name: value for name, value in environment.items() if value is not None}
-    done = subprocess.run([sys.executable, "-c", "import ner_mx.serving.asgi"], env=environment, cwd=root,
+    done = subprocess.run([sys.executable, "-c", "from ner_mx.serving.asgi import app"], env=environment, cwd=root,
                           capture_output=True, text=True)
     assert problem in done.stderr.splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import List, Sequence
 
@@ -66,8 +67,10 @@ class Arrays(Format):
         # Both are complete before either is renamed: one alone would not fit an earlier other.
         with replacing(text_file) as new_texts, replacing(label_file) as new_labels:
             for values, temporary in ((texts, new_texts), (labels, new_labels)):
-                with open(temporary, "wb") as file:
-                    np.save(file, np.array(values, dtype=np.str_), allow_pickle=False)
+                # Not into the file itself: numpy says of a full disk only how many bytes are missing.
+                content = io.BytesIO()
+                np.save(content, np.array(values, dtype=np.str_), allow_pickle=False)
+                temporary.write_bytes(content.getbuffer())
         return +warnings
 
     def files(self, path: Path) -> List[Path]:
