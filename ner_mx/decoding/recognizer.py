@@ -26,6 +26,7 @@ from ner_mx.data.digits import merged_spans, split_at_digits
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.errors import ScoresError
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.batching import plan_batches
 from ner_mx.features.encoded import Encoded
@@ -38,6 +39,9 @@ Item = TypeVar("Item")
 CELLS = 1 << 19
 # The limit of the tokens in a batch, padding included: each takes several kilobytes in an LSTM.
 TOKENS = 1 << 12
+
+# Beyond it, sums over a sentence could become infinite.
+MAX_SCORE = 1e20
 
 # A longer sentence is read in windows of LONGEST tokens, each overlapping the next by OVERLAP.
 LONGEST, OVERLAP = 512, 64
@@ -75,7 +79,20 @@ def scored_batches(scorer: Scorer, encoded: Encoded, size: int) -> Iterator[Tupl
     """Batches of at most ``size`` sentences, with their emissions."""
     for sentences in plan_scoring(encoded, size):
         batch = collate(scorer.features, encoded, sentences)
-        yield batch, scorer.emissions(batch)
+        yield batch, _checked_scores(scorer.emissions(batch))
+
+
+def _checked_scores(emissions: np.ndarray) -> np.ndarray:
+    """Scores that can be added.
+
+    Raises
+    ------
+    ScoresError : a score is not a number, or too large.
+    """
+    if not np.abs(emissions).max(initial=0) <= MAX_SCORE:  # true for NaN, too
+        raise ScoresError(f"expected scores within {MAX_SCORE:g}, found larger ones, or none that are numbers; the "
+                          "weights of the model are damaged: train it again")
+    return emissions
 
 
 Work = Callable[[Batch, np.ndarray], List[Item]]
@@ -94,7 +111,7 @@ def for_each_sentence(scorer: Scorer, encoded: Encoded, size: int, work: Work[It
 
     def scored(sentences: np.ndarray) -> List[Item]:
         batch = collate(scorer.features, encoded, sentences)
-        return work(batch, scorer.emissions(batch))
+        return work(batch, _checked_scores(scorer.emissions(batch)))
 
     batches = list(plan_scoring(encoded, size))
     items: Dict[int, Item] = {}

@@ -10,65 +10,38 @@ full.  The test set is not used.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import os
 import re
-import shutil
-import signal
 import sqlite3
 import statistics
-import subprocess
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from ner_mx.config import Config, difference, dump_yaml, features_fingerprint, nested
 from ner_mx.config.fingerprints import decides
-from ner_mx.errors import ConfigError, RunError, TrainingError, UserError, first_line, install
+from ner_mx.errors import RunError, UserError, first_line, install
 from ner_mx.experiments.engines import INTERRUPTED
-from ner_mx.experiments.plans import Group, Plan, PlannedRun, planned_run
 from ner_mx.experiments.records import read_record
 from ner_mx.experiments.replication import process_corpora, replicate
-from ner_mx.experiments.search_space import SearchSpace, draw, own_values, read_space, settings_of
+from ner_mx.experiments.search_space import SearchSpace, own_values, read_space
+from ner_mx.experiments.search_trials import (
+    Optuna,
+    Study,
+    Trial,
+    as_trial,
+    ended_trials,
+    planned_trial,
+    requeue,
+    run_trials,
+)
 from ner_mx.files import locked, read_json, write_text
 from ner_mx.preprocessing.processed_corpus import META, corpus_folder
 from ner_mx.preprocessing.source_files import changed_source
 from ner_mx.untyped import ReadOnlyValues, Values
 
 log = logging.getLogger(__name__)
-
-# Seconds between two looks at the history of a trial.
-INTERVAL = 0.5
-# How often a trial is started before an end from outside counts as its own failure.
-TRIES = 2
-
-# Two threads that ask at the same time get the same queued trial: SQLite does not keep them apart.
-_asking = threading.Lock()
-
-
-# Optuna's module, studies and trials, which are imported only if the search is used.
-Optuna = Any
-Study = Any
-OptunaTrial = Any
-
-
-class Trial(NamedTuple):
-    """One trial: its settings, the best dev F1, and how it ended (complete, pruned, failed).
-
-    own : whether its settings are those of the experiment.
-    """
-
-    number: int
-    settings: Values
-    score: Optional[float]
-    state: str
-    epochs: int
-    own: bool = False
-
 
 class SearchResult(NamedTuple):
     """The result of a search.
@@ -111,10 +84,10 @@ def search(name: str, changes: ReadOnlyValues, workers: Optional[int] = None,
 def _search(optuna: Optuna, space: SearchSpace, folder: Path, wanted: int, workers: Optional[int]) -> SearchResult:
     folder.mkdir(parents=True, exist_ok=True)
     study = _study(optuna, space, folder)
-    corpus = _planned(space, folder, -1, {})
+    corpus = planned_trial(space, folder, -1, {})
     _check_same(study, space, folder, corpus.config)
-    _requeue(optuna, study)
-    left = wanted - len(_ended(optuna, study))
+    requeue(optuna, study)
+    left = wanted - len(ended_trials(optuna, study))
     if left > 0:
         for problem in process_corpora([corpus]).values():
             raise UserError(problem)
@@ -122,8 +95,9 @@ def _search(optuna: Optuna, space: SearchSpace, folder: Path, wanted: int, worke
         own = own_values(space, corpus.config)
         if own and not study.get_trials(deepcopy=False):
             study.enqueue_trial(own, user_attrs={"own": True})
-    _run_trials(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
-    trials = [_trial(space, trial) for trial in _ended(optuna, study)]
+    run_trials(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
+    trials = [as_trial(space, trial) for trial in ended_trials(optuna, study)]
+    trials.sort(key=lambda trial: trial.number)
     complete = sorted((trial for trial in trials if trial.state == "complete"),
                       key=lambda trial: -(trial.score or 0.0))
     if not complete:
@@ -152,9 +126,6 @@ def _study(optuna: Optuna, space: SearchSpace, folder: Path) -> Any:
     from sqlalchemy.pool import NullPool
 
     storage = folder / "trials.sqlite3"
-    # The state of the sampler is not stored: a resumed search must not draw the same again.
-    sampler = optuna.samplers.TPESampler(seed=None if storage.exists() else space.seed,
-                                         n_startup_trials=space.startup_trials)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=min(5, space.startup_trials),
                                          n_warmup_steps=space.prune_after)
     # Without the path in a URL, in which percent signs, question marks and braces would have a meaning.
@@ -162,7 +133,7 @@ def _study(optuna: Optuna, space: SearchSpace, folder: Path) -> Any:
     try:
         stored = optuna.storages.RDBStorage("sqlite://", engine_kwargs=options)
         return optuna.create_study(study_name=folder.name, storage=stored, load_if_exists=True,
-                                   direction="maximize", sampler=sampler, pruner=pruner)
+                                   direction="maximize", pruner=pruner)
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in ("sqlalchemy", "sqlite3",
                                                                                          "optuna", "alembic"):
@@ -199,149 +170,6 @@ def _check_same(study: Study, space: SearchSpace, folder: Path, config: Config) 
     if changed:
         raise RunError(f"{folder}: expected the {changed} of the existing trials, found another; give "
                        "the space another name, or remove the folder")
-
-
-def _ended(optuna: Optuna, study: Study) -> List[Any]:
-    """The trials that have ended; those that were interrupted are not among them."""
-    state = optuna.trial.TrialState
-    return [trial for trial in study.get_trials(states=(state.COMPLETE, state.PRUNED, state.FAIL))
-            if trial.state != state.FAIL or trial.user_attrs.get("ended")]
-
-
-def _requeue(optuna: Optuna, study: Study) -> None:
-    """Put the trials that an earlier process left running back into the queue."""
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        if trial.params:
-            study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-
-
-def _run_trials(optuna: Optuna, study: Study, space: SearchSpace, folder: Path, count: int, workers: int) -> None:
-    stop = threading.Event()
-    ordinals = itertools.count(1)
-    with ThreadPoolExecutor(workers) as pool:
-
-        def next_trial() -> None:
-            number = None if stop.is_set() else _run_trial(optuna, study, space, folder, stop)
-            if number is not None:
-                log.info("%s; %d of %d", _summary(_trial(space, study.trials[number])), next(ordinals), count)
-
-        futures = [pool.submit(next_trial) for _ in range(count)]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _summary(trial: Trial) -> str:
-    score = "" if trial.score is None else f", dev F1 {100 * trial.score:.2f}"
-    return f"trial {trial.number}: {trial.state}{score}"
-
-
-class _TrialRun(NamedTuple):
-    """How the process of a trial ended."""
-
-    score: float
-    pruned: bool
-    code: int
-
-
-def _run_trial(optuna: Optuna, study: Study, space: SearchSpace, folder: Path,
-               stop: threading.Event) -> Optional[int]:
-    """Train one trial in a process of its own and record its end; returns its number, None if interrupted."""
-    with _asking:
-        trial = study.ask()
-    try:
-        run = _planned(space, folder, trial.number, draw(space, trial))
-    except ConfigError as error:  # values that are not valid together
-        log.warning("trial %d: %s", trial.number, error)
-        _fail(optuna, study, trial)
-        return int(trial.number)
-    ended = _watch(trial, run, stop)
-    if stop.is_set() and ended.code != 0 and not ended.pruned:
-        return None
-    if ended.pruned:
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    elif ended.code == 0:
-        study.tell(trial, ended.score)
-    elif ended.code == TrainingError.exit_code:
-        _fail(optuna, study, trial)
-    else:
-        _count_crash(optuna, study, trial, run, ended.code)
-    return int(trial.number)
-
-
-def _watch(trial: OptunaTrial, run: PlannedRun, stop: threading.Event) -> _TrialRun:
-    """Train, reporting each epoch; the process is stopped if the trial is pruned or the search ends."""
-    shutil.rmtree(run.folder, ignore_errors=True)
-    best, seen, pruned = 0.0, 0, False
-    command = run.command("train")
-    with open(run.log, "w", encoding="utf-8") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        while process.poll() is None:
-            time.sleep(INTERVAL)
-            for score in _scores(run.folder)[seen:]:
-                seen += 1
-                best = max(best, score)
-                trial.report(best, seen)
-                # After the last epoch, pruning saves nothing.
-                pruned = pruned or (seen < run.config.training.epochs and trial.should_prune())
-            if pruned or stop.is_set():
-                process.send_signal(signal.SIGTERM)
-                process.wait()
-    best = max([best, *_scores(run.folder)])
-    shutil.rmtree(run.folder, ignore_errors=True)
-    return _TrialRun(best, pruned, process.returncode)
-
-
-def _count_crash(optuna: Optuna, study: Study, trial: OptunaTrial, run: PlannedRun, code: int) -> None:
-    """A full disk or a killed process is not the fault of the settings, unless it happens again.
-
-    Raises
-    ------
-    RunError : it is the first time.
-    """
-    tries = trial.user_attrs.get("tries", 0) + 1
-    trial.set_user_attr("tries", tries)
-    if tries < TRIES:
-        raise RunError(f"trial {trial.number} ended with exit code {code}; see {run.log}, "
-                       "and search again to resume")
-    log.warning("trial %d ended with exit code %d again; see %s", trial.number, code, run.log)
-    _fail(optuna, study, trial)
-
-
-def _fail(optuna: Optuna, study: Study, trial: OptunaTrial) -> None:
-    """Count a trial as failed."""
-    trial.set_user_attr("ended", True)
-    study.tell(trial, state=optuna.trial.TrialState.FAIL)
-
-
-def _scores(folder: Path) -> List[float]:
-    """The dev F1 of each epoch so far."""
-    try:
-        lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line)["score"] for line in lines]
-    except OSError:
-        return []
-
-
-def _planned(space: SearchSpace, folder: Path, number: int, settings: ReadOnlyValues) -> PlannedRun:
-    group = Group(experiments=[space.experiment], seeds=[space.seed], name=f"trial-{number}",
-                  set={**space.trial_settings, **settings})
-    return planned_run(folder, Plan(directory=str(folder / "trials"), runs=[group]), group, space.experiment,
-                       space.seed)
-
-
-def _trial(space: SearchSpace, trial: OptunaTrial) -> Trial:
-    """A trial of Optuna as ours."""
-    reported = trial.intermediate_values
-    score = trial.value if trial.value is not None else max(reported.values(), default=None)
-    state = {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
-    return Trial(trial.number, settings_of(space, trial.params), score, state, len(reported),
-                 trial.user_attrs.get("own", False))
 
 
 def _retrain(space: SearchSpace, folder: Path, best: List[Trial],

@@ -20,7 +20,7 @@ from ner_mx.registry import register
 from ner_mx.untyped import Values
 
 # How many word types are cached with their values, some 10 MB.
-CACHED = 1 << 14
+CACHED, LONGEST_CACHED = 1 << 14, 64
 
 
 class Encoder:
@@ -99,7 +99,8 @@ class Encoder:
 
     def _encode_types(self, words: Sequence[str]) -> Tuple[Ragged, Dict[str, TypeArray]]:
         """Word types in UTF-8, and their arrays by name."""
-        values = [self._values(word) for word in words]
+        # A cache of very long words would have no bound in bytes.
+        values = [(self._values if len(word) <= LONGEST_CACHED else self._encode_type)(word) for word in words]
         text = [value[0] for value in values]
         return (Ragged(np.frombuffer(b"".join(text), np.uint8), bounds_of([len(word) for word in text])),
                 self._by_type([value[1] for value in values]))

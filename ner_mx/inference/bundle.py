@@ -17,6 +17,7 @@ from ner_mx.config.choices import Extended, OneOf
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.decoding.recognizer import MAX_SCORE
 from ner_mx.errors import BundleError, ConfigError, UserError, first_line
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import TokenLookup
@@ -31,7 +32,6 @@ from ner_mx.inference.bundle_folder import (
     write_folder,
 )
 from ner_mx.inference.graph_check import check_graph, sample_text
-from ner_mx.inference.onnx_session import MAX_SCORE
 from ner_mx.inference.signatures import sign
 from ner_mx.registry import register
 from ner_mx.strict_json import parse_json

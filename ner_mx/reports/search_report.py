@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List
 
-from ner_mx.experiments.setting_search import SearchResult, Trial
+from ner_mx.experiments.search_trials import Trial
+from ner_mx.experiments.setting_search import SearchResult
 from ner_mx.files import write_text
 from ner_mx.reports import plots
 from ner_mx.reports.markdown import spread, table

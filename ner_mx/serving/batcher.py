@@ -2,8 +2,8 @@
 
 Sentences that arrive while a batch is computed form the next batch.  An idle
 service answers at once, and a busy one fills its batches, without a delay to
-tune.  Every waiting text gives one sentence after the other in turns, so that a
-long text delays nobody, and nothing is computed for a client that has gone.
+tune.  Every waiting request gives one sentence after the other in turns, so that a
+long text delays nobody, nor do many texts, and nothing is computed for a client that has gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import Callable, Deque, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from ner_mx.data.spans import Span
 from ner_mx.data.tokenizers import Token
@@ -21,8 +21,10 @@ from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.entities import Entity
 from ner_mx.serving.limits import Limits, Refused
 
-# What a sentence costs beside its characters: very short ones would make a batch long.
-SENTENCE_COST = 32
+# What a sentence and a token cost at least, in characters: many short ones would make a batch long.
+SENTENCE_COST, TOKEN_COST = 32, 6
+# How many seconds are spent on dividing texts into sentences before what was found is computed.
+TAKING = 0.1
 
 
 class SentenceTagger(Protocol):
@@ -41,15 +43,16 @@ class QueuedText:
     Attributes
     ----------
     tagger : finds all of its entities, also if another is loaded meanwhile.
+    request : which takes turns with other requests.
     entities : the future of all entities.
     found : the entities of the sentences so far.
     started : whether the first sentence was taken.
     following : the next sentence; None at the end, and before the first is read.
     """
 
-    def __init__(self, text: str, tagger: SentenceTagger, entities: asyncio.Future[List[Entity]],
+    def __init__(self, text: str, tagger: SentenceTagger, entities: asyncio.Future[List[Entity]], request: object,
                  sentence: Optional[List[Token]] = None):
-        self.text, self.tagger, self.entities = text, tagger, entities
+        self.text, self.tagger, self.entities, self.request = text, tagger, entities, request
         self.found: List[Entity] = []
         self.started = False
         self.following: Optional[List[Token]] = None
@@ -156,19 +159,26 @@ class Batcher:
             raise Refused(429, "the queue is full; try again in a moment", "queue_characters",
                           limits.queue_characters)
         loop = asyncio.get_running_loop()
-        queued = [QueuedText(text, self.tagger, loop.create_future(), None if sentences is None else sentences[number])
-                  for number, text in enumerate(texts)]
+        request = object()
+        queued = [QueuedText(text, self.tagger, loop.create_future(), request,
+                             None if sentences is None else sentences[number]) for number, text in enumerate(texts)]
         self._queue.extend(queued)
         self._characters += size
         self._arrived.set()
-        results = asyncio.gather(*(entry.entities for entry in queued))
+        answers = [entry.entities for entry in queued]
         try:
-            return await asyncio.wait_for(results, limits.seconds)
-        except asyncio.TimeoutError:
-            raise Refused(503, "the prediction took too long; try again, or send less text", "seconds",
-                          limits.seconds) from None
+            _, late = await asyncio.wait(answers, timeout=limits.seconds) if answers else ((), ())
+            if late:
+                raise Refused(503, "the prediction took too long; try again, or send less text", "seconds",
+                              limits.seconds)
+            failures = [answer.exception() for answer in answers]
+            if any(failures):
+                raise next(filter(None, failures))
+            return [answer.result() for answer in answers]
         finally:
-            if any(entry.entities.cancelled() for entry in queued):
+            # Nothing is computed for a client that has gone.
+            cancelled = [answer for answer in answers if answer.cancel()]
+            if cancelled:
                 self._remove_done()
 
     def _remove_done(self) -> None:
@@ -209,34 +219,52 @@ class Batcher:
         for entry in texts:
             if entry.is_read and entry.following is None and not entry.entities.done():
                 entry.entities.set_result(entry.found)
-        # Those that gave sentences wait behind those that did not.
-        given = {id(taken.source) for taken in batch}
-        self._queue = deque(sorted(self._queue, key=lambda entry: id(entry) in given))
+        # Requests that gave sentences wait behind those that did not.
+        given = {id(taken.source.request) for taken in batch}
+        self._queue = deque(sorted(self._queue, key=lambda entry: id(entry.request) in given))
 
     def _take(self, texts: List[QueuedText]) -> List[TakenSentence]:
-        """The next sentences of the texts, in turns, up to the limit of a batch; runs in the thread."""
+        """The next sentences of the requests, in turns, up to the limit of a batch; runs in the thread."""
         batch: List[TakenSentence] = []
         room = self._limits.batch_characters
-        waiting = deque(texts)
-        while waiting:
-            entry = waiting.popleft()
-            if entry.entities.done():
+        end = time.monotonic() + TAKING
+        requests: Dict[int, Deque[QueuedText]] = {}
+        for entry in texts:
+            requests.setdefault(id(entry.request), deque()).append(entry)
+        turns = deque(requests.values())
+        while turns and (not batch or time.monotonic() < end):
+            waiting = turns.popleft()
+            source = _first_unfinished(waiting)
+            if source is None or source.following is None:
                 continue
-            if not entry.is_read:
-                entry.read_next()
-            tokens = entry.following
-            if tokens is None:
-                entry.started = True
-                continue
-            cost = tokens[-1].end - tokens[0].start + SENTENCE_COST
+            cost = _sentence_cost(source.following)
             if batch and cost > room:
                 break
-            entry.started = True
-            batch.append(TakenSentence(entry, tokens))
+            source.started = True
+            batch.append(TakenSentence(source, source.following))
             room -= cost
-            entry.read_next()
-            waiting.append(entry)
+            source.read_next()
+            turns.append(waiting)
         return batch
+
+
+def _first_unfinished(texts: Deque[QueuedText]) -> Optional[QueuedText]:
+    """The first text that has a sentence to give; those before it are taken away."""
+    while texts:
+        entry = texts[0]
+        if not entry.entities.done():
+            if not entry.is_read:
+                entry.read_next()
+            if entry.following is not None:
+                return entry
+            entry.started = True
+        texts.popleft()
+    return None
+
+
+def _sentence_cost(tokens: List[Token]) -> int:
+    """The size of a sentence in a batch."""
+    return max(tokens[-1].end - tokens[0].start, TOKEN_COST * len(tokens)) + SENTENCE_COST
 
 
 def _cost(text: str) -> int:

@@ -6,7 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
-from typing import Callable, Iterator
+from typing import Callable, Dict, Iterator
 
 from ner_mx.serving.limits import Limits, Refused
 
@@ -32,7 +32,9 @@ class Clients:
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic):
         self._requests, self._rate, self._clock = limits.client_requests, limits.client_rate, clock
-        self._clients: OrderedDict[str, _Client] = OrderedDict()
+        self._burst = math.ceil(self._rate or 1)
+        self._active: Dict[str, _Client] = {}
+        self._silent: OrderedDict[str, _Client] = OrderedDict()
 
     @contextmanager
     def request(self, address: str) -> Iterator[None]:
@@ -45,30 +47,33 @@ class Clients:
         if self._requests is None and self._rate is None:
             yield
             return
-        now = self._clock()
-        burst = math.ceil(self._rate or 1)
-        client = self._clients.setdefault(address, _Client(burst, now))
-        self._clients.move_to_end(address)
-        self._forget()
-        if self._requests is not None and client.active >= self._requests:
+        client = self._active.get(address) or self._silent.pop(address, None) or _Client(self._burst, self._clock())
+        self._active[address] = client
+        client.active += 1
+        try:
+            self._check(client)
+            yield
+        finally:
+            client.active -= 1
+            if not client.active:
+                self._silent[address] = self._active.pop(address)
+                if len(self._silent) > REMEMBERED:
+                    self._silent.popitem(last=False)  # the one that has been silent longest
+
+    def _check(self, client: _Client) -> None:
+        """Check what a client has begun, this request included.
+
+        Raises
+        ------
+        Refused : 429.
+        """
+        if self._requests is not None and client.active > self._requests:
             raise Refused(429, "too many requests of this client at a time; wait for the answers", "client_requests",
                           self._requests)
         if self._rate is not None:
-            client.allowance = min(burst, client.allowance + (now - client.updated) * self._rate)
+            now = self._clock()
+            client.allowance = min(self._burst, client.allowance + (now - client.updated) * self._rate)
             client.updated = now
             if client.allowance < 1:
                 raise Refused(429, "too many requests of this client per second; slow down", "client_rate", self._rate)
             client.allowance -= 1
-        client.active += 1
-        try:
-            yield
-        finally:
-            client.active -= 1
-
-    def _forget(self) -> None:
-        """Forget the clients that have been silent longest."""
-        while len(self._clients) > REMEMBERED:
-            address, client = next(iter(self._clients.items()))
-            if client.active:
-                return
-            del self._clients[address]

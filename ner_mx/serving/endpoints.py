@@ -113,8 +113,11 @@ async def invocations(request: Request, service: CurrentService) -> Response:
 
 
 async def _predict_lines(body: str, service: Service) -> Response:
-    requests = [parse_request(line, f"line {number}") for number, line in enumerate(body.split("\n"), start=1)
-                if line.strip()]
+    lines = [(number, line) for number, line in enumerate(body.split("\n"), start=1) if line.strip()]
+    if len(lines) > service.limits.texts:
+        raise Refused(422, f"expected at most {service.limits.texts} texts, found {len(lines)}", "texts",
+                      service.limits.texts)
+    requests = [parse_request(line, f"line {number}") for number, line in lines]
     texts = [request.text for request in requests if request.text is not None]
     if len(texts) < len(requests):
         raise Refused(422, "expected one text per line")

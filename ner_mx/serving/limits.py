@@ -7,6 +7,7 @@ from typing import Optional, Union
 from pydantic import Field
 
 from ner_mx.config import Section
+from ner_mx.data.tokenizers import LONGEST_SENTENCE
 from ner_mx.untyped import Values
 
 
@@ -15,9 +16,10 @@ class Limits(Section):
 
     body_bytes : maximum size of a request body.
     texts : maximum number of texts per request.
+    tokens : maximum number of tokens of a sentence that is tokenized already; a sentence of raw text has no more.
     queue_characters : maximum number of waiting characters; beyond it, requests get status 429.
     batch_characters : maximum number of characters per batch; 1 turns batching off.
-    seconds : timeout of a request body, and again of its prediction.
+    seconds : timeout of the head of a request, of its body, and again of its prediction.
     connections : maximum number of connections at a time; beyond it, requests get status 503.
     client_requests : maximum number of open requests of one address; beyond it, they get status 429.
     client_rate : requests per second of one address, and in one burst; beyond it, they get status 429.
@@ -25,6 +27,7 @@ class Limits(Section):
 
     body_bytes: int = Field(1 << 20, ge=1)
     texts: int = Field(256, ge=1)
+    tokens: int = Field(LONGEST_SENTENCE, ge=1)
     queue_characters: int = Field(1 << 22, ge=1)
     batch_characters: int = Field(1 << 15, ge=1)
     seconds: float = Field(30.0, gt=0)

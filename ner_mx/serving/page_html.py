@@ -56,7 +56,7 @@ def marked_up(text: str, entities: Sequence[Entity], numbers: Dict[str, int]) ->
     position = 0
     for entity in entities:
         parts += [escape(text[position:entity.start]),
-                  f'<mark class="label-{numbers[entity.label]}">{escape(entity.text)}'
+                  f'<mark class="label-{numbers.get(entity.label, 0)}">{escape(entity.text)}'
                   f"<small>{escape(entity.label)} {entity.score:.2f}</small></mark>"]
         position = entity.end
     return "".join(parts) + escape(text[position:])

@@ -25,10 +25,10 @@ def reloads(service: Service, reloading: Optional[Reloading]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    running = set()
+    running, lock = set(), asyncio.Lock()
 
     def start() -> None:
-        task = loop.create_task(reload(service, reloading))
+        task = loop.create_task(reload(service, reloading, lock))
         running.add(task)
         task.add_done_callback(running.discard)
 
@@ -39,12 +39,13 @@ def reloads(service: Service, reloading: Optional[Reloading]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def reload(service: Service, reloading: Reloading) -> None:
+async def reload(service: Service, reloading: Reloading, lock: asyncio.Lock) -> None:
     """Load a tagger beside the one that answers, and let it take over; an error changes nothing and is logged."""
-    try:
-        tagger = await asyncio.get_running_loop().run_in_executor(None, reloading)
-    except (UserError, MemoryError, OSError) as error:
-        log.error("the bundle was not reloaded: %s", error)
-        return
-    service.replace(tagger)
-    log.info("reloaded the bundle")
+    async with lock:  # the last signal gives the last tagger
+        try:
+            tagger = await asyncio.get_running_loop().run_in_executor(None, reloading)
+        except (UserError, MemoryError, OSError) as error:
+            log.error("the bundle was not reloaded: %s", error)
+            return
+        service.replace(tagger)
+        log.info("reloaded the bundle")

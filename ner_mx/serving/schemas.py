@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from email.message import Message
 from typing import Dict, List, Optional, Tuple, Union
 from urllib.parse import parse_qsl
@@ -11,8 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.entities import Entity
+from ner_mx.errors import first_line
 from ner_mx.serving.limits import Refused
-from ner_mx.untyped import Values
+from ner_mx.strict_json import parse_json
+from ner_mx.untyped import Json, Values
+
+# The character sets in use. Other codecs of Python take quadratic time (idna, punycode), or make of bytes what no
+# text can hold (utf-7, unicode_escape).
+CHARSETS = frozenset([
+    "utf-8", "utf8", "utf-8-sig", "utf-16", "utf-16le", "utf-16be", "utf-16-le", "utf-16-be", "utf-32", "utf-32le",
+    "utf-32be", "utf-32-le", "utf-32-be", "ascii", "us-ascii", "latin-1", "latin1",
+    *(f"iso-8859-{number}" for number in range(1, 17) if number != 12), *(f"iso8859-{number}" for number in (1, 2, 15)),
+    *(f"windows-125{number}" for number in range(9)), *(f"cp125{number}" for number in range(9)), "koi8-r", "koi8-u",
+    "shift-jis", "euc-jp", "euc-kr", "gb2312", "gbk", "gb18030", "big5", "tis-620"])
+LONGEST_HEADER = 200
+MOST_FIELDS = 10
 
 
 class PredictRequest(BaseModel):
@@ -100,7 +112,14 @@ def token_spans_json(tokens: List[str], spans: List[ScoredSpan]) -> Values:
 
 
 def parse_content_type(header: str) -> Tuple[str, str]:
-    """The type and the character set of a content-type header, in lower case."""
+    """The type and the character set of a content-type header, in lower case.
+
+    Raises
+    ------
+    Refused : 415, it is too long.
+    """
+    if len(header) > LONGEST_HEADER:
+        raise Refused(415, f"expected a content-type of at most {LONGEST_HEADER} characters")
     message = Message()
     message["content-type"] = header
     charset = message.get_param("charset", "utf-8")
@@ -112,17 +131,16 @@ def decode_body(body: bytes, charset: str) -> str:
 
     Raises
     ------
-    Refused : 415 for an unknown character set, 422 for a body that is not in it.
+    Refused : 415 for a character set that is not one of :data:`CHARSETS`, 422 for a body that is not in it.
     """
+    check_charset(charset)
     try:
-        if not codecs.lookup(charset)._is_text_encoding:
-            raise LookupError
         text = body.decode(charset)
-    except (LookupError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise Refused(422, f"expected {in_ascii(charset)}, found byte {body[error.start]:#04x} at index "
-                               f"{error.start}") from None
-        raise Refused(415, f"expected a known charset, found {in_ascii(charset)[:40]}") from None
+    except UnicodeDecodeError as error:
+        raise Refused(422, f"expected {charset}, found byte {body[error.start]:#04x} at index "
+                           f"{error.start}") from None
+    except UnicodeError as error:  # UTF-16 and UTF-32 without an even number of bytes, or a byte-order mark
+        raise Refused(422, f"expected {charset}, found: {in_ascii(first_line(error))}") from None
     return text[1:] if text.startswith("\ufeff") else text
 
 
@@ -160,7 +178,18 @@ def parse_form(body: bytes, header: str) -> Dict[str, str]:
         raise Refused(422, "expected at most 20 fields") from None
 
 
-def parse_request(content: Union[str, bytes], place: str) -> PredictRequest:
+def check_charset(charset: str) -> None:
+    """Check that a character set is one of :data:`CHARSETS`.
+
+    Raises
+    ------
+    Refused : 415.
+    """
+    if charset.replace("_", "-") not in CHARSETS:
+        raise Refused(415, f"expected a known charset, found {in_ascii(charset)[:40]}")
+
+
+def parse_request(content: str, place: str) -> PredictRequest:
     """JSON as a request; ``place`` is named in errors.
 
     Raises
@@ -168,11 +197,35 @@ def parse_request(content: Union[str, bytes], place: str) -> PredictRequest:
     Refused : 422, it is not a request.
     """
     try:
-        return PredictRequest.model_validate_json(content)
+        value = parse_json(content)
+    except ValueError as error:
+        raise Refused(422, in_ascii(f"{place}: Invalid JSON: {first_line(error, 100)}")) from None
+    _check_size(value, place)
+    try:
+        return PredictRequest.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in (place, *first["loc"]))
         raise Refused(422, in_ascii(f"{path}: {first['msg']}")) from None
+
+
+def _check_size(value: Json, place: str) -> None:
+    """Check what can be wrong many times: pydantic would list every problem, of which only the first is told.
+
+    Raises
+    ------
+    Refused : 422.
+    """
+    if not isinstance(value, dict):
+        return
+    if len(value) > MOST_FIELDS:
+        raise Refused(422, f"{place}: expected text, texts or tokens, found {len(value)} fields")
+    for key in ("texts", "tokens"):
+        items = value.get(key)
+        if isinstance(items, list):
+            wrong = next((index for index, item in enumerate(items) if not isinstance(item, str)), None)
+            if wrong is not None:
+                raise Refused(422, f"{place}.{key}.{wrong}: Input should be a valid string")
 
 
 def in_ascii(message: str) -> str:

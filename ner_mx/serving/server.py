@@ -41,6 +41,7 @@ def serve_forever(source: TaggerSource, host: str = "127.0.0.1", port: int = 808
         import uvicorn
 
         from ner_mx.serving.app import create_app
+        from ner_mx.serving.protocol import PatientProtocol
     except ImportError as error:
         raise UserError(f'the service needs {error.name}: {install("serve")}') from None
     limits = limits or Limits()
@@ -55,7 +56,8 @@ def serve_forever(source: TaggerSource, host: str = "127.0.0.1", port: int = 808
     listening = _listening_socket(host, port)
     hosts = allowed_hosts or _own_names(host, listening)
     app = create_app(tagger, limits, api_key, hosts, access_log, load)
-    config = uvicorn.Config(app, log_level="warning", server_header=False, access_log=False,
+    protocol = type("Protocol", (PatientProtocol,), {"head_seconds": limits.seconds})
+    config = uvicorn.Config(app, http=protocol, log_level="warning", server_header=False, access_log=False,
                             proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies),
                             timeout_graceful_shutdown=int(limits.seconds) + 1, timeout_keep_alive=30,
                             limit_concurrency=limits.connections + SPARE, root_path=root_path)

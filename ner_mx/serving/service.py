@@ -72,8 +72,11 @@ class Service:
 
         Raises
         ------
-        Refused : see :meth:`Batcher.predict`.
+        Refused : 422 for too many tokens; otherwise see :meth:`Batcher.predict`.
         """
+        if len(tokens) > self.limits.tokens:
+            raise Refused(422, f"expected at most {self.limits.tokens} tokens, found {len(tokens)}", "tokens",
+                          self.limits.tokens)
         if not tokens:
             return []
         return await self.batcher.tag(tokens)

@@ -28,6 +28,7 @@ async def show_page(service: CurrentService) -> HTMLResponse:
 async def submit_form(request: Request, service: CurrentService) -> HTMLResponse:
     """The page with the entities of the text that was sent."""
     form = parse_form(await request.body(), request.headers.get("content-type", ""))
+    tagger = service.tagger  # another may take its place meanwhile
     text, problem, status = form.get("text", ""), "", 200
     entities: Optional[List[Entity]] = None
     if not service.accepts(form.get("key", "")):
@@ -37,7 +38,7 @@ async def submit_form(request: Request, service: CurrentService) -> HTMLResponse
             entities = (await service.predict([text]))[0]
         except Refused as refusal:
             problem, status = refusal.body["error"], refusal.status
-    return HTMLResponse(page(service.tagger.labels, service.tagger.card, service.needs_key, text,
+    return HTMLResponse(page(tagger.labels, tagger.card, service.needs_key, text,
                              _fraction(form.get("threshold", "")), entities, problem), status)
 
 

@@ -1,5 +1,6 @@
 """Sentences and tokens with their offsets."""
 
+import random
 import re
 
 import pytest
@@ -57,3 +58,21 @@ def test_long_tokens_are_split_and_long_texts_take_linear_time():
     # A search back over the closing marks would take an hour.
     lengths = [len(sentence) for sentence in split_sentences("Yes." + "'" * 200_000 + " No.")]
     assert sum(lengths) == 100_004 and set(lengths[:-1]) == {LONGEST_SENTENCE}
+
+
+@pytest.mark.parametrize("pattern", [
+    "+", "a+", ".-", "a.-", "-+", "_+", "1.+", "\u00e9+", "A.-a", "aa-a.a.", ".!", "a@", "@a.", "www.", "http://", "1,",
+    "a'", "a-", "&a", "U.S.", "e\u0301", "\U0001f1e9", "(", "'s"])
+def test_no_text_takes_quadratic_time(pattern):
+    """A pattern that reads a run of characters again from each of them takes minutes."""
+    text = pattern * ((1 << 17) // len(pattern))
+    tokens = [token for sentence in Rules().iter_sentences(text) for token in sentence]
+    assert "".join(token.text for token in tokens) == text
+
+
+def test_a_text_that_is_read_in_stretches_is_tokenized_as_a_whole():
+    words = ["Mr.", "Bush", "met", "U.S.", "Sen.", "J.", "Doe", "on", "Jan.", "3", "in", "3.5", "hours.",
+             "No.", "7", "it's"]
+    text = " ".join(random.Random(1).choices(words, k=60_000))
+    rules = Rules()
+    assert [token for sentence in rules.iter_sentences(text) for token in sentence] == rules.tokens(text)

@@ -12,7 +12,7 @@ import yaml
 
 from ner_mx.config import load_config, load_experiment, parse_settings
 from ner_mx.errors import ConfigError, RunError, UserError
-from ner_mx.experiments import setting_search
+from ner_mx.experiments import search_trials, setting_search
 from ner_mx.experiments.engines import Outcome
 from ner_mx.experiments.plans import PlannedRun
 from ner_mx.experiments.records import read_record
@@ -37,7 +37,7 @@ folder.mkdir(parents=True)
 
 @pytest.fixture
 def write_space(tmp_path, monkeypatch):
-    monkeypatch.setattr(setting_search, "INTERVAL", 0.05)  # an epoch is over in no time
+    monkeypatch.setattr(search_trials, "INTERVAL", 0.05)  # an epoch is over in no time
 
     def write(**changes):
         path = tmp_path / "small.yaml"
@@ -153,7 +153,7 @@ def test_an_interrupted_trial_is_tried_again_and_not_counted(write_space, settin
     study = study_with({"model.units": 5})
     study.ask({"model.units": optuna.distributions.IntDistribution(4, 12)})  # and then it is killed
     result = search(path, settings, workers=1)
-    assert [(trial.number, trial.state) for trial in result.trials] == [(0, "complete"), (2, "complete")]
+    assert [(trial.number, trial.state) for trial in result.trials] == [(0, "complete"), (1, "complete")]
     assert result.trials[1].settings == {"model.units": 5, "features.characters.filters": 5}
     best = yaml.safe_load((result.folder / "best.yaml").read_text())
     assert best["training"] == {"epochs": 2, "patience": 1, "batch_size": 16} and "corpus" not in best
@@ -205,7 +205,7 @@ def test_a_trial_below_the_median_is_pruned_after_the_epochs_that_every_trial_ha
 
 
 def test_values_that_are_not_valid_together_cost_their_trial_not_the_search(write_space, settings, stand_in):
-    path = write_space(trials=4, retrain=0, startup_trials=4, set={"training.epochs": 1}, space={
+    path = write_space(trials=12, retrain=0, startup_trials=12, set={"training.epochs": 1}, space={
         "loss.name": {"choices": ["cross-entropy", "sentence"]},
         "decoding.method": {"choices": ["viterbi", "argmax"]}})
     result = search(path, settings, workers=1)
@@ -223,13 +223,13 @@ def test_what_ends_a_trial_from_outside_stops_the_search_once(write_space, setti
         return popen([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(setting_search.subprocess, "Popen", killed)
+        patch.setattr(search_trials.subprocess, "Popen", killed)
         with pytest.raises(RunError, match="trial 1 ended with exit code -9; see .*trial-1-1.log, and"):
             search(path, settings, workers=1)
     result = search(path, settings, workers=1)  # the machine has room again
     assert [trial.state for trial in result.trials] == ["complete"] * 2
     with monkeypatch.context() as patch:
-        patch.setattr(setting_search.subprocess, "Popen", killed)
+        patch.setattr(search_trials.subprocess, "Popen", killed)
         for trials in (3, 3):
             with suppress(RunError):
                 result = search(path, settings, workers=1, trials=trials)
@@ -318,3 +318,26 @@ def test_null_may_be_a_choice(write_space, settings, stand_in):
     result = search(write_space(space={**UNITS, "training.clip": {"choices": [None, 5.0]}}, retrain=0), settings,
                     workers=1, trials=2)
     assert {trial.settings["training.clip"] for trial in result.trials} <= {None, 5.0}
+
+
+def test_a_search_that_is_interrupted_draws_the_same_settings_as_one_that_is_not(
+        write_space, settings, stand_in, tmp_path, monkeypatch):
+    path = write_space(trials=6, retrain=0, startup_trials=2)
+    whole = search(path, settings, workers=1)
+    shutil.rmtree(whole.folder)
+    run_trial, calls = search_trials._watch, []
+
+    def interrupted(trial, run, stop):
+        calls.append(trial.number)
+        if len(calls) % 2:
+            raise KeyboardInterrupt  # as if it were killed: the trial stays what it is, running
+        return run_trial(trial, run, stop)
+
+    monkeypatch.setattr(search_trials, "_watch", interrupted)
+    for _ in range(6):
+        with suppress(KeyboardInterrupt):
+            result = search(path, settings, workers=1)
+    result = search(path, settings, workers=1)
+    assert [(trial.number, trial.settings, trial.state) for trial in result.trials] == [
+        (trial.number, trial.settings, trial.state) for trial in whole.trials]
+    assert len(calls) > 6

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from ner_mx.config import CallbackSettings, LossSettings, ModelSettings, OptimizerSettings, ScheduleSettings
+from ner_mx.inference.onnx_operators import Result, read_attributes
 from ner_mx.models.embedders import Embedder
 from ner_mx.registry import register
 from ner_mx.training.callbacks import Callback
@@ -47,6 +48,13 @@ class LengthEmbedder(Embedder):
         return graph.add("MatMul", numbers, graph.constant(parameters["direction"] / 10.0))
 
 
+@register.operator("Sigmoid")
+def sigmoid(node, values):
+    """Allows the operator in bundles; its output has the shape of its input."""
+    read_attributes(node)
+    return Result([values._replace(known=None)])
+
+
 @register.model("two-layer")
 class TwoLayer(ModelSettings):
     """A hidden layer per token; it sees no other token.
@@ -66,7 +74,8 @@ class TwoLayer(ModelSettings):
             def __init__(self):
                 super().__init__(embedders, [])
                 with self.name_scope():
-                    self.hidden = mx.gluon.nn.Dense(hidden, flatten=False, in_units=self.dimension, activation="tanh")
+                    self.hidden = mx.gluon.nn.Dense(hidden, activation="sigmoid", flatten=False,
+                                                    in_units=self.dimension)
                     self.out = linear(hidden, classes)
 
             def scores(self, F, vectors, others):
@@ -80,7 +89,7 @@ class TwoLayer(ModelSettings):
 
         graph = Graph()
         vectors = embedded(graph, embedders, parameters)
-        hidden = graph.add("Tanh", graph.linear(vectors, parameters["hidden.weight"], parameters["hidden.bias"]))
+        hidden = graph.add("Sigmoid", graph.linear(vectors, parameters["hidden.weight"], parameters["hidden.bias"]))
         bias = parameters["out.bias"]
         return graph.model(graph.linear(hidden, parameters["out.weight"], bias), len(bias))
 

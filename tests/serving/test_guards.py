@@ -21,9 +21,11 @@ from ner_mx.inference import Tagger
 from ner_mx.inference.bundle import write_bundle
 from ner_mx.inference.exporting import bundle_of
 from ner_mx.serving.app import create_app
+from ner_mx.serving.batcher import Batcher
 from ner_mx.serving.clients import Clients
 from ner_mx.serving.guards import host_name
 from ner_mx.serving.limits import Limits, Refused
+from ner_mx.serving.reloading import reload
 
 TEXT = "Ada Bert said the bank of Florence, EU left."
 
@@ -92,7 +94,11 @@ def test_one_client_cannot_take_all():
     for number in range(20_000):
         with clients.request(str(number)):
             pass
-    assert len(clients._clients) <= 10_001
+    with clients.request("slow"):
+        for number in range(20_000):
+            with clients.request(f"other {number}"):
+                pass
+    assert len(clients._silent) <= 10_000 and not clients._active
 
 
 def test_limits_of_clients_are_answered_with_429(tagger):
@@ -145,6 +151,76 @@ def test_two_lengths_of_a_body_are_refused(start):
     body = json.dumps({"text": "a"}).encode()
     chunked = exchange(address, head + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
     assert chunked.split(b" ")[1] == b"200"
+
+
+def test_silent_connections_do_not_take_the_place_of_others(start):
+    """As many as the service takes; one of them sends the head of a request byte by byte."""
+    _, address = start("--connections", "5", "--seconds", "1.5")
+    host, port = address.removeprefix("http://").split(":")
+    silent = [socket.create_connection((host, int(port)), timeout=30) for _ in range(110)]
+    silent[-1].sendall(b"GET / HTTP/1.1\r\nx: ")
+    try:
+        for connection in silent[:100]:
+            assert connection.recv(1) == b""  # closed by the service
+        assert requests.get(f"{address}/health", timeout=20).status_code == 200
+    finally:
+        for connection in silent:
+            connection.close()
+    with requests.Session() as session:  # one that sends requests is kept open
+        for _ in range(4):
+            assert session.post(f"{address}/predict", json={"text": "Ada"}, timeout=20).status_code == 200
+            time.sleep(0.5)
+
+
+def test_requests_take_turns_however_many_texts_they_have(tagger):
+    """A request with many texts gives one sentence in turn with a request of one."""
+    order = []
+
+    class Recording:
+        def __getattr__(self, name):
+            return getattr(tagger, name)
+
+        def tag_sentences(self, sentences):
+            order.append([tokens[0].text for _, tokens in sentences])
+            time.sleep(0.01)
+            return tagger.tag_sentences(sentences)
+
+    async def scenario():
+        batcher = Batcher(Recording(), Limits(batch_characters=200))
+        batcher.start()
+        many = asyncio.ensure_future(batcher.predict([f"m{number} left." for number in range(100)]))
+        while not order:
+            await asyncio.sleep(0.001)
+        await batcher.predict(["single left."])
+        assert not many.done()
+        await many
+        await batcher.close()
+
+    asyncio.run(scenario())
+    assert any("single" in batch for batch in order[1:3]) and len(order) > 20
+
+
+def test_the_last_signal_gives_the_last_bundle():
+    """A second signal waits for the first: an older bundle never takes the place of a newer one."""
+    class Service:
+        served = []
+
+        @classmethod
+        def replace(cls, tagger):
+            cls.served.append(tagger)
+
+    async def scenario():
+        lock, loads = asyncio.Lock(), [0.2, 0.0]
+
+        def load():
+            number = len(loads)
+            time.sleep(loads.pop(0))
+            return number
+
+        await asyncio.gather(*(reload(Service, load, lock) for _ in range(2)))
+
+    asyncio.run(scenario())
+    assert Service.served == [2, 1]
 
 
 class SlowTagger:

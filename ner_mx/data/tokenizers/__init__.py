@@ -20,7 +20,7 @@ _CLOSERS = frozenset("\"'”’)]}»") | {"''"}
 # A text without the end of a sentence is divided after so many tokens.
 LONGEST_SENTENCE = 5000
 # How many characters are tokenized at a time.
-STRETCH = 1 << 16
+STRETCH, CONTEXT = 1 << 14, 64
 _SPACE = re.compile(r"\s")
 
 
@@ -76,7 +76,11 @@ class Tokenizer(TokenizerSettings):
             if end - start > 2 * STRETCH:
                 space = _SPACE.search(text, start + STRETCH, start + 2 * STRETCH)
                 stop = space.start() if space else cluster_border(text, start + STRETCH, start + 2 * STRETCH)
-            for token in self.tokens(text[start:stop]):
+            # What decides about the last tokens may come after them.
+            seen = min(end, stop + CONTEXT) if stop < end and text[stop].isspace() else stop
+            for token in self.tokens(text[start:seen]):
+                if start + token.start >= stop:
+                    break
                 yield Token(start + token.start, start + token.end, token.text)
             start = stop
 

@@ -141,7 +141,8 @@ def _pattern(language: Language, extra: str) -> re.Pattern[str]:
         # addresses of the net and of persons; closing punctuation is not part of them
         r"(?:https?|ftp)://[^\s<>\"]*[^\s<>\".,;:!?)\]}'’”»]",
         rf"www\.{word}[^\s<>\"]*[^\s<>\".,;:!?)\]}}'’”»]",
-        rf"[\w.+-]*\w@\w[\w-]*(?:\.{word}+)+",
+        # (bounded, and not from inside a run of such characters, or it would be read again from each of them)
+        rf"(?<![\w.+-])[\w.+-]{{0,63}}\w@\w[\w-]{{0,63}}(?:\.{word}{{1,63}}){{1,10}}",
         rf"(?<![\w&])[@#](?=[^\W\d_]){word}+",
         # U.S. and U.S.-led, anti-U.S., Ph.D.
         rf"(?:{word}+-)*(?:{letter}\.){{2,}}{dashed}",
