@@ -124,7 +124,8 @@ def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
         if not folder.exists():
             os.replace(earlier, folder)
         raise
-    os.replace(earlier, temporary)  # where it is removed
+    with suppress(FileNotFoundError):  # another process took it for one that was left behind
+        os.replace(earlier, temporary)  # where it is removed
 
 
 def unexpected_entry(folder: PathLike, names: Container[str]) -> Optional[str]:

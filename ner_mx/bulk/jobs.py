@@ -215,6 +215,9 @@ def _is_finished(job: Job, digest: str) -> bool:
     if not job.target.exists() and not any(job.parts_folder.glob("*")):
         return False  # interrupted before the first chunk
     recorded, expected = read_json(job.fingerprint_path), job_fingerprint(job, digest)
+    if not isinstance(recorded, dict):
+        raise RunError(f"{job.fingerprint_path}: expected the record of a result, found a damaged file; remove it with "
+                       "the result, or allow it to be overwritten")
     for key, difference in (("bundle", "with another bundle"), ("form", "in another format"),
                             ("chunk", "by a version with other chunk sizes"),
                             ("source", "from a source that has changed since")):
@@ -248,10 +251,18 @@ def remove_finished_parts(root: Path) -> List[Path]:
     removed = []
     for parts in sorted(root.rglob(".*.parts")):
         fingerprint = parts.with_name(f"{parts.name[:-len('.parts')]}.made.json")
-        if fingerprint.is_file() and read_json(fingerprint).get("done"):
+        if _is_recorded_as_done(fingerprint):
             shutil.rmtree(parts, ignore_errors=True)
             removed.append(parts)
     return removed
+
+
+def _is_recorded_as_done(fingerprint: Path) -> bool:
+    try:
+        recorded = read_json(fingerprint)
+    except (RunError, OSError):
+        return False
+    return isinstance(recorded, dict) and bool(recorded.get("done"))
 
 
 def finish_job(job: Job, fingerprint: Values) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import Any, List, Mapping, Tuple, Type, TypeVar
 
 from pydantic import ValidationError
@@ -67,4 +68,13 @@ def explained(problem: ReadOnlyValues, values: Any) -> str:
         return f"{where}: {message}"
     # YAML makes a number or a boolean of some words.
     remedy = "; put it in quotes" if problem["type"] == "string_type" and isinstance(value, (bool, int, float)) else ""
-    return f"{where}: {message}, found {shown(value if isinstance(value, str) else repr(value))}{remedy}"
+    return f"{where}: {message}, found {shown(value if isinstance(value, str) else _short(value))}{remedy}"
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
+
+
+def _short(value: Any) -> str:
+    """A value as Python writes it, without more of it than is shown: aliases may make it larger than memory."""
+    return _BRIEF.repr(value)

@@ -6,18 +6,25 @@ zero-width space an unknown word.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, Optional, Tuple
+from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 from ner_mx.data.sentence import Offsets, Reading, Sentence, Warnings
-from ner_mx.data.unicode_text import composed, trimmed
+from ner_mx.data.unicode_text import composed, has_surrogates, trimmed
+from ner_mx.errors import CorpusError
 
 EDGES = "{} with white space or invisible characters at their edges, removed"
 COMPOSED = "labels in another Unicode form, composed (NFC)"
 
 
 def cleaned(reading: Reading) -> Reading:
-    """The sentences with clean tokens, tags and parts of speech; what was changed is counted."""
+    """The sentences with clean tokens, tags and parts of speech; what was changed is counted.
+
+    Raises
+    ------
+    CorpusError : there is half of a surrogate pair, which no encoding can write.
+    """
     sentences = reading.sentences
+    _check_characters(sentences)
     words = _changes(trimmed, (sentence.tokens for sentence in sentences))
     tags = _changes(clean_tag, (sentence.tags for sentence in sentences if sentence.tags))
     pos = _changes(trimmed, (sentence.pos for sentence in sentences if sentence.pos))
@@ -26,6 +33,14 @@ def cleaned(reading: Reading) -> Reading:
     warnings = reading.warnings.copy()
     return reading._replace(warnings=warnings, sentences=[
         _cleaned_sentence(sentence, words, tags, pos, warnings) for sentence in sentences])
+
+
+def _check_characters(sentences: Sequence[Sentence]) -> None:
+    for sentence in sentences:
+        for column in (sentence.tokens, sentence.tags or (), sentence.pos or ()):
+            if has_surrogates(" ".join(column)):
+                raise CorpusError(sentence.source, sentence.line or None,
+                                  "expected text, found half of a surrogate pair")
 
 
 def clean_tag(tag: str) -> str:

@@ -102,6 +102,10 @@ def find_layout(rows: Sequence[str], settings: Corpus) -> Layout:
                   {"columns.token": token, "columns.pos": pos, "columns.tag": tag, "separator": separator})
 
 
+# A line of more fields is no token with its annotation.
+MOST_COLUMNS = 1000
+
+
 class Table:
     """The fields of the lines of some sentences.
 
@@ -115,6 +119,8 @@ class Table:
         widths = [len(row) for sentence in sentences for row in sentence]
         # Among equals, that of the first line.
         self.width = Counter(widths).most_common(1)[0][0] if widths else 0
+        if self.width > MOST_COLUMNS:
+            raise ConfigError(f"expected columns, found {self.width:,} of them; is it text?")
         self.columns: List[List[str]] = [
             [row[place] for sentence in sentences for row in sentence if len(row) > place]
             for place in range(self.width)]
@@ -212,7 +218,8 @@ def _propose(table: Table) -> _Proposal:
     indices = {place for place in range(table.width) if table.counts_up(place)}
     tag = _tag_column(table, indices)
     tags = {place for place in range(table.width) if _is_tag_column(table, place)}
-    candidates = [place for place in range(table.width) if place != tag and place not in indices | tags
+    others = indices | tags
+    candidates = [place for place in range(table.width) if place != tag and place not in others
                   and not (table.width > 2 and table.is_constant(place))]
     # Lemmas have fewer values than their words; among equals, the first column.
     token = max(candidates, key=lambda place: (len(table.distinct(place)), -place), default=None)

@@ -9,7 +9,7 @@ from typing import Dict, List
 from ner_mx.config import Corpus
 from ner_mx.data.compression import content_suffix, opened
 from ner_mx.data.formats import Format
-from ner_mx.errors import CorpusError, UserError
+from ner_mx.errors import UserError
 from ner_mx.registry import register
 
 AUTO = "auto"
@@ -83,7 +83,7 @@ def _beginning(path: Path, encoding: str) -> str:
             content = stream.read(LOOKED_AT)
         # The last character may be cut.
         return codecs.getincrementaldecoder(encoding)("replace").decode(content).lstrip("\ufeff")
-    except (OSError, LookupError, ValueError, CorpusError):
+    except Exception:  # a codec that is none of text raises errors of its own; the reader reports all of them
         return ""
 
 

@@ -76,7 +76,7 @@ def _with_spans(document: Document,
     first = 0  # of the spans that belong to no sentence yet
     current: List[Token] = []
     for index, tokens in enumerate(sentences):
-        current = current + tokens
+        current += tokens
         following = sentences[index + 1][0].start if index + 1 < len(sentences) else len(document.text) + 1
         end = bisect_left(starts, following, first)
         # There are no overlaps, so the last span that begins here ends last.

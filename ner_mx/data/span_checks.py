@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ner_mx.data.cleaning import COMPOSED, EDGES
 from ner_mx.data.documents import Document, TextSpan
@@ -60,12 +60,13 @@ class SpanChecker:
         """
         spans = self._in_characters(document)
         kept: List[TextSpan] = []
+        visible = _VisiblePlaces(document.text)
         for span in spans:
             if not 0 <= span.start < span.end <= len(document.text):
                 raise CorpusError(document.place(span), None, (
                     f"expected offsets inside the text of {len(document.text)} characters, "
                     f"found {span.start} to {span.end}"))
-            inner = self._trimmed(document, self._with_clean_label(document, span))
+            inner = self._trimmed(document, self._with_clean_label(document, span), visible)
             if inner is not None:
                 kept.append(inner)
         distinct = list({(span.start, span.end, span.label): span for span in reversed(kept)}.values())[::-1]
@@ -144,22 +145,37 @@ class SpanChecker:
                               document.place(span))
         return span._replace(label=label)
 
-    def _trimmed(self, document: Document, span: TextSpan) -> Optional[TextSpan]:
-        words = document.text[span.start:span.end]
-        inner = words.strip(edge_characters())
-        if inner == words:
+    def _trimmed(self, document: Document, span: TextSpan, visible: _VisiblePlaces) -> Optional[TextSpan]:
+        edges = edge_characters()
+        if document.text[span.start] not in edges and document.text[span.end - 1] not in edges:
             return span
+        inner = visible.between(span.start, span.end)
         self.warnings.add(TRIMMED if inner else BLANK, document.place(span))
-        if not inner:
-            return None
-        start = span.start + words.index(inner)
-        return span._replace(start=start, end=start + len(inner))
+        return span._replace(start=inner[0], end=inner[1]) if inner else None
+
+
+class _VisiblePlaces:
+    """The places of a text that are not white space and not invisible, found when they are first needed."""
+
+    def __init__(self, text: str):
+        self._text = text
+        self._places: Optional[List[int]] = None
+
+    def between(self, start: int, end: int) -> Optional[Tuple[int, int]]:
+        """The stretch from the first to the last of them, both within two offsets; None if there is none."""
+        if self._places is None:
+            edges = frozenset(edge_characters())
+            self._places = [place for place, character in enumerate(self._text) if character not in edges]
+        first, last = bisect_left(self._places, start), bisect_left(self._places, end) - 1
+        return (self._places[first], self._places[last] + 1) if first <= last else None
 
 
 def _fits(text: str, span: TextSpan) -> bool:
     """Whether the words at the offsets are those that the file gives, but for white space; True if it gives none."""
     if span.surface is None:
         return True
+    if span.end - span.start > 100 * (len(span.surface) + 10):
+        return False  # without a look at a long stretch for each of many spans
     return 0 <= span.start <= span.end and span.surface.split() == text[span.start:span.end].split()
 
 

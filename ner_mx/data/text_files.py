@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import BinaryIO, List, Optional, Sequence
 
 from ner_mx.data.compression import compression_suffix, opened
 from ner_mx.errors import CorpusError
@@ -67,9 +67,23 @@ def _content(path: Path) -> bytes:
     """The bytes of a file, decompressed if its suffix says so."""
     if not compression_suffix(path) or not path.is_file():
         with open(path, "rb") as file:
-            return file.read(LARGEST + 1)
+            return _bounded(file)
     with opened(path) as (stream, _):
-        return stream.read(LARGEST + 1)
+        return _bounded(stream)
+
+
+def _bounded(stream: BinaryIO) -> bytes:
+    """All of a stream, or enough of it to see that it is too large."""
+    blocks: List[bytes] = []
+    size = 0
+    # In blocks: a single call would take the memory of the limit at once.
+    while size <= LARGEST:
+        block = stream.read(1 << 20)
+        if not block:
+            break
+        blocks.append(block)
+        size += len(block)
+    return b"".join(blocks)
 
 
 def read_lines(path: Path, encoding: str, settings: Optional[str] = "corpus",

@@ -16,6 +16,8 @@ from typing import Iterable, List
 INVISIBLE = ("\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062"
              "\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufeff")
 JOINERS = "\u200c\u200d"
+# Normalization takes quadratic time for runs of combining marks.
+LONGEST_COMPOSED = 2000
 _DROPPED = dict.fromkeys(map(ord, INVISIBLE))
 
 ZERO_WIDTH_JOINER = "\u200d"
@@ -54,6 +56,15 @@ def _ranges(codes: Iterable[int]) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
+def has_surrogates(text: str) -> bool:
+    """Whether there is half of a surrogate pair in a text, which no encoding can write."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def trimmed(text: str) -> str:
     """Text without white space and invisible characters at its edges; unchanged if nothing else is in it.
 
@@ -66,8 +77,8 @@ def trimmed(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Text in Unicode's normal form C."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """Text in Unicode's normal form C; very long text, which is no word and no label, is unchanged."""
+    return text if text.isascii() or len(text) > LONGEST_COMPOSED else unicodedata.normalize("NFC", text)
 
 
 def visible(text: str) -> str:
@@ -80,7 +91,7 @@ def visible(text: str) -> str:
     """
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", text.translate(_DROPPED)) or text
+    return composed(text.translate(_DROPPED)) or text
 
 
 def grapheme_borders(text: str) -> List[int]:

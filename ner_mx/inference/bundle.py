@@ -31,7 +31,7 @@ from ner_mx.inference.bundle_folder import (
     to_json,
     write_folder,
 )
-from ner_mx.inference.graph_check import check_graph, sample_text
+from ner_mx.inference.graph_check import check_graph, sample_texts
 from ner_mx.inference.signatures import sign
 from ner_mx.registry import register
 from ner_mx.strict_json import parse_json
@@ -40,6 +40,8 @@ from ner_mx.untyped import Values
 # The decoder computes with a score for each pair of tags.
 MAX_TAGS = 4096
 MAX_LABEL = 200
+# Lists take fifty times the memory of their text; a vocabulary has few, and words that are brackets.
+MAX_BRACKETS = 200_000
 
 
 class BundleConfig(Section):
@@ -139,7 +141,13 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
     try:
         config = validate_as(BundleConfig, parse_yaml(files["config.yaml"].decode(), "config.yaml"),
                              "config.yaml")
-        encoder = Encoder.restore(config.features, parse_json(files["vocab.json"]), _arrays(files, "features.npz"))
+        vocabulary = files["vocab.json"]
+        if vocabulary.count(b"[") + vocabulary.count(b"{") > MAX_BRACKETS:
+            raise ValueError("a vocabulary of too many parts")
+        state = parse_json(vocabulary)
+        if set(state) - {"tags", "features"}:
+            raise ValueError("a vocabulary with other keys than tags and features")
+        encoder = Encoder.restore(config.features, state, _arrays(files, "features.npz"))
         _check_tags(encoder)
         transitions, start = _learned(files, config, len(encoder.tags))
         taggers = {feature.name: f"{feature.name}.onnx" for feature in encoder.predicted()}
@@ -204,9 +212,9 @@ def _check_graphs(files: Mapping[str, bytes], encoder: Encoder) -> None:
         assert isinstance(feature, TokenLookup)
         others = [other for other in encoder.features if other is not feature]
         graphs.append((f"{feature.name}.onnx", others, len(feature.vocabulary)))
-    text = sample_text(encoder)
+    texts = sample_texts(encoder)
     for name, features, classes in graphs:
         try:
-            check_graph(files[name], features, text, classes)
+            check_graph(files[name], features, texts, classes)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None

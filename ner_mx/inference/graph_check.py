@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Dict, Sequence, Tuple
+from itertools import cycle, islice, product
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -14,31 +14,39 @@ from ner_mx.features.batch import Batch, collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature
-from ner_mx.inference.onnx_file import ArrayType, Node, OnnxGraph, read_graph
+from ner_mx.inference.onnx_file import MAX_RANK, ArrayType, Node, OnnxGraph, read_graph
 from ner_mx.inference.onnx_operators import KNOWN, Array, Result
 from ner_mx.registry import register
 
-# The limits of a graph on the sample batch: elements of one array, of all arrays, and multiplications. A network
-# of twelve transformer layers with 768 units would need a tenth of each; a batch of text takes seconds at most.
-MAX_ARRAY, MAX_ELEMENTS, MAX_MULTIPLICATIONS = 1 << 27, 1 << 32, 1 << 42
-# What is computed from constants alone restores stored weights, and is as large as they are.
-MAX_CONSTANT = 1 << 30
+# The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. A
+# network of twelve transformer layers with 768 units would need a third of each; a batch of text takes seconds.
+MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 41
+# What is computed from constants alone restores stored weights: of 8 bits, in 32.
+CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
+
+# Sentences and their tokens, of batches that are long, wide, and small.
+SAMPLES = ((TOKENS // LONGEST, LONGEST), (TOKENS // 32, 32), (32, TOKENS // 32), (64, 1), (1, 1))
+# The words of the samples, and their characters.
+WORDS, CHARACTERS = 512, 126
 
 
-def sample_text(encoder: Encoder) -> Encoded:
-    """Text as large as batches become: 4,096 tokens of 512 words, with 126 characters each."""
-    words = ["".join(letters) * 42 for letters in product("abcdefgh", repeat=3)]
-    sentences = [Sentence(tuple(words[:LONGEST])) for _ in range(TOKENS // LONGEST)]
-    return encoder.encode(sentences)
+def sample_texts(encoder: Encoder) -> List[Encoded]:
+    """Text in the shapes that batches have, up to the largest."""
+    words = ["".join(letters) * (CHARACTERS // 3) for letters in islice(product("abcdefgh", repeat=3), WORDS)]
+    samples = []
+    for sentences, tokens in SAMPLES:
+        repeated = islice(cycle(words), sentences * tokens)
+        samples.append(encoder.encode([Sentence(tuple(islice(repeated, tokens))) for _ in range(sentences)]))
+    return samples
 
 
-def check_graph(model: bytes, features: Sequence[Feature], text: Encoded, classes: int) -> None:
+def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded], classes: int) -> None:
     """Check a serialized graph without running it.
 
     Parameters
     ----------
     features : that the graph must read.
-    text : see :func:`sample_text`.
+    texts : see :func:`sample_texts`.
     classes : the number of scores for each token.
 
     Raises
@@ -46,7 +54,13 @@ def check_graph(model: bytes, features: Sequence[Feature], text: Encoded, classe
     ValueError : the graph reads other features, has tables of other sizes, gives other scores, uses an operator
         that is not registered, or would take too much time or memory.
     """
-    graph, batch = read_graph(model), collate(features, text, np.arange(len(text)))
+    graph = read_graph(model)
+    _check_features(graph, features)
+    for text in texts:
+        _check_batch(graph, features, collate(features, text, np.arange(len(text))), classes)
+
+
+def _check_batch(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, classes: int) -> None:
     arrays = {name: Array(values.dtype, values.shape, values if values.size <= KNOWN else None, constant=True)
               for name, values in graph.constants.items()}
     tables: Dict[str, Tuple[int, ...]] = {}
@@ -56,7 +70,6 @@ def check_graph(model: bytes, features: Sequence[Feature], text: Encoded, classe
         tables["word_types"] = batch["character_length"].shape
     for name, declared in graph.inputs.items():
         arrays[name] = _input(name, declared, batch, arrays)._replace(table=tables.get(name))
-    _check_features(graph, features)
     arrays = _computed(graph.nodes, arrays)
     expected = (int(batch.length.max()), len(batch.length), classes)  # (T, N, K)
     if list(graph.outputs) != ["emissions"] or "emissions" not in arrays:
@@ -92,22 +105,21 @@ def _check_features(graph: OnnxGraph, features: Sequence[Feature]) -> None:
 def _computed(nodes: Sequence[Node], arrays: Dict[str, Array]) -> Dict[str, Array]:
     """The arrays of the graph by name, computed by the rules of its operators."""
     arrays = dict(arrays)
-    elements = multiplications = constants = 0
+    used = multiplications = constants = 0
+    most = CONSTANT_BYTES + CONSTANT_GROWTH * sum(array.bytes for array in arrays.values() if array.constant)
     for node in nodes:
         result = _outputs(node, arrays)
         if len(result.arrays) != len(node.outputs) or any(name in arrays or not name for name in node.outputs):
             raise ValueError(f"an operator {node.operator} with the outputs {node.outputs[:4]}")
         arrays.update(zip(node.outputs, result.arrays))
         for array in result.arrays:
-            if array.constant:
-                constants += array.size
-            else:
-                elements += array.size
-                if array.size > MAX_ARRAY:
-                    raise ValueError(f"an operator {node.operator} with an output of the shape {array.shape}, which "
-                                     "is too large")
+            constants += array.bytes if array.constant else 0
+            used += 0 if array.constant else array.bytes
+            if not array.constant and array.bytes > MAX_ARRAY or len(array.shape) > MAX_RANK:
+                raise ValueError(f"an operator {node.operator} with an output of the shape "
+                                 f"{array.shape[:MAX_RANK + 1]}, which is too large")
         multiplications += result.multiplications
-        if elements > MAX_ELEMENTS or multiplications > MAX_MULTIPLICATIONS or constants > MAX_CONSTANT:
+        if used > MAX_BYTES or multiplications > MAX_MULTIPLICATIONS or constants > most:
             raise ValueError("a model that takes too much time or memory for each batch")
     return arrays
 

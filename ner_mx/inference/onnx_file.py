@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import islice
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 # What the exporters write; see ner_mx.models.layers.onnx_graph.
 OPSET, IR_VERSION = 13, 8
 
-MAX_NODES = 20_000
+MAX_NODES = 20_000  # and arrays, and values of a list
 MAX_RANK = 6
 
 # The element types that are read, by their number in ONNX.
@@ -83,10 +84,8 @@ def _check_operator_sets(sets: Sequence[memoryview]) -> None:
 
 
 def _graph(content: memoryview) -> OnnxGraph:
-    fields = _message(content, "graph", {1: _BYTES, 2: _BYTES, 5: _BYTES, 11: _BYTES, 12: _BYTES, 13: _BYTES},
-                      repeated=(1, 5, 11, 12, 13))
-    if max(len(fields.get(number, [])) for number in (1, 5, 11, 12)) > MAX_NODES:
-        raise ValueError(f"more than {MAX_NODES:,} nodes or arrays")
+    fields = _message(content, "graph", {1: _BYTES, 2: _BYTES, 5: _BYTES, 11: _BYTES, 12: _BYTES},
+                      repeated=(1, 5, 11, 12))
     return OnnxGraph([_node(node) for node in fields.get(1, [])], _named(map(_constant, fields.get(5, []))),
                      _named(map(_array_type, fields.get(11, []))), _named(map(_array_type, fields.get(12, []))))
 
@@ -184,6 +183,8 @@ def _message(content: memoryview, what: str, kinds: Dict[int, int],
         if number in fields and number not in repeated:
             raise ValueError(f"a {what} with two fields {number}")
         values = fields.setdefault(number, [])
+        if len(values) >= MAX_NODES:
+            raise ValueError(f"a {what} with more than {MAX_NODES:,} fields {number}")
         if wire == _VARINT:
             value, position = _varint(content, position)
             values.append(value)
@@ -196,7 +197,9 @@ def _message(content: memoryview, what: str, kinds: Dict[int, int],
             if len(part) != size:
                 raise ValueError(f"a {what} that is truncated")
             position += size
-            values += list(_varints(part)) if packed else [part]
+            values += islice(_varints(part), MAX_NODES + 1) if packed else [part]
+            if len(values) > MAX_NODES:
+                raise ValueError(f"a {what} with more than {MAX_NODES:,} fields {number}")
     return fields
 
 

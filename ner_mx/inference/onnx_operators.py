@@ -17,7 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ner_mx.inference.onnx_file import DTYPES, Node
+from ner_mx.inference.onnx_file import DTYPES, MAX_RANK, Node
 from ner_mx.registry import register
 
 # Arrays of no more elements have known values: shapes, and the borders of slices.
@@ -42,6 +42,11 @@ class Array(NamedTuple):
     def size(self) -> int:
         """The number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes."""
+        return self.size * self.dtype.itemsize
 
 
 class Result(NamedTuple):
@@ -124,19 +129,25 @@ def clip(node: Node, values: Array, low: Array, high: Array) -> Result:
 
 
 @register.operator("Identity")
+def identity(node: Node, values: Array) -> Result:
+    """The same array."""
+    read_attributes(node)
+    return Result([values])
+
+
 @register.operator("Relu")
 @register.operator("Tanh")
 def elementwise(node: Node, values: Array) -> Result:
     """A function of each element."""
     read_attributes(node)
-    return Result([values])
+    return Result([values._replace(known=None, table=None)], 16 * values.size)
 
 
 @register.operator("LogSoftmax")
 def log_softmax(node: Node, values: Array) -> Result:
     """Logarithms of probabilities along an axis."""
     _axis(read_attributes(node, axis=-1)["axis"], len(values.shape))
-    return Result([values._replace(known=None)])
+    return Result([values._replace(known=None, table=None)], 64 * values.size)
 
 
 @register.operator("Cast")
@@ -145,7 +156,9 @@ def cast(node: Node, values: Array) -> Result:
     kind = read_attributes(node, to=0)["to"]
     if kind not in DTYPES:
         raise ValueError(f"an operator Cast to ONNX's type {kind}")
-    known = None if values.known is None else values.known.astype(DTYPES[kind])
+    # Of numbers with a fraction, engines may convert some otherwise.
+    is_whole = values.known is not None and values.dtype.kind == "i" and DTYPES[kind].kind == "i"
+    known = values.known.astype(DTYPES[kind]) if is_whole and values.known is not None else None
     return Result([values._replace(dtype=DTYPES[kind], known=known)])
 
 
@@ -217,9 +230,12 @@ def pad(node: Node, values: Array, pads: Array) -> Result:
 def unsqueeze(node: Node, values: Array, axes: Array) -> Result:
     """Axes of one element, added."""
     read_attributes(node)
-    shape = list(values.shape)
-    for axis in _integers(axes, "axes"):
-        shape.insert(_axis(axis, len(shape) + 1), 1)
+    shape, added = list(values.shape), _integers(axes, "axes")
+    rank = len(shape) + len(added)
+    for axis in sorted({_axis(axis, rank) for axis in added}):
+        shape.insert(axis, 1)
+    if len(shape) != rank or rank > MAX_RANK:
+        raise ValueError(f"an operator Unsqueeze of the axes {added[:8]}")
     return Result([values._replace(shape=tuple(shape), known=None)])
 
 
@@ -265,6 +281,8 @@ def concat(node: Node, *arrays: Array) -> Result:
 def reduce_max(node: Node, values: Array) -> Result:
     """The maximum along axes."""
     attributes = read_attributes(node, axes=[0], keepdims=1)
+    if "axes" not in node.attributes:
+        raise ValueError("an operator ReduceMax of all axes")
     axes = {_axis(axis, len(values.shape)) for axis in attributes["axes"]}
     kept = [1 if axis in axes else size for axis, size in enumerate(values.shape)
             if axis not in axes or attributes["keepdims"]]
@@ -275,7 +293,8 @@ def reduce_max(node: Node, values: Array) -> Result:
 def matrix_product(node: Node, left: Array, right: Array) -> Result:
     """A product of matrices, for each index of the axes before them."""
     read_attributes(node)
-    if left.dtype != right.dtype or min(len(left.shape), len(right.shape)) < 2 or left.shape[-1] != right.shape[-2]:
+    fits = min(len(left.shape), len(right.shape)) >= 2 and left.shape[-1] == right.shape[-2]
+    if left.dtype != np.float32 or right.dtype != np.float32 or not fits:
         raise ValueError(f"an operator MatMul of the shapes {left.shape} and {right.shape}")
     shape = (*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1])
     product = Array(left.dtype, shape, constant=left.constant and right.constant)

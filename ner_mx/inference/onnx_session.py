@@ -8,6 +8,7 @@ from typing import List, Sequence
 import numpy as np
 
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.errors import ScoresError, first_line
 from ner_mx.features.batch import Batch
 from ner_mx.features.feature import Feature
 
@@ -44,8 +45,19 @@ class OnnxScorer:
         self.features, self._decoder = features, decoder
 
     def emissions(self, batch: Batch) -> np.ndarray:
-        """(T, N, K) float32 the scores of a batch; values in padding mean nothing."""
-        result: np.ndarray = self._session.run(["emissions"], {name: batch[name] for name in self.inputs})[0]
+        """(T, N, K) float32 the scores of a batch; values in padding mean nothing.
+
+        Raises
+        ------
+        ScoresError : the model cannot be run on the batch.
+        """
+        try:
+            result: np.ndarray = self._session.run(["emissions"], {name: batch[name] for name in self.inputs})[0]
+        except Exception as error:  # onnxruntime's own classes have no other base
+            raise ScoresError(f"expected a model that onnxruntime can run, found: {first_line(error)}") from None
+        expected = (int(batch.length.max()), len(batch.length), len(self._decoder.tags))
+        if result.shape != expected or result.dtype != np.float32:
+            raise ScoresError(f"expected scores of the shape {expected}, found {result.shape} of {result.dtype}")
         return result
 
     def decoder(self) -> Decoder:

@@ -129,11 +129,24 @@ def clean(label: str) -> str:
     >>> clean("Rome (TV series)"), clean("Who?"), clean("O'Neill, Inc."), clean("A (b (c) d)")
     ('Rome', 'Who', "O'Neill , Inc", 'A')
     """
-    removed = 1
-    while removed:  # innermost parentheses first
-        label, removed = re.subn(r"\s*\([^()]*\)", "", label)
-    label = label.strip().rstrip(".,;:/\\?").rstrip()
+    label = _without_parentheses(label).strip().rstrip(".,;:/\\?").rstrip()
     return " ".join(token.text for token in Rules().tokens(label))
+
+
+def _without_parentheses(label: str) -> str:
+    """A label without pairs of parentheses, what is in them and the white space before them; single ones stay."""
+    kept: List[str] = []
+    opened: List[int] = []
+    for character in label:
+        if character == ")" and opened:
+            del kept[opened.pop():]
+            while kept and kept[-1].isspace():
+                kept.pop()
+            continue
+        if character == "(":
+            opened.append(len(kept))
+        kept.append(character)
+    return "".join(kept)
 
 
 def triples(path: Path, skipped: Counter[str]) -> Iterator[Tuple[str, str, str, Optional[str]]]:

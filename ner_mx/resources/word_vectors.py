@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Annotated, Any, BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,8 @@ from ner_mx.resources.vector_kinds import check_kind
 CHUNK, CHUNK_CHARACTERS = 20000, 1 << 26
 # The characters of a line; a vector of 10,000 numbers has a tenth.
 LONGEST = 1 << 20
+# The bytes of a word in word2vec's binary format.
+LONGEST_WORD = 1 << 13
 
 # A larger share of bad lines is an error, in a file that is large enough to tell.
 TOLERATED = 0.05
@@ -140,7 +142,7 @@ def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
         try:
             matrix = np.empty((limit, dimension), np.float32)
             for row in range(limit):
-                word = b"".join(iter(lambda: file.read(1).replace(b" ", b""), b"")).lstrip(b"\n")
+                word = _word(path, file)
                 data = file.read(4 * dimension)
                 if len(data) < 4 * dimension:
                     raise CorpusError(path, None, f"expected {count} words, found a file truncated after "
@@ -157,6 +159,15 @@ def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
             raise CorpusError(path, None, f"expected the end after {count} words of {dimension} numbers, "
                                           "found more; a text file must not be named .bin")
     return _usable(path, words, matrix)
+
+
+def _word(path: Path, file: BinaryIO) -> bytes:
+    """The bytes up to a space."""
+    word = b"".join(islice(iter(lambda: file.read(1).replace(b" ", b""), b""), LONGEST_WORD + 1)).lstrip(b"\n")
+    if len(word) > LONGEST_WORD:
+        raise CorpusError(path, None, f"expected words of at most {LONGEST_WORD:,} bytes, found a longer one; is it "
+                                      "another format?")
+    return word
 
 
 def _usable(path: Path, words: List[str], matrix: np.ndarray) -> WordVectors:

@@ -217,6 +217,34 @@ def graphs(model):
         helper.make_node("Tanh", ["scores"], [f"t{number}"]) for number in range(30_000)),
         helper.make_node("Tanh", ["scores"], ["emissions"])))
     yield "nodes in a circle", changed_graph(lambda model: model.graph.node.reverse())
+    yield "a number that an operator changes, as the limit of a range", changed_graph(lambda model: _before_output(
+        model, helper.make_node("Tanh", ["a"], ["tanh"]), helper.make_node("Cast", ["tanh"], ["first"], to=7),
+        helper.make_node("Range", ["first", "b", "c"], ["range"]), helper.make_node("Identity", ["scores"],
+            ["emissions"]),
+        constants=[("a", np.float32(4e8)), ("b", 400_000_005), ("c", 1)]))
+    yield "a number that an operator changes, as the border of a slice", changed_graph(lambda model: _before_output(
+        model, helper.make_node("Relu", ["a"], ["relu"]), helper.make_node("Cast", ["relu"], ["begin"], to=7),
+        helper.make_node("Slice", ["scores", "begin", "end", "axes"], ["part"]),
+        helper.make_node("Identity", ["scores"], ["emissions"]),
+        constants=[("a", np.float32([-1])), ("end", [9]), ("axes", [0])]))
+    for count in (1, 8, 32):
+        yield f"batches of {count} sentences alone", changed_graph(
+            _inserted("Slice", ["scores", "zero", "end", "one"], [("zero", [0]), ("end", [count]), ("one", [1])]))
+    yield "products of sentences", changed_graph(lambda model: _before_output(
+        model, *(node for number in range(4) for node in (
+            helper.make_node("Unsqueeze", ["scores", f"axes{number}"], [f"copy{number}"]),)),
+        helper.make_node("Add", ["copy0", "copy1"], ["two"]), helper.make_node("Add", ["copy2", "copy3"], ["three"]),
+        helper.make_node("Add", ["two", "three"], ["four"]), helper.make_node("Identity", ["scores"], ["emissions"]),
+        constants=[(f"axes{number}", [axis for axis in range(4) if axis != number]) for number in range(4)]))
+    for size in (1024, 16_000):
+        yield f"a product of integer constants of {size} rows", changed_graph(lambda model, size=size: _before_output(
+            model, helper.make_node("Add", ["column", "row"], ["square"]),
+            helper.make_node("MatMul", ["square", "square"], ["product"]),
+            helper.make_node("Identity", ["scores"], ["emissions"]),
+            constants=[("column", np.zeros((size, 1), np.int64)), ("row", np.zeros((1, size), np.int64))]))
+    for name, field in (("nodes", b"\x0a\x00"), ("value infos", b"\x6a\x00"), ("constants", b"\x2a\x00")):
+        yield f"four million empty {name}", changed_file("model.onnx", lambda content, field=field: _with_field(
+            content, field * (4 << 20)))
     yield "two outputs", changed_graph(lambda model: model.graph.output.append(
         helper.make_tensor_value_info("words", TensorProto.INT32, ("T", "N"))))
     yield "no output", changed_graph(lambda model: model.graph.ClearField("output"))
@@ -266,6 +294,18 @@ def graphs(model):
             lambda model, at=number: setattr(model.graph.initializer[at], "raw_data", b""))
         yield f"a dimension of 2^40 in {tensor.name}", changed_graph(
             lambda model, at=number: model.graph.initializer[at].dims.append(2 ** 40))
+
+
+def _with_field(content, field):
+    """A model whose graph has further fields."""
+    model = onnx.load_from_string(content)
+    graph = model.graph.SerializeToString() + field
+    model.ClearField("graph")
+    size, length = len(graph), bytearray()
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return model.SerializeToString() + b"\x3a" + bytes([*length, size]) + graph
 
 
 def _products(model):
@@ -331,6 +371,8 @@ def vocabularies():
     yield "tags of another encoding", tags(lambda value: ["O", *(f"{p}-{t}" for t in ("LOC", "ORG",
         "PER") for p in "BI")])
     yield "10,000 types", tags(lambda value: ["O", *(f"{p}-{t:05}" for t in range(10_000) for p in "BILU")])
+    yield "a million lists beside the vocabulary", changed_file(
+        "vocab.json", lambda content: content.rstrip()[:-1] + b', "x": [' + b"[]," * 1_000_000 + b"[]]}")
     for content in (b"[", b"[" * 100_000, b"{}", b"[]", b"null", b"1" * 5000, b"NaN", b'{"tags":' * 50_000,
                     b'"\\ud800"', b"\xff\xfe", b"{}" * 2, b'{"tags": 1e999}'):
         yield f"vocab.json: {content[:12]}", changed_file("vocab.json", lambda old, content=content: content)
@@ -359,7 +401,13 @@ def configurations():
     laughs = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
     merges = "m0: &m0 {a0: 1}\n" + "".join(
         f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], a{n}: 1}}\n" for n in range(1, 12))
-    for content in (merges, laughs, laughs + "features: *a11\n", "".join(f"k{n}: 1\n" for n in range(20_000)),
+    nested = ", ".join(["&a0 [x,x,x,x,x,x,x,x,x,x]", *(
+        f"&a{n} [" + ",".join([f"*a{n - 1}"] * 10) + "]" for n in range(1, 12))])
+    inside = "features:\n  words:\n    - &a0 {k0: 1, k1: 1}\n" + "".join(
+        f"    - &a{n} {{<<: [" + ",".join([f"*a{n - 1}"] * 10) + "]}\n" for n in range(1, 12))
+    for content in (merges, laughs, f"features: [{nested}]\n",
+        inside, "features: [" + "a," * 30_000 + "a]", laughs + "features: *a11\n",
+            "".join(f"k{n}: 1\n" for n in range(20_000)),
                     "features:\n" + "".join(f"  k{n}: 1\n" for n in range(20_000)), "&a [*a]", "a: &a {b: *a}",
                     "[" * 5000, "- " * 5000, "!!python/object/apply:os.system [id]", "!!python/name:os.system",
                         "x: " + "9" * 9999,

@@ -6,6 +6,7 @@ subclass of :class:`Format` or :class:`TextFormat` under ``@register.format("nam
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import ClassVar, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -15,6 +16,7 @@ from ner_mx.data.offsets import SpanTagger, documents_of
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
 from ner_mx.data.span_checks import SpanChecker
 from ner_mx.data.tokenizers import is_complete
+from ner_mx.data.unicode_text import has_surrogates
 from ner_mx.errors import CorpusError
 
 UNUSED_TOKENS = "texts whose own tokens do not cover them, tokenized again"
@@ -170,7 +172,9 @@ def _decodable(document: Document) -> Document:
     ------
     CorpusError : there is half of a surrogate pair, which no encoding can write.
     """
-    for what, content in (("text", document.text), *(("labels", span.label) for span in document.spans)):
-        if any("\ud800" <= character <= "\udfff" for character in content):
+    metadata = json.dumps([document.identifier, document.metadata], ensure_ascii=False, default=str)
+    for what, content in (("text", document.text), *(("labels", span.label) for span in document.spans),
+                          ("metadata", metadata)):
+        if has_surrogates(content):
             raise CorpusError(document.place(), None, f"expected {what}, found half of a surrogate pair")
     return document

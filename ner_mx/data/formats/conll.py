@@ -195,8 +195,9 @@ def _content(path: Path, lines: List[str], settings: Corpus, warnings: Warnings)
     for number, line in enumerate(lines, start=1):
         line = line.lstrip("\ufeff")  # of a file that was joined to others
         if not line or line.isspace():
+            if inside:  # one for any number of them
+                yield _Line(number, "")
             inside = False
-            yield _Line(number, "")
         elif _is_marker(line):
             inside = False
             yield _Line(number, line, True)

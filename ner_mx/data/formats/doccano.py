@@ -122,13 +122,27 @@ def _label_key(values: Values, path: Path, line: int, chosen: Optional[str]) -> 
     return filled[0] if filled else None
 
 
+def _in_order(pairs: Sequence[Sequence[int]], text: str) -> bool:
+    """Whether offsets are those of tokens one after the other; others could repeat the text many times."""
+    position = 0
+    for start, end in pairs:
+        if type(start) is not int or type(end) is not int or not position <= start <= end <= len(text):
+            return False
+        position = end
+    return True
+
+
 def _tokens(values: Values, text: str, settings: Corpus) -> Optional[List[List[Token]]]:
     """The tokens that :meth:`Doccano.write_documents` stores by sentence, or Prodigy in a list; None without any."""
     try:
         if TOKENS in values:
+            if not _in_order([offsets for sentence in values[TOKENS] for offsets in sentence], text):
+                return None
             return [[Token(start, end, text[start:end]) for start, end in sentence] for sentence in values[TOKENS]]
-        tokens = [Token(int(token["start"]), int(token["end"]), text[int(token["start"]):int(token["end"])])
-                  for token in values["tokens"]]
+        pairs = [(int(token["start"]), int(token["end"])) for token in values["tokens"]]
+        if not _in_order(pairs, text):
+            return None
+        tokens = [Token(start, end, text[start:end]) for start, end in pairs]
         visible = [token for token in tokens if token.text.strip()]
         return settings.tokenizer.split(visible, text) if visible else None
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import warnings
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
@@ -20,6 +21,7 @@ from ner_mx.files import write_text
 from ner_mx.registry import register
 
 COLUMNS = ("Sentence #", "Word", "POS", "Tag")
+MOST_COLUMNS = 1000
 BARE_QUOTES = "file whose quotation marks are no CSV quoting, read as characters"
 
 
@@ -120,7 +122,7 @@ def _table(path: Path, text: str, found: Warnings) -> Any:
 
 def _swallowed_row(table: Any) -> Optional[int]:
     """The first row with a line break or the beginning of a sentence inside a field."""
-    for column in table.columns[1:]:
+    for column in [name for name in COLUMNS[1:] if name in table.columns]:
         values = table[column]
         rows = values.str.contains(r"[\n\r]|Sentence:", regex=True, na=False)
         if rows.any():
@@ -132,16 +134,19 @@ def _line_of_row(text: str, row: int) -> int:
     """The line on which a row of the table begins; the header is line 1."""
     reader = csv.reader(io.StringIO(text))
     line = 1
-    for number, _ in enumerate(reader):
-        if number == row + 1:
-            break
-        line = reader.line_num + 1
+    with suppress(csv.Error):  # a field beyond the library's limit
+        for number, _ in enumerate(reader):
+            if number == row + 1:
+                break
+            line = reader.line_num + 1
     return line
 
 
 def _parsed(path: Path, text: str, quoting: int) -> Any:
     import pandas as pd
 
+    if text.split("\n", 1)[0].count(",") > MOST_COLUMNS:
+        raise CorpusError(path, 1, f"expected at most {MOST_COLUMNS} columns, found more")
     try:
         with warnings.catch_warnings():
             # Rows longer than the header: by default their first columns would become an index.

@@ -91,5 +91,6 @@ def _results(task: Values, place: str, warnings: Warnings) -> Optional[List[Any]
     if not accepted:
         return None
     warnings.add(FURTHER, place, len(accepted) - 1)
-    return [result for result in accepted[0].get("result", ())
+    results = accepted[0].get("result")
+    return [result for result in (results if isinstance(results, list) else ())
             if isinstance(result, dict) and isinstance(result.get("value"), dict) and "start" in result["value"]]
