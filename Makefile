@@ -41,7 +41,7 @@ mutants: $(VENV)/.test
 	$(PIP) -e '.[mutants]'
 	PYTHON=$(BIN)/python tools/mutants
 
-# Damaged files, bundles and requests, other ones each time: EXAMPLES for each of some forty readers, for MINUTES at most.
+# Damaged files, bundles and requests, others each time: EXAMPLES for each of some forty readers, MINUTES at most.
 fuzz: $(VENV)/.test
 	EXAMPLES=$(EXAMPLES) timeout --signal=INT $(MINUTES)m $(BIN)/python -m pytest -n 2 tests/reliability \
 	  --hypothesis-profile=fuzz || { status=$$?; test $$status = 124; echo "stopped after $(MINUTES) minutes"; }

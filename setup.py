@@ -49,7 +49,8 @@ setup(
         # GluonNLP compiles against Python's headers; only a test needs it, which compares the vocabularies.
         "test": [f"gluonnlp==0.10.0{RANGE}", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
                  "seqeval==1.2.2", "regex>=2024.5", "ruff>=0.6", "import-linter>=2.0", "mypy>=1.13",
-                 "types-PyYAML", "py-minisign>=0.12", "requests", "gunicorn>=22", "uvicorn-worker>=0.2", "httpx2>=2; python_version >= '3.10'",
+                 "types-PyYAML", "py-minisign>=0.12", "requests", "gunicorn>=22", "uvicorn-worker>=0.2",
+                 "httpx2>=2; python_version >= '3.10'",
                  "httpx>=0.27; python_version < '3.10'", "schemathesis>=4", "playwright>=1.40"],
         "mutants": ["mutmut==3.8.1; python_version >= '3.10'"],
         "bench": ["torch>=2.2", "spacy>=3.7"],

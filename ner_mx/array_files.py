@@ -24,6 +24,8 @@ MAX_RANK = 8
 KINDS = "biufUS"
 # The record at the end of an archive, which counts its members (APPNOTE.TXT, section 4.3.16).
 _END = struct.Struct("<4s4H2LH")
+# The same for large archives, and where it is (sections 4.3.14 and 4.3.15).
+_LARGE_END, _LOCATOR = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _MAX_DIRECTORY = 1 << 18
 _BLOCK = 1 << 20
 
@@ -94,9 +96,11 @@ def _arrays(file: IO[bytes], size: int) -> Dict[str, np.ndarray]:
                 with archive.open(member) as stream:
                     result[name] = _array(stream, member.file_size, name[:60])
             return result
-    except ValueError:
+    except (ValueError, MemoryError):
         raise
-    except Exception as error:  # zipfile raises errors of zlib, struct, the system and its own for damaged files
+    except Exception as error:  # zipfile raises errors of zlib, of struct and its own for damaged files
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise ValueError(first_line(error)) from None
 
 
@@ -106,12 +110,22 @@ def _check_directory(file: IO[bytes], size: int) -> None:
         raise ValueError("no archive")
     file.seek(size - _END.size)
     signature, *numbers = _END.unpack(file.read(_END.size))
-    members, length = numbers[3], numbers[4]
-    # Archives beyond 4 GB say so with other numbers here.
     if signature != b"PK\x05\x06":
         raise ValueError("an archive without its end")
-    if members > MAX_MEMBERS or length > _MAX_DIRECTORY:
-        raise ValueError(f"an archive of {members} members")
+    counts = [(numbers[3], numbers[4])]
+    # Archives beyond 2 GB have another record before it, whose numbers count.
+    if size >= _END.size + _LOCATOR.size:
+        file.seek(size - _END.size - _LOCATOR.size)
+        mark, _, place, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))
+        if mark == b"PK\x06\x07":
+            file.seek(min(place, size - _LARGE_END.size))
+            mark, *numbers = _LARGE_END.unpack(file.read(_LARGE_END.size))
+            if mark != b"PK\x06\x06":
+                raise ValueError("an archive without its end")
+            counts.append((numbers[6], numbers[7]))
+    for members, length in counts:
+        if members > MAX_MEMBERS or length > _MAX_DIRECTORY:
+            raise ValueError(f"an archive of {members} members")
     file.seek(0)
 
 

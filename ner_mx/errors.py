@@ -14,9 +14,17 @@ from typing import Any, Hashable, Iterable, Optional, Union
 
 
 class UserError(Exception):
-    """A problem that the user can fix: a file, a setting, an argument."""
+    """A problem that the user can fix: a file, a setting, an argument.
+
+    Parameters
+    ----------
+    message : becomes one printable line, whatever of a file or an argument is in it.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: object = ""):
+        super().__init__(one_line(str(message)))
 
 
 class ConfigError(UserError):
@@ -35,7 +43,7 @@ class CorpusError(UserError):
 
     def __init__(self, path: Optional[Union[str, Path]], line: Optional[int], problem: str):
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(one_line(place + problem))
+        super().__init__(place + problem)
 
 
 class RunError(UserError):
@@ -47,7 +55,7 @@ class BundleError(UserError):
 
 
 class ScoresError(UserError):
-    """A model whose scores are infinite or not a number: its weights are damaged, or too large."""
+    """A model that cannot be run, or whose scores are of another shape, too large, or not numbers."""
 
 
 class DeviceError(UserError):

@@ -104,18 +104,18 @@ def replacing_folder(folder: PathLike) -> Iterator[Path]:
                 _replace_in_two_steps(temporary, folder)
 
 
-def exchange(one: Path, two: Path) -> bool:
+def exchange(first: Path, second: Path) -> bool:
     """Exchange two names at once; False if the system or the file system cannot do that."""
     with suppress(AttributeError, OSError, TypeError):  # no C library, or one without this function
         rename = ctypes.CDLL(None, use_errno=True).renameat2
         here, exchanged = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-        result: int = rename(here, os.fsencode(one), here, os.fsencode(two), exchanged)
+        result: int = rename(here, os.fsencode(first), here, os.fsencode(second), exchanged)
         return result == 0
     return False
 
 
 def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
-    """Rename both.  Killed in between, the old folder is given back by :func:`ner_mx.temporary.remove_abandoned`."""
+    """Rename both.  Killed in between, the old folder is restored by :func:`ner_mx.temporary.remove_abandoned`."""
     earlier = earlier_name(temporary)
     os.replace(folder, earlier)
     try:
@@ -124,7 +124,7 @@ def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
         if not folder.exists():
             os.replace(earlier, folder)
         raise
-    with suppress(FileNotFoundError):  # another process took it for one that was left behind
+    with suppress(FileNotFoundError):  # another process considered it abandoned, and removed it
         os.replace(earlier, temporary)  # where it is removed
 
 
@@ -152,7 +152,7 @@ def locked(path: PathLike, remedy: str) -> Iterator[None]:
     import fcntl  # does not exist on Windows, where only the tagger runs
 
     asked, path = path, named_path(path)
-    lock = path.with_name(f".{path.name}.lock")
+    lock = path.with_name(f".{path.name}.ner_mx.lock")
     while True:
         with naming(path, asked), naming(lock, asked):
             path.parent.mkdir(parents=True, exist_ok=True)

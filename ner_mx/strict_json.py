@@ -1,4 +1,4 @@
-"""JSON that can be written again: finite numbers, and values that are not nested without end."""
+"""JSON that can be written again: finite numbers, and values that are not nested too deeply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse_json(content: Union[str, bytes]) -> Any:
 
     Raises
     ------
-    ValueError : it is not JSON, holds NaN, an infinity or a number beyond the range of floats, or is nested more
+    ValueError : it is not JSON, holds NaN, an infinity or a fraction beyond the range of floats, or is nested more
         than ``MAX_DEPTH`` deep.
     """
     try:

@@ -14,7 +14,7 @@ import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, List, Optional, Set
+from typing import Iterator, List, NamedTuple, Optional, Set
 
 try:
     import fcntl
@@ -22,7 +22,7 @@ except ImportError:  # Windows, where only the tagger runs
     fcntl = None  # type: ignore[assignment]
 
 _NAME = re.compile(r"\.(.+)\.([0-9a-f]{16})\.(tmp|old)")
-_LOCK = re.compile(r"\..+\.lock")
+_LOCK = re.compile(r"\..+\.ner_mx\.lock")
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 # The folders that this process has looked through.
@@ -58,12 +58,17 @@ def temporary_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new, empty folder beside ``path``; what has its name at the end is removed."""
+def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Yield a new, empty folder beside ``path``; what has its name at the end is removed.
+
+    Parameters
+    ----------
+    mode : its permissions; 0o700 for what others must not read.
+    """
     _clean_once(path.parent)
     while True:
         temporary = temporary_name(path)
-        os.mkdir(temporary)
+        os.mkdir(temporary, mode)
         descriptor = os.open(temporary, os.O_RDONLY | _NOFOLLOW) if fcntl else -1
         if fcntl is None or _owned(temporary, descriptor):
             break
@@ -104,21 +109,25 @@ def _clean_once(folder: Path) -> None:
         remove_abandoned(folder)
 
 
-def remove_abandoned(folder: Path) -> List[Path]:
-    """Remove what killed processes left in a folder, and give back the folders that they had moved aside.
+class Cleaned(NamedTuple):
+    """What was done to a path: it was restored to the name of a folder that had been moved aside, or removed."""
 
-    Returns
-    -------
-    What was removed or given back.
-    """
-    changed = []
+    path: Path
+    restored: Optional[Path] = None
+
+
+def remove_abandoned(folder: Path) -> List[Cleaned]:
+    """Remove what killed processes left in a folder, and restore the folders that they had moved aside."""
+    changed: List[Cleaned] = []
+    if not fcntl:
+        return changed
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
         return []
     for name in names:
         match = _NAME.fullmatch(name)
-        if match is None or not fcntl:
+        if match is None:
             continue
         path = folder / name
         # The owner of both is the process that has locked the temporary one.
@@ -127,19 +136,22 @@ def remove_abandoned(folder: Path) -> List[Path]:
             if not abandoned:
                 continue
             with suppress(OSError):
-                if match[3] == "old" and not (folder / match[1]).exists():
-                    os.replace(path, folder / match[1])
+                restored = folder / match[1] if match[3] == "old" and not (folder / match[1]).exists() else None
+                if restored:
+                    os.replace(path, restored)
                 elif path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     os.unlink(path)
-                changed.append(path)
+                changed.append(Cleaned(path, restored))
     return changed
 
 
-def clean_tree(root: Path) -> List[Path]:
-    """The same for all folders below one, hidden ones left out; empty lock files that nobody holds are removed, too."""
-    changed = []
+def clean_tree(root: Path) -> List[Cleaned]:
+    """Remove abandoned files, and locks that nobody holds, in a folder and its visible subfolders."""
+    changed: List[Cleaned] = []
+    if not fcntl:
+        return changed
     for place, folders, _ in os.walk(root):
         changed += remove_abandoned(Path(place))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -147,7 +159,7 @@ def clean_tree(root: Path) -> List[Path]:
             with _abandoned(lock) as abandoned, suppress(OSError):
                 if abandoned and lock.is_file() and not lock.is_symlink() and not lock.stat().st_size:
                     lock.unlink()
-                    changed.append(lock)
+                    changed.append(Cleaned(lock))
     return changed
 
 

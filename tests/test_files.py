@@ -161,13 +161,14 @@ def test_the_command_clean_removes_what_nobody_owns_and_nothing_else(root, tmp_p
     for name, content in ((".r.made.json", '{"done": true}'), (".s.made.json", "{}")):
         (folder / name).write_text(content)
         (folder / f"{name[:2]}.parts").mkdir()
-    kept = [".other.tmp", ".x.0123.tmp", "a.lock", ".full.lock", ".s.parts", ".r.made.json", ".s.made.json"]
+    kept = [".other.tmp", ".x.0123.tmp", ".foreign.lock", ".full.ner_mx.lock",
+            ".s.parts", ".r.made.json", ".s.made.json"]
     for name in kept[:4]:
-        (folder / name).write_text("text")
+        (folder / name).write_text("" if name == ".foreign.lock" else "text")
     with locked(folder / "held", ""):
         monkeypatch.chdir(tmp_path)
         register.command["clean"]()
-        assert sorted(names(folder)) == sorted([*kept, ".held.lock"])
+        assert sorted(names(folder)) == sorted([*kept, ".held.ner_mx.lock"])
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 3 and all(line.startswith("removed deep/er/.") for line in printed)
 
@@ -175,15 +176,15 @@ def test_the_command_clean_removes_what_nobody_owns_and_nothing_else(root, tmp_p
 def test_the_lock_does_not_follow_or_truncate_a_link(tmp_path):
     target = tmp_path / "precious"
     target.write_text("text")
-    (tmp_path / ".a.lock").symlink_to(target)
+    (tmp_path / ".a.ner_mx.lock").symlink_to(target)
     with pytest.raises(OSError), locked(tmp_path / "a", ""):
         pass
     assert target.read_text() == "text"
-    (tmp_path / ".a.lock").unlink()
-    (tmp_path / ".a.lock").write_text("not truncated while it is locked")
+    (tmp_path / ".a.ner_mx.lock").unlink()
+    (tmp_path / ".a.ner_mx.lock").write_text("not truncated while it is locked")
     with locked(tmp_path / "a", ""):
-        assert (tmp_path / ".a.lock").read_text() == "not truncated while it is locked"
-    assert not (tmp_path / ".a.lock").exists()
+        assert (tmp_path / ".a.ner_mx.lock").read_text() == "not truncated while it is locked"
+    assert not (tmp_path / ".a.ner_mx.lock").exists()
 
 
 def test_temporary_names_cannot_be_guessed_and_are_created_exclusively(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ hold its finished chunks (``parts``) until all of them are there.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -163,8 +164,11 @@ def pending_jobs(tagger: TaggerSource, jobs: List[Job], target: Path,
     BundleError : the bundle is missing or damaged.
     RunError : another process tags into the target, or a result exists that was made from something else.
     """
-    tagger.load(1)  # a damaged bundle is reported before anything is written
-    digest = sha256(tagger.bundle / MANIFEST) + (f" {tagger.min_score}" if tagger.min_score is not None else "")
+    thresholds = tagger.load(1).thresholds  # a damaged bundle is reported before anything is written
+    chosen = tagger.min_score
+    if thresholds is not None and not isinstance(chosen, str):  # however a mapping is ordered
+        chosen = json.dumps(thresholds.to_json(), sort_keys=True)
+    digest = sha256(tagger.bundle / MANIFEST) + (f" {chosen}" if chosen is not None else "")
     with locked(target, "wait for it, or choose another target"):
         if overwrite:
             for job in jobs:

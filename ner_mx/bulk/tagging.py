@@ -71,7 +71,7 @@ def tag_files(bundle: Path, source: Path, target: Path, file_format: Optional[st
     UserError : there is nothing to tag, a format is unknown, or two results would have the same name.
     CorpusError : the only file cannot be read; of several, the others are tagged.
     RunError : the target exists and was made from something else.
-    BundleError : the bundle is missing or damaged.
+    BundleError : the bundle is missing, damaged, or not signed by a trusted key.
     """
     tagger = TaggerSource(bundle, min_score, None if trusted is None else tuple(trusted), tuple(loaded_code))
     with pending_jobs(tagger, plan_jobs(source, target, file_format), target, overwrite) as (jobs, digest):

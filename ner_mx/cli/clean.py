@@ -23,5 +23,7 @@ def clean(folders: Folders = None) -> None:
     for folder in folders or [Path(".")]:
         if not folder.is_dir():
             raise UserError(f"{folder}: expected a folder, found {'a file' if folder.exists() else 'nothing'}")
-        for path in [*clean_tree(folder), *remove_finished_parts(folder)]:
-            typer.echo(f"removed {path}" if path.suffix != ".old" else f"given back from {path}")
+        for path, restored in clean_tree(folder):
+            typer.echo(f"restored {restored} from {path}" if restored else f"removed {path}")
+        for path in remove_finished_parts(folder):
+            typer.echo(f"removed {path}")

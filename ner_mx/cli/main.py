@@ -122,7 +122,7 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
         if isinstance(error, (FileExistsError, NotADirectoryError)):
             _fail(f"{place}expected a folder, found a file; move it, or choose another place")
         full = "; what was there before is unchanged" if error.errno in FULL else ""
-        _fail(f"{place}{error.strerror or error}{full}")
+        _fail(one_line(f"{place}{error.strerror or error}{full}"))
     except Exception as error:
         if type(error).__name__ != "MXNetError":
             raise  # a defect of this package keeps its traceback
@@ -132,7 +132,7 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
 
 
 def _fail(message: str, code: int = 2) -> NoReturn:
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx.config import Config, load_config
+from ner_mx.errors import UserError
 from ner_mx.evaluation.scores import Evaluation
 
 ConfigPath = Annotated[Optional[Path], typer.Option(
@@ -24,8 +26,9 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle that ner-mx export wrote.")]
 MinScore = Annotated[Optional[str], typer.Option(
     metavar="NUMBER", help="The least probability of an entity: 0.5, or by type: PER=0.9,LOC=0.8.")]
+TRUSTED = "NER_MX_TRUSTED"
 Trusted = Annotated[Optional[List[Path]], typer.Option(
-    metavar="KEY.pub", envvar="NER_MX_TRUSTED",
+    metavar="KEY.pub", envvar=TRUSTED,
     help="Refuse a bundle that this key did not sign; may be repeated.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
@@ -35,6 +38,18 @@ Address = Annotated[Optional[str], typer.Option(
     help="Of a Ray cluster, with --engine ray; one is started on this machine if not given.")]
 ParallelRuns = Annotated[Optional[int], typer.Option(
     "--workers", min=1, help="Runs at a time, with one thread each; the cores of this machine if not given.")]
+
+
+def trusted_keys(given: Optional[Sequence[Path]]) -> Optional[List[Path]]:
+    """The keys of ``--trusted``; None asks for no signature.
+
+    Raises
+    ------
+    UserError : the variable is set, but empty: typer takes it for an unset one.
+    """
+    if not given and TRUSTED in os.environ:
+        raise UserError(f"{TRUSTED}: expected the files of keys, found an empty variable; set or unset it")
+    return list(given) if given else None
 
 
 def resolved(config: Optional[Path], experiment: Optional[str], settings: Optional[Sequence[str]]) -> Config:

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Device, MinScore, Trusted
+from ner_mx.cli.options import Device, MinScore, Trusted, trusted_keys
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -64,7 +64,7 @@ def predict(model: Model, text: Text = None, file: TextFile = None, output: Outp
         raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
     if text is not None and len(text) < 1000 and Path(text).is_file():
         log.warning("%s is tagged as a text; --file tags what is in the file of this name", text)
-    tagger = load(model, device=device, min_score=min_score, trusted=trusted or None)
+    tagger = load(model, device=device, min_score=min_score, trusted=trusted_keys(trusted))
     written = register.output[output]
     with nullcontext(sys.stdin.buffer) if file is None else opened(file) as stream:
         for group in ([text],) if text is not None else _texts(stream, file):

@@ -8,7 +8,7 @@ from typing import List, Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import BundleArgument, MinScore, Trusted
+from ner_mx.cli.options import BundleArgument, MinScore, Trusted, trusted_keys
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -54,5 +54,6 @@ def serve(bundle: BundleArgument, host: str = "127.0.0.1", port: Port = 8080, ap
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from None
-    serve_forever(TaggerSource(bundle, min_score, tuple(trusted) if trusted else None), host, port, limits, api_key,
+    keys = trusted_keys(trusted)
+    serve_forever(TaggerSource(bundle, min_score, None if keys is None else tuple(keys)), host, port, limits, api_key,
                   root_path, threads, allowed_hosts or (), proxies or (), access_log)

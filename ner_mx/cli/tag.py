@@ -8,7 +8,16 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import Address, BundleArgument, Engine, MinScore, OverwriteResult, Trusted, resumable
+from ner_mx.cli.options import (
+    Address,
+    BundleArgument,
+    Engine,
+    MinScore,
+    OverwriteResult,
+    Trusted,
+    resumable,
+    trusted_keys,
+)
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -30,12 +39,12 @@ def tag(bundle: BundleArgument, source: Source, target: Target, form: SourceForm
         from ner_mx.bulk.cluster import tag_tables
 
         done = tag_tables(bundle, source, target, form, processes, address, overwrite, min_score,
-                          trusted or None)
+                          trusted_keys(trusted))
     elif engine == "local":
         from ner_mx.bulk.tagging import tag_files
 
         with resumable():
-            done = tag_files(bundle, source, target, form, processes, overwrite, min_score, trusted or None)
+            done = tag_files(bundle, source, target, form, processes, overwrite, min_score, trusted_keys(trusted))
     else:
         raise UserError(f"--engine: expected local or ray, found {engine!r}")
     for failure in done.failures:

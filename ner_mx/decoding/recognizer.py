@@ -76,7 +76,12 @@ def plan_scoring(encoded: Encoded, size: int) -> Iterator[np.ndarray]:
 
 
 def scored_batches(scorer: Scorer, encoded: Encoded, size: int) -> Iterator[Tuple[Batch, np.ndarray]]:
-    """Batches of at most ``size`` sentences, with their emissions."""
+    """Batches of at most ``size`` sentences, with their emissions.
+
+    Raises
+    ------
+    ScoresError : see :func:`_checked_scores`.
+    """
     for sentences in plan_scoring(encoded, size):
         batch = collate(scorer.features, encoded, sentences)
         yield batch, _checked_scores(scorer.emissions(batch))
@@ -107,6 +112,10 @@ def for_each_sentence(scorer: Scorer, encoded: Encoded, size: int, work: Work[It
     ----------
     work : (batch, emissions) -> one item per sentence.
     run : ``map``, or that of a thread pool.
+
+    Raises
+    ------
+    ScoresError : see :func:`_checked_scores`.
     """
 
     def scored(sentences: np.ndarray) -> List[Item]:

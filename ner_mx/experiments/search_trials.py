@@ -1,4 +1,4 @@
-"""The trials of a search: asked of Optuna, trained in processes of their own, pruned, repeated if interrupted."""
+"""The trials of a search: proposed by Optuna, trained in processes of their own, pruned, repeated if interrupted."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _number(trial: Any) -> int:
 def run_trials(optuna: Optuna, study: Study, space: SearchSpace, folder: Path, count: int, workers: int) -> None:
     """Run so many more trials, several at a time."""
     stop = threading.Event()
-    ordinals = itertools.count(1)
+    finished = itertools.count(1)
     with ThreadPoolExecutor(workers) as pool:
 
         def next_trial() -> None:
@@ -111,7 +111,7 @@ def run_trials(optuna: Optuna, study: Study, space: SearchSpace, folder: Path, c
                 stop.set()  # before the next one begins
                 raise
             if number is not None:
-                log.info("%s; %d of %d", _summary(as_trial(space, study.trials[number])), next(ordinals), count)
+                log.info("%s; %d of %d", _summary(as_trial(space, study.trials[number])), next(finished), count)
 
         futures = [pool.submit(next_trial) for _ in range(count)]
         try:

@@ -43,6 +43,7 @@ from ner_mx.untyped import ReadOnlyValues, Values
 
 log = logging.getLogger(__name__)
 
+
 class SearchResult(NamedTuple):
     """The result of a search.
 

@@ -176,7 +176,7 @@ def _check_tags(tags: Sequence[str], encoding: str) -> None:
 
     Raises
     ------
-    RunError
+    RunError : they are others, or in another order.
     """
     expected = tags_of_types({tag.partition("-")[2] for tag in tags[1:]}, encoding)
     if tags != expected or "" in (tag.partition("-")[2] for tag in tags[1:]):

@@ -40,7 +40,7 @@ from ner_mx.untyped import Values
 # The decoder computes with a score for each pair of tags.
 MAX_TAGS = 4096
 MAX_LABEL = 200
-# Lists take fifty times the memory of their text; a vocabulary has few, and words that are brackets.
+# Parsed lists take fifty times the memory of their text: they are counted before, with the words that are brackets.
 MAX_BRACKETS = 200_000
 
 
@@ -122,6 +122,7 @@ def read_bundle(folder: Path, trusted: Optional[Sequence[Path]] = None) -> Bundl
     Raises
     ------
     BundleError : it is missing, incomplete, damaged, changed, of another format, or not signed by a trusted key.
+    UserError : a key cannot be read, or cryptography is not installed.
     """
     return bundle_of_content(read_folder(folder, trusted), str(folder))
 

@@ -94,6 +94,7 @@ def read_folder(folder: Path, trusted: Optional[Sequence[Path]] = None) -> Conte
     Raises
     ------
     BundleError : it is missing, incomplete, damaged, changed, of another format, or not signed by a trusted key.
+    UserError : a key cannot be read, or cryptography is not installed.
     """
     try:
         manifest = read_regular(folder / MANIFEST, LIMITS[MANIFEST])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import cycle, islice, product
 from typing import Dict, List, Sequence, Tuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.recognizer import LONGEST, TOKENS
-from ner_mx.errors import ConfigError
+from ner_mx.errors import ConfigError, first_line
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
@@ -21,7 +22,7 @@ from ner_mx.registry import register
 # The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. A
 # network of twelve transformer layers with 768 units would need a third of each; a batch of text takes seconds.
 MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 41
-# What is computed from constants alone restores stored weights: of 8 bits, in 32.
+# From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
 
 # Sentences and their tokens, of batches that are long, wide, and small.
@@ -131,9 +132,14 @@ def _outputs(node: Node, arrays: Dict[str, Array]) -> Result:
         raise ValueError(f"the ONNX operator {node.operator!r}: {error}") from None
     missing = [name for name in node.inputs if name not in arrays]
     if missing:
-        raise ValueError(f"an operator {node.operator} that reads {missing[0]!r}, which nothing gives before it")
+        raise ValueError(f"an operator {node.operator} that reads {missing[0]!r}, which no earlier operator gives")
+    inputs = [arrays[name] for name in node.inputs]
     try:
-        result: Result = rule(node, *(arrays[name] for name in node.inputs))
+        inspect.signature(rule).bind(node, *inputs)
     except TypeError:
-        raise ValueError(f"an operator {node.operator} with {len(node.inputs)} inputs") from None
+        raise ValueError(f"an operator {node.operator} with {len(inputs)} inputs") from None
+    try:
+        result: Result = rule(node, *inputs)
+    except (TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"an operator {node.operator}: {first_line(error)}") from None
     return result

@@ -32,7 +32,7 @@ Attribute = Union[int, float, bytes, List[int]]
 
 
 class Node(NamedTuple):
-    """An operator with the names of its inputs and outputs; the name of an input that is left out is ``""``."""
+    """An operator with the names of its inputs and outputs; none of them may be left out."""
 
     operator: str
     inputs: List[str]

@@ -268,6 +268,8 @@ def reshape(node: Node, values: Array, shape: Array) -> Result:
 @register.operator("Concat")
 def concat(node: Node, *arrays: Array) -> Result:
     """Arrays one after the other along an axis."""
+    if not arrays:
+        raise ValueError("an operator Concat of nothing")
     axis = _axis(read_attributes(node, axis=0)["axis"], len(arrays[0].shape))
     others = {(array.dtype, array.shape[:axis], array.shape[axis + 1:]) for array in arrays}
     if len(others) > 1:

@@ -9,25 +9,24 @@ every other file.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Sequence
 
 from ner_mx.errors import UserError, install
 
-# The marks of the algorithm in keys and in signatures of a hash.
-_KEY_MARK, _HASHED_MARK = b"Ed", b"ED"
+# The algorithm as keys and signatures name it.
+_ALGORITHM, _PREHASHED_ALGORITHM = b"Ed", b"ED"
 _UNTRUSTED, _TRUSTED = "untrusted comment: ", "trusted comment: "
 
 SUFFIXES = (".key", ".pub")
 
 
 class PublicKey(NamedTuple):
-    """number : eight bytes that tell keys apart.  key : 32 bytes.  path : where it was read."""
+    """identifier : eight bytes that tell keys apart.  key : 32 bytes.  path : where it was read."""
 
-    number: bytes
+    identifier: bytes
     key: bytes
     path: Path
 
@@ -45,11 +44,19 @@ def write_keys(path: Path) -> None:
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                serialization.NoEncryption())
     public = _UNTRUSTED + "public key of ner_mx\n" + base64.b64encode(
-        _KEY_MARK + _number(_raw(key)) + _raw(key)).decode() + "\n"
-    for suffix, content, mode in zip(SUFFIXES, (secret, public.encode()), (0o600, 0o644)):
-        descriptor = os.open(path.with_name(path.name + suffix), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "wb") as file:
-            file.write(content)
+        _ALGORITHM + _identifier(_raw(key)) + _raw(key)).decode() + "\n"
+    created: List[Path] = []
+    try:
+        for suffix, content, mode in zip(SUFFIXES, (secret, public.encode()), (0o600, 0o644)):
+            file_path = path.with_name(path.name + suffix)
+            descriptor = os.open(file_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            created.append(file_path)
+            with open(descriptor, "wb") as file:
+                file.write(content)
+    except BaseException:
+        for file_path in created:  # one key alone would be in the way of the next pair
+            file_path.unlink()
+        raise
 
 
 def read_secret_key(path: Path) -> Any:
@@ -86,7 +93,7 @@ def read_public_key(path: Path) -> PublicKey:
         raise UserError(f"{path}: expected a public key, found: {error.strerror}") from None
     except (ValueError, IndexError):
         content = b""
-    if len(content) != 42 or not content.startswith(_KEY_MARK):
+    if len(content) != 42 or not content.startswith(_ALGORITHM):
         raise UserError(f"{path}: expected a public key of minisign, found something else; ner-mx keys NAME makes "
                         "a pair")
     return PublicKey(content[2:10], content[10:], path)
@@ -101,10 +108,10 @@ def sign(message: bytes, key: Any) -> bytes:
     """
     comment = "bundle of ner_mx"
     signature = key.sign(hashlib.blake2b(message).digest())
-    everything = key.sign(signature + comment.encode())
+    global_signature = key.sign(signature + comment.encode())
     return (f"{_UNTRUSTED}signature of ner_mx\n"
-            f"{base64.b64encode(_HASHED_MARK + _number(_raw(key)) + signature).decode()}\n"
-            f"{_TRUSTED}{comment}\n{base64.b64encode(everything).decode()}\n").encode()
+            f"{base64.b64encode(_PREHASHED_ALGORITHM + _identifier(_raw(key)) + signature).decode()}\n"
+            f"{_TRUSTED}{comment}\n{base64.b64encode(global_signature).decode()}\n").encode()
 
 
 def verify(message: bytes, signature: bytes, keys: Sequence[PublicKey]) -> None:
@@ -120,18 +127,18 @@ def verify(message: bytes, signature: bytes, keys: Sequence[PublicKey]) -> None:
 
     try:
         lines = signature.decode("utf-8").split("\n")
-        signed, everything = (base64.b64decode(line, validate=True) for line in (lines[1], lines[3]))
-    except (ValueError, IndexError, binascii.Error):
+        signed, global_signature = (base64.b64decode(line, validate=True) for line in (lines[1], lines[3]))
+    except (ValueError, IndexError):
         raise ValueError("a damaged signature") from None
-    if len(signed) != 74 or not signed.startswith(_HASHED_MARK) or not lines[2].startswith(_TRUSTED):
+    if len(signed) != 74 or not signed.startswith(_PREHASHED_ALGORITHM) or not lines[2].startswith(_TRUSTED):
         raise ValueError("a signature in another format")
     for key in keys:
-        if key.number != signed[2:10]:
+        if key.identifier != signed[2:10]:
             continue
         public = ed25519.Ed25519PublicKey.from_public_bytes(key.key)
         try:
             public.verify(signed[10:], hashlib.blake2b(message).digest())
-            public.verify(everything, signed[10:] + lines[2][len(_TRUSTED):].encode())
+            public.verify(global_signature, signed[10:] + lines[2][len(_TRUSTED):].encode())
             return
         except InvalidSignature:
             raise ValueError(f"a signature that does not fit the manifest and the key {key.path}") from None
@@ -144,7 +151,7 @@ def _raw(key: Any) -> bytes:
     return content
 
 
-def _number(public: bytes) -> bytes:
+def _identifier(public: bytes) -> bytes:
     """Eight bytes that tell keys apart; minisign draws them at random."""
     return hashlib.blake2b(public, digest_size=8).digest()
 

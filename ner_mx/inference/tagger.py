@@ -208,7 +208,13 @@ class TaggerSource(NamedTuple):
     code: Tuple[str, ...] = ()
 
     def load(self, threads: Optional[int] = None) -> Tagger:
-        """The tagger."""
+        """The tagger.
+
+        Raises
+        ------
+        UserError, BundleError : see :meth:`Tagger.load`.
+        ConfigError : a module cannot be loaded.
+        """
         for source in self.code:
             load_code(source)
         return Tagger.load(self.bundle, threads, self.min_score, self.trusted)

@@ -104,7 +104,7 @@ def train_vectors(texts: Sequence[Path], output: Path, form: WordForm, settings:
     sources = {str(path): _digest(path) for path in texts}
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with temporary_folder(output) as folder:
+        with temporary_folder(output, mode=0o700) as folder:
             tokenized = folder / "text"
             tokens = _tokenize(texts, tokenized, form)
             model = _train(gensim, tokenized, settings)
@@ -248,10 +248,12 @@ def _digest(path: Path) -> str:
 def _lines(path: Path, bar: tqdm) -> Iterator[str]:
     """The lines of one file; the progress bar follows the bytes read from disk."""
     number = position = 0
+    ended = True
     try:
         with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
             for line in _divided(text):
-                number += 1
+                number += ended
+                ended = line.endswith("\n")
                 if "\0" in line:
                     raise CorpusError(path, number, "expected text, found a NUL character; is it UTF-16?")
                 yield line

@@ -162,7 +162,12 @@ def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
 
 
 def _word(path: Path, file: BinaryIO) -> bytes:
-    """The bytes up to a space."""
+    """The bytes up to a space.
+
+    Raises
+    ------
+    CorpusError : there is none for too long.
+    """
     word = b"".join(islice(iter(lambda: file.read(1).replace(b" ", b""), b""), LONGEST_WORD + 1)).lstrip(b"\n")
     if len(word) > LONGEST_WORD:
         raise CorpusError(path, None, f"expected words of at most {LONGEST_WORD:,} bytes, found a longer one; is it "

@@ -20,7 +20,7 @@ class Limits(Section):
     queue_characters : maximum number of waiting characters; beyond it, requests get status 429.
     batch_characters : maximum number of characters per batch; 1 turns batching off.
     seconds : timeout of the head of a request, of its body, and again of its prediction.
-    connections : maximum number of connections at a time; beyond it, requests get status 503.
+    connections : maximum number of open requests; beyond it, requests get status 503.
     client_requests : maximum number of open requests of one address; beyond it, they get status 429.
     client_rate : requests per second of one address, and in one burst; beyond it, they get status 429.
     """

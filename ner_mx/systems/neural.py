@@ -38,7 +38,7 @@ class Neural(System):
         from ner_mx.training.run_evaluation import load_recognizer
 
         # One that a killed process left is removed by the next.
-        with temporary_folder(Path(gettempdir()) / "ner_mx-baseline") as place:
+        with temporary_folder(Path(gettempdir()) / "ner_mx-baseline", mode=0o700) as place:
             for name, sentences in (("train", train), ("dev", dev), ("test", dev)):
                 format_named("conll").write(sentences, place / f"{name}.txt")
             if not all(sentence.pos for sentence in [*train, *dev]):

@@ -95,7 +95,7 @@ def test_output_to_a_closed_pipe_has_no_traceback(root):
 
 @pytest.mark.parametrize("error, line", [
     (type("MXNetError", (RuntimeError,), {})("Traceback\n  [bt] 0\nMXNetError: Failed to allocate"),
-     "error: MXNet failed: MXNetError: Failed to allocate\n"),
+     "error: MXNet failed: MXNetError: Failed to allocate; is there enough memory?\n"),
     (MemoryError(), "error: expected enough memory, found too little; use smaller batches, or less text at a time\n")])
 def test_an_error_of_mxnet_or_of_memory_is_one_line(capsys, error, line):
     def command(arguments):

@@ -88,6 +88,10 @@ def test_keys_are_written_once_and_the_secret_one_is_private(keys):
     with pytest.raises(FileExistsError):
         signatures.write_keys(keys / "ours")
     assert (keys / "ours.key").read_bytes() == before
+    (keys / "half.pub").write_text("taken")
+    with pytest.raises(FileExistsError):
+        signatures.write_keys(keys / "half")
+    assert not (keys / "half.key").exists() and (keys / "half.pub").read_text() == "taken"
 
 
 @pytest.mark.parametrize("content", [b"", b"RWQ", b"untrusted comment: x\nAAAA\n", b"\xff\xfe", b"-----BEGIN"])
@@ -112,3 +116,5 @@ def test_commands_sign_nothing_without_a_key_and_refuse_what_nobody_trusted_sign
         assert done.returncode == code and problem in done.stderr
     done = run_command("-m", "ner_mx", "predict", signed, "Ada", env={"NER_MX_TRUSTED": str(tmp_path / "new.pub")})
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    done = run_command("-m", "ner_mx", "predict", signed, "Ada", env={"NER_MX_TRUSTED": ""})
+    assert done.returncode == 2 and "NER_MX_TRUSTED: expected the files of keys, found an empty variable" in done.stderr

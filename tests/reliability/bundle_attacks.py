@@ -197,6 +197,7 @@ def graphs(model):
     yield "an axis beyond the array", changed_graph(_inserted("LogSoftmax", ["scores"], axis=7))
     yield "an unknown attribute", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2, secret=1))
     yield "an attribute of another type", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2.5))
+    yield "a concatenation of nothing", changed_graph(_inserted("Concat", [], axis=0))
     yield "an operator without inputs", changed_graph(_inserted("Tanh", []))
     yield "an operator with many inputs", changed_graph(_inserted("Tanh", ["scores"] * 50))
     yield "an input that is not there", changed_graph(_inserted("Tanh", ["nothing"]))
@@ -473,8 +474,16 @@ def arrays():
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }"
     huge = b"\x93NUMPY\x01\x00\x76\x00" + header.ljust(117) + b"\n"
     code = _array(np.array(["ab"])).replace("ab".encode("utf-32-le"), b"\xff" * 8)
+    large = zipfile.ZIP64_LIMIT
+    try:
+        zipfile.ZIP64_LIMIT = 0  # the count of members is in a record for large archives
+        many = _npz((f"{n}.npy", _array(np.zeros(0))) for n in range(5000))
+    finally:
+        zipfile.ZIP64_LIMIT = large
+    hidden = many[:-22] + many[-22:-14] + b"\x01\x00\x01\x00" + many[-10:]
     for name, content in (
-            ("100,000 members", _npz((f"{n}.npy", b"") for n in range(100_000))),
+            ("5,000 members beside a count of one", hidden), ("100,000 members", _npz((f"{n}.npy",
+                b"") for n in range(100_000))),
             ("60,000 members", _npz((f"{n}.npy", _array(np.zeros(0))) for n in range(60_000))),
             ("zeros, 1 GB unpacked", _npz([("transitions.npy", _array(np.zeros(1 << 27)))], compressed=True)),
             ("a shape of 10^12", _npz([("transitions.npy", huge)])), ("pickled objects", _npz([("start.npy",
