@@ -105,7 +105,8 @@ def known_outcome(run: PlannedRun, records: Path) -> Optional[Outcome]:
     for place in (run.folder, record_path):
         if place == record_path and not record_path.is_file():
             continue
-        if place == run.folder and not (run.folder / "metrics.json").is_file():
+        # The report is the last that a run writes: one that was killed before it is resumed there.
+        if place == run.folder and not all((run.folder / name).is_file() for name in ("metrics.json", "report.md")):
             continue
         record = read_record(place)
         _check_same(place, "the run of the plan", record.settings, run, "remove the old one")
