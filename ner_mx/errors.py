@@ -12,6 +12,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Hashable, Iterable, Optional, Union
 
+# Of a message, in characters: names of a file's or a user's own may be in it.
+LONGEST_MESSAGE = 2000
+
 
 class UserError(Exception):
     """A problem that the user can fix: a file, a setting, an argument.
@@ -96,8 +99,9 @@ def first_line(error: object, limit: int = 300) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text on one line, printable."""
-    return printable(" ".join(text.splitlines()))
+    """Text on one line, printable; of a very long one, the beginning and the end."""
+    line = printable(" ".join(text.splitlines()))
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE - 500]} … {line[-400:]}"
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ A rule computes with shapes and with the few values that decide shapes, never
 with weights, so that a graph is known to be small before anything runs.  To
 allow another operator for a model of your own, register its rule:
 
->>> @register.operator("Sigmoid")
+>>> @register.operator("Sigmoid")                                  # doctest: +SKIP
 ... def sigmoid(node, values):
 ...     read_attributes(node)
 ...     return Result([values._replace(known=None)])
