@@ -245,7 +245,7 @@ def load(folder: PathLike, threads: Optional[int] = None, device: Optional[str] 
     if is_bundle(folder):
         return Tagger.load(folder, threads, min_score, trusted)
     if trusted is not None:
-        raise BundleError(f"{folder}: expected a bundle that is signed by a trusted key, found none")
+        raise BundleError(f"{folder}: expected a bundle that is signed by a trusted key, found no bundle")
     if not is_run(folder):
         raise RunError(f"{folder}: expected a bundle or the folder of a run, found neither")
     return Run(folder).tagger(device, min_score)

@@ -83,7 +83,7 @@ def _beginning(path: Path, encoding: str) -> str:
             content = stream.read(LOOKED_AT)
         # The last character may be cut.
         return codecs.getincrementaldecoder(encoding)("replace").decode(content).lstrip("\ufeff")
-    except Exception:  # a codec that is none of text raises errors of its own; the reader reports all of them
+    except Exception:  # a codec that is not one of text raises errors of its own; the reader reports all of them
         return ""
 
 

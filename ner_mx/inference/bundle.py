@@ -201,7 +201,7 @@ def _learned(files: Mapping[str, bytes], config: BundleConfig,
 def _check_names(files: Mapping[str, bytes], expected: Sequence[str]) -> None:
     for name in expected:
         if name not in files:
-            raise ValueError(f"the model needs {name}, but there is none")
+            raise ValueError(f"the model needs {name}, but there is no such file")
     unexpected = sorted(set(files) - set(expected))
     if unexpected:
         raise ValueError(f"{unexpected[0]}, which the model does not need")

@@ -233,7 +233,7 @@ def without_file(folder, tmp_path, name):
 
 @pytest.mark.parametrize("name, problem", [
     ("vocab.json", "expected model.onnx, vocab.json, config.yaml, found no vocab.json; export it again"),
-    ("pos.onnx", "files fit each other, found: the model needs pos.onnx, but there is none; export it again"),
+    ("pos.onnx", "files fit each other, found: the model needs pos.onnx, but there is no such file; export it again"),
     ("features.npz", "files fit each other, found: expected the lexicons one, two, found nothing"),
     ("transitions.npz", "the model has learned transitions, but there is no transitions.npz; export it"),
 ])

@@ -1,10 +1,10 @@
 """Lines without end in small compressed files, in constant memory."""
 
 import gzip
-import tracemalloc
 from collections import Counter
 
 import pytest
+from reliability.memory import peak
 
 from ner_mx.bulk.chunks import read_chunks
 from ner_mx.bulk.jobs import Job
@@ -24,15 +24,6 @@ def compressed_line(path, before, after, filling=b"x"):
     member = gzip.compress(filling * ((1 << 20) // len(filling)), 1)
     path.write_bytes(gzip.compress(before) + member * (SIZE >> 20) + gzip.compress(b"\n" + after))
     return path
-
-
-def peak(function):
-    """The result of a call, and the most memory that Python's objects took."""
-    tracemalloc.start()
-    try:
-        return function(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("file_format, before, after, good", [

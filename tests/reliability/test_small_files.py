@@ -2,9 +2,9 @@
 
 import gzip
 import json
-import tracemalloc
 
 import pytest
+from reliability.memory import peak
 
 from ner_mx.config import Corpus
 from ner_mx.data.conversion import convert_corpus
@@ -18,14 +18,6 @@ def read_file(tmp_path, name, content, **settings):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     return read(path, Corpus(path=str(path), **settings))
-
-
-def peak(function):
-    tracemalloc.start()
-    try:
-        return function(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("key", ["sentences", "tokens"])
