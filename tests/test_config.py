@@ -797,3 +797,9 @@ def test_names_are_those_of_the_corpus_if_none_are_given():
     named = Config(corpus={"path": "x.txt", "name": "y"})
     assert (named.corpus.name, named.run.name) == ("y", "y")
     assert Config(run={"name": "z"}).corpus.name == "sample"
+
+
+@pytest.mark.parametrize("path", ["9" * 5000, "a\0b"])
+def test_a_path_that_no_file_can_have_is_reported_by_who_reads_it(path):
+    config = Config.model_validate({"corpus": {"path": path}})
+    assert config.corpus.name == "corpus"

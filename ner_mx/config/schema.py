@@ -213,8 +213,11 @@ def name_of(path: Any) -> str:
     >>> name_of("corpora/my data.conll")
     'my-data'
     """
-    resolved = Path(path).resolve() if isinstance(path, str) and path else Path()
-    stem = resolved.name if resolved.is_dir() else resolved.name.split(".")[0]
+    try:
+        resolved = Path(path).resolve() if isinstance(path, str) and path else Path()
+        stem = resolved.name if resolved.is_dir() else resolved.name.split(".")[0]
+    except (OSError, ValueError):  # a name that no file can have; whoever reads it says so
+        stem = ""
     return re.sub(r"[^\w.+=-]+", "-", stem).lstrip("-.+=") or "corpus"
 
 
