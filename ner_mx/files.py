@@ -58,7 +58,12 @@ def replacing(path: PathLike) -> Iterator[Path]:
 
 
 def _mode(path: Path) -> Optional[int]:
-    """The permissions of a file that will be replaced; None if there is none."""
+    """The permissions of a file that will be replaced; None if no file is.
+
+    Raises
+    ------
+    RunError : the path is a device or a pipe.
+    """
     try:
         status = os.stat(path)
     except OSError:

@@ -162,7 +162,7 @@ class _VisiblePlaces:
         self._places: Optional[List[int]] = None
 
     def between(self, start: int, end: int) -> Optional[Tuple[int, int]]:
-        """The stretch from the first to the last of them, both within two offsets; None if there is none."""
+        """The stretch from the first to the last of them, both within two offsets; None if all are invisible."""
         if self._places is None:
             edges = frozenset(edge_characters())
             self._places = [place for place, character in enumerate(self._text) if character not in edges]

@@ -19,8 +19,8 @@ from ner_mx.inference.onnx_file import MAX_RANK, ArrayType, Node, OnnxGraph, rea
 from ner_mx.inference.onnx_operators import KNOWN, Array, Result
 from ner_mx.registry import register
 
-# The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. A
-# network of twelve transformer layers with 768 units would need a third of each; a batch of text takes seconds.
+# The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. The
+# network of the experiment conll2003 takes 1/19, 1/73 and 1/880 of them.
 MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 41
 # From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20

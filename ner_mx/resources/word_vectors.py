@@ -166,7 +166,7 @@ def _word(path: Path, file: BinaryIO) -> bytes:
 
     Raises
     ------
-    CorpusError : there is none for too long.
+    CorpusError : the word is longer than ``LONGEST_WORD``.
     """
     word = b"".join(islice(iter(lambda: file.read(1).replace(b" ", b""), b""), LONGEST_WORD + 1)).lstrip(b"\n")
     if len(word) > LONGEST_WORD:

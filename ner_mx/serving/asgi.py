@@ -29,7 +29,8 @@ def app_of(environment: Mapping[str, str]) -> FastAPI:
 
     Raises
     ------
-    UserError : a variable is missing, empty or no number; the bundle cannot be used.
+    UserError : a variable is missing, empty or not a number.
+    BundleError : the bundle cannot be used.
     """
     for name in ("NER_MX_BUNDLE", "NER_MX_API_KEY", "NER_MX_ALLOWED_HOSTS", "NER_MX_TRUSTED", "NER_MX_THREADS"):
         if environment.get(name, "unset") == "" or (name == "NER_MX_BUNDLE" and name not in environment):
