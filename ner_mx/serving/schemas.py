@@ -157,7 +157,7 @@ def parse_json_request(body: bytes, header: str) -> PredictRequest:
     """
     content_type, charset = parse_content_type(header)
     if content_type != "application/json":
-        raise Refused(415, "expected application/json")
+        raise Refused(415, in_ascii(f"expected application/json as the content-type, found {content_type or 'none'}"))
     return parse_request(decode_body(body, charset), "body")
 
 
@@ -170,7 +170,7 @@ def parse_form(body: bytes, header: str) -> Dict[str, str]:
     """
     content_type, charset = parse_content_type(header)
     if content_type != FORM:
-        raise Refused(415, f"expected {FORM}")
+        raise Refused(415, in_ascii(f"expected {FORM} as the content-type, found {content_type or 'none'}"))
     try:
         return dict(parse_qsl(decode_body(body, charset), keep_blank_values=True, encoding=charset, errors="replace",
                               max_num_fields=20))
