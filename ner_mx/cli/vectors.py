@@ -28,8 +28,8 @@ def vectors(texts: Texts, output: VectorsFile, config: ConfigPath = None, experi
             seed: int = 1, coverage: Coverage = False, overwrite: OverwriteResult = False) -> None:
     """Train word vectors on raw text, in the form in which the configuration looks words up."""
     from ner_mx.data.splits import read_splits
-    from ner_mx.resources import vector_coverage
-    from ner_mx.resources import vector_training as training
+    from ner_mx.resources.vectors import coverage as vector_coverage
+    from ner_mx.resources.vectors import training
 
     chosen = resolved(config, experiment, settings)
     splits = read_splits(chosen.corpus).splits if coverage else {}

@@ -27,8 +27,8 @@ from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Arrays, Feature, Noise, TrainingData, TypeLookup
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
-from ner_mx.resources.vector_coverage import coverage, find_word
-from ner_mx.resources.word_vectors import VectorSettings, WordVectors, read_vectors
+from ner_mx.resources.vectors import VectorSettings, WordVectors, read_vectors
+from ner_mx.resources.vectors.coverage import coverage, find_word
 from ner_mx.untyped import ReadOnlyValues, Values
 
 # The dimension if neither the configuration nor a file of vectors says another.

@@ -13,7 +13,7 @@ from ner_mx.data.splits import corpus_files
 from ner_mx.errors import CorpusError
 from ner_mx.files import sha256
 from ner_mx.resources.lexicon_lists import LexiconSource, lexicon_files
-from ner_mx.resources.word_vectors import VectorSettings, vector_files
+from ner_mx.resources.vectors import VectorSettings, vector_files
 
 
 def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, Path]:

@@ -17,7 +17,7 @@ from ner_mx.inference.text_lines import line_groups
 from ner_mx.registry import register
 from ner_mx.resources.dbpedia import triples
 from ner_mx.resources.lexicon_lists import LexiconSource, read_lexicons
-from ner_mx.resources.word_vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import VectorSettings, read_vectors
 
 SENTENCES = [
     Sentence(("Ada", "Bert", "left", "Rome", "."), ("B-PER", "I-PER", "O", "B-LOC", "O"), ("N", "N", "V", "N", "."),

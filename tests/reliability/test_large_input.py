@@ -13,8 +13,8 @@ from ner_mx.data.compression import opened
 from ner_mx.errors import CorpusError, UserError
 from ner_mx.inference.text_lines import line_groups
 from ner_mx.resources.dbpedia import triples
-from ner_mx.resources.vector_training import _lines as training_lines
-from ner_mx.resources.word_vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors.training import _lines as training_lines
 
 SIZE = 3 * LONGEST_LINE
 

@@ -11,7 +11,7 @@ from ner_mx.data.conversion import convert_corpus
 from ner_mx.data.reading import read
 from ner_mx.errors import CorpusError, UserError
 from ner_mx.resources.dbpedia import clean
-from ner_mx.resources.word_vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import VectorSettings, read_vectors
 
 
 def read_file(tmp_path, name, content, **settings):

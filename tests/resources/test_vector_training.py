@@ -9,9 +9,9 @@ import pytest
 from ner_mx.data.compression import SUFFIXES, compressed
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.files import sha256
-from ner_mx.resources import vector_training
-from ner_mx.resources.vector_training import TrainedVectors, VectorTraining, WordForm, summary, train_vectors
-from ner_mx.resources.word_vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import training as vector_training
+from ner_mx.resources.vectors.training import TrainedVectors, VectorTraining, WordForm, summary, train_vectors
 
 pytest.importorskip("gensim")
 

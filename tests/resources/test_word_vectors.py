@@ -5,8 +5,8 @@ import pytest
 
 from ner_mx.data.compression import SUFFIXES, compressed
 from ner_mx.errors import CorpusError
-from ner_mx.resources.vector_coverage import coverage, find_word, match_of
-from ner_mx.resources.word_vectors import VectorSettings, read_vectors
+from ner_mx.resources.vectors import VectorSettings, read_vectors, vector_files
+from ner_mx.resources.vectors.coverage import coverage, find_word, match_of
 
 
 def vectors_file(tmp_path, text, **changes):
@@ -198,3 +198,59 @@ def test_runs_of_blanks_and_a_word_in_another_encoding(tmp_path):
     assert len(vectors.words) == 40 and vectors.warnings == {"lines in another encoding": 1}
     with pytest.raises(CorpusError, match="expected utf-8, found 5 of 45 lines in another encoding"):
         read_vectors(vectors_file(tmp_path, aligned + b"".join(b"caf\xe9%d 1 2\n" % n for n in range(5))))
+
+
+def matrix_files(tmp_path, matrix, words):
+    np.save(tmp_path / "vectors.npy", matrix)
+    return VectorSettings(path=str(tmp_path / "vectors.npy"), words=str(words))
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".parquet"])
+def test_a_matrix_with_a_file_of_its_words(tmp_path, suffix):
+    path = tmp_path / f"words{suffix}"
+    words = ["the", "Rome", "the", "bad"]
+    if suffix == ".txt":
+        path.write_text("\n".join(words) + "\n")
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(
+            pyarrow.table({"number": range(4), "word": words}), path)
+    settings = matrix_files(tmp_path, np.array([[1, 2], [3, 4], [5, 6], [np.inf, 0]], np.float64), path)
+    vectors = read_vectors(settings)
+    assert vectors.words == ["the", "Rome"] and vectors.matrix.dtype == np.float32
+    assert dict(vectors.warnings) == {"duplicated words": 1, "words with a number that is not finite": 1}
+    np.testing.assert_array_equal(vectors.matrix, [[1, 2], [3, 4]])
+    assert vector_files(settings) == [tmp_path / "vectors.npy", path]
+    assert read_vectors(settings.model_copy(update={"limit": 1})).words == ["the"]
+
+
+@pytest.mark.parametrize("matrix, words, message", [
+    (np.zeros((2, 2)), b"one\n", "expected 2 words, one per row of vectors.npy, found 1"),
+    (np.zeros(2), b"one\ntwo\n", "expected a matrix of floats"),
+    (np.zeros((2, 2), int), b"one\ntwo\n", "expected a matrix of floats"),
+    (np.array([["a", "b"]]), b"one\n", "expected a matrix of floats"),
+    (np.zeros((1, 2)), b"\xff\n", "expected utf-8")])
+def test_a_matrix_that_does_not_fit_its_words(tmp_path, matrix, words, message):
+    (tmp_path / "words.txt").write_bytes(words)
+    with pytest.raises(CorpusError, match=message):
+        read_vectors(matrix_files(tmp_path, matrix, tmp_path / "words.txt"))
+
+
+def test_damaged_files_of_a_matrix(tmp_path):
+    settings = matrix_files(tmp_path, np.ones((2, 2)), tmp_path / "words.parquet")
+    with pytest.raises(CorpusError, match=r"words\.parquet: expected .*, found"):
+        read_vectors(settings)
+    (tmp_path / "words.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CorpusError, match="expected words in Parquet"):
+        read_vectors(settings)
+    for content in (b"", b"\x93NUMPY\x01\x00", (tmp_path / "vectors.npy").read_bytes()[:-1], b"{}"):
+        (tmp_path / "vectors.npy").write_bytes(content)
+        with pytest.raises(CorpusError, match="expected a matrix in numpy's format"):
+            read_vectors(settings)
+    np.save(tmp_path / "vectors.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(CorpusError, match="expected a matrix in numpy's format"):
+        read_vectors(settings)
+    with pytest.raises(CorpusError, match=r"set features\.words\.vectors\.words"):
+        read_vectors(VectorSettings(path=settings.path))
+    with pytest.raises(ValueError, match="words are of a matrix"):
+        VectorSettings(path="vectors.txt", words="words.txt")

@@ -12,7 +12,7 @@ from ner_mx.errors import CorpusError
 KINDS = (
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
     (b"PK\x03\x04", "a zip archive; unpack it"),
-    (b"\x93NUMPY", "a numpy array, which has no words; write them as text"),
+    (b"\x93NUMPY", "a numpy array; name it .npy, and set features.words.vectors.words to the file of its words"),
     (b"<!DOCTYPE", "a page of HTML; download the file itself"), (b"<html", "a page of HTML; download the file itself"),
     (codecs.BOM_UTF16_LE, "UTF-16; convert it to UTF-8"), (codecs.BOM_UTF16_BE, "UTF-16; convert it to UTF-8"),
     (b"\x89HDF", "an HDF5 file; export its vectors as text"), (b"\x80\x02", "a pickle, which is not read; export its "

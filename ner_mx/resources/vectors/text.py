@@ -1,4 +1,4 @@
-"""Pretrained word vectors from files: GloVe's text, word2vec's text and binary, SENNA's pair."""
+"""Word vectors as text: GloVe's lines, and word2vec's with a header."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
-from pydantic import Field
 
-from ner_mx.config import INPUT, Section
 from ner_mx.data.bounded_lines import bounded_lines
-from ner_mx.data.compression import content_suffix, opened
+from ner_mx.data.compression import opened
 from ner_mx.data.sentence import Warnings, no_warnings
-from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
-from ner_mx.resources.vector_kinds import check_kind
+from ner_mx.resources.vectors.settings import DUPLICATED, NOT_FINITE, VectorSettings, WordVectors
 
 CHUNK, CHUNK_CHARACTERS = 20000, 1 << 26
 # The characters of a line; a vector of 10,000 numbers has a tenth.
 LONGEST = 1 << 20
-# The bytes of a word in word2vec's binary format.
-LONGEST_WORD = 1 << 13
 
 # A larger share of bad lines is an error, in a file that is large enough to tell.
 TOLERATED = 0.05
@@ -39,171 +34,9 @@ TOO_FEW, NO_NUMBER = "lines with too few numbers", "lines with something that is
 DECIMAL_COMMAS, UNDECODABLE = "lines with decimal commas", "lines in another encoding"
 TOO_LONG, NUL = f"lines of more than {LONGEST:,} characters", "lines with NUL characters"
 BAD_LINES = (TOO_FEW, NO_NUMBER, DECIMAL_COMMAS, TOO_LONG, NUL)
-NOT_FINITE, DUPLICATED, EMPTY = "words with a number that is not finite", "duplicated words", "empty words"
 
 
-class VectorSettings(Section):
-    """How pretrained word vectors are read.
-
-    path : GloVe's text, word2vec's text or ``.bin``, or the folder of SENNA's two files.
-    encoding : of the words.
-    limit : the maximum number of words to read, from the beginning of the file.
-    scale : rescale the vectors to this standard deviation.
-    """
-
-    path: Annotated[Optional[str], INPUT] = None
-    encoding: str = "utf-8"
-    limit: Optional[int] = Field(None, ge=1)
-    scale: Optional[float] = Field(None, gt=0)
-
-
-class WordVectors(NamedTuple):
-    """words : in the order of the file, without duplicates.  matrix : (words, dimension) float32.
-
-    warnings : counts of skipped lines by reason.
-    """
-
-    words: List[str]
-    matrix: np.ndarray
-    warnings: Warnings
-
-
-def read_vectors(settings: VectorSettings) -> WordVectors:
-    """Read vectors in the layout that the path implies.
-
-    A folder is SENNA's, see :func:`senna_files`.  A name that ends in ``.bin``
-    is word2vec's binary format.  Anything else is text.  Both may be compressed
-    (.gz, .bz2, .xz, .zst).
-
-    Raises
-    ------
-    CorpusError : the file is missing, cannot be read, is in another encoding,
-        is truncated, or has no usable line.
-    """
-    path = Path(str(settings.path))
-    if not path.exists():
-        raise CorpusError(path, None, "expected a file or folder of vectors, found nothing; "
-                                      "set features.words.vectors.path")
-    if path.is_dir():
-        return _read_senna(path, settings)
-    check_kind(path)
-    if content_suffix(path) == ".bin":
-        return _read_binary(path, settings)
-    return _read_text(path, settings)
-
-
-def vector_files(settings: VectorSettings) -> List[Path]:
-    """The files that vectors are read from; none if there is no path."""
-    if settings.path is None:
-        return []
-    path = Path(settings.path)
-    return list(senna_files(path)) if path.is_dir() else [path]
-
-
-def senna_files(folder: Path) -> Tuple[Path, Path]:
-    """The files of SENNA's words and of their vectors: in the folders as published, or in ``folder`` itself."""
-    words, vectors = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
-    return (words, vectors) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
-
-
-def _read_senna(folder: Path, settings: VectorSettings) -> WordVectors:
-    """One word per line in the first file, its numbers on the same line of the second."""
-    word_file, number_file = senna_files(folder)
-    words = read_lines(word_file, settings.encoding, "features.words.vectors", "words")[:settings.limit]
-    numbers = read_lines(number_file, "ascii", "features.words.vectors", "numbers")[:settings.limit]
-    if len(words) != len(numbers):
-        raise CorpusError(number_file, None, f"expected {len(words)} lines as in words.lst, "
-                                             f"found {len(numbers)}")
-    rows = [line.split() for line in numbers]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            raise CorpusError(number_file, number, f"expected {len(rows[0])} numbers as on line 1, "
-                                                   f"found {len(row)}")
-    try:
-        matrix = np.array(rows, dtype=np.float32)
-    except ValueError as error:
-        raise CorpusError(number_file, None, f"expected numbers, found: {error}") from None
-    return _usable(number_file, words, matrix)
-
-
-def _read_binary(path: Path, settings: VectorSettings) -> WordVectors:
-    """word2vec's binary format: a line with both sizes, then each word, a space and its float32 numbers."""
-    with opened(path) as (file, raw):
-        header = file.readline(100).split()
-        sizes = _sizes([number.decode("ascii", "replace") for number in header])
-        if sizes is None:
-            raise CorpusError(path, 1, "expected the header of two numbers of word2vec's binary format, "
-                                       "found something else")
-        count, dimension = sizes
-        limit = min(count, settings.limit or count)
-        if not limit or not dimension:
-            raise CorpusError(path, 1, f"expected words with numbers, found {count} of {dimension} numbers")
-        words: List[str] = []
-        try:
-            matrix = np.empty((limit, dimension), np.float32)
-            for row in range(limit):
-                word = _word(path, file)
-                data = file.read(4 * dimension)
-                if len(data) < 4 * dimension:
-                    raise CorpusError(path, None, f"expected {count} words, found a file truncated after "
-                                                  f"{row}; download it again")
-                words.append(word.decode(settings.encoding))
-                matrix[row] = np.frombuffer(data, "<f4")
-        except (UnicodeError, LookupError) as error:
-            raise CorpusError(path, None, f"expected {settings.encoding}, found: {error}; "
-                                          "set features.words.vectors.encoding") from None
-        except (MemoryError, ValueError, OverflowError):
-            raise CorpusError(path, 1, f"expected vectors that fit into memory, found {count} x {dimension}; "
-                                       "set features.words.vectors.limit") from None
-        if limit == count and file.read(2).strip(b"\n"):
-            raise CorpusError(path, None, f"expected the end after {count} words of {dimension} numbers, "
-                                          "found more; a text file must not be named .bin")
-    return _usable(path, words, matrix)
-
-
-def _word(path: Path, file: BinaryIO) -> bytes:
-    """The bytes up to a space.
-
-    Raises
-    ------
-    CorpusError : the word is longer than ``LONGEST_WORD``.
-    """
-    word = b"".join(islice(iter(lambda: file.read(1).replace(b" ", b""), b""), LONGEST_WORD + 1)).lstrip(b"\n")
-    if len(word) > LONGEST_WORD:
-        raise CorpusError(path, None, f"expected words of at most {LONGEST_WORD:,} bytes, found a longer one; is it "
-                                      "another format?")
-    return word
-
-
-def _usable(path: Path, words: List[str], matrix: np.ndarray) -> WordVectors:
-    """Vectors without empty words, duplicates and rows with numbers that are not finite.
-
-    Raises
-    ------
-    CorpusError : no word is left.
-    """
-    warnings = no_warnings()
-    seen = {""}
-    # The largest and the smallest number of a row are enough, and need no second matrix.
-    finite = (np.isfinite(matrix.max(axis=1)) & np.isfinite(matrix.min(axis=1)) if matrix.size
-              else np.zeros(len(words), bool))
-    keep = []
-    for row, word in enumerate(words):
-        if not finite[row]:
-            warnings[NOT_FINITE] += 1
-        elif word in seen:
-            warnings[DUPLICATED if word else EMPTY] += 1
-        else:
-            seen.add(word)
-            keep.append(row)
-    if not keep:
-        raise CorpusError(path, None, "expected words with finite numbers, found nothing")
-    if len(keep) == len(words):
-        return WordVectors(words, matrix, warnings)
-    return WordVectors([words[row] for row in keep], matrix[keep], warnings)
-
-
-def _read_text(path: Path, settings: VectorSettings) -> WordVectors:
+def read_text_vectors(path: Path, settings: VectorSettings) -> WordVectors:
     """Read lines of the form ``word number number ...``.
 
     A word may contain spaces: the numbers are counted from the end.  A first
@@ -294,7 +127,7 @@ def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tupl
                 io.TextIOWrapper(stream, encoding=settings.encoding, newline="\n", errors="surrogateescape") as file:
             every_line = bounded_lines(file, LONGEST)
             first = next(every_line, "").lstrip("\ufeff")
-            header = _sizes(first.split(None, 2))
+            header = header_sizes(first.split(None, 2))
             yield header, lines([] if header else [first], every_line)
     except LookupError:
         raise CorpusError(path, None, f"expected a known encoding in features.words.vectors.encoding, "
@@ -304,7 +137,7 @@ def _lines(path: Path, settings: VectorSettings) -> Iterator[Tuple[Optional[Tupl
                                       "set features.words.vectors.encoding") from None
 
 
-def _sizes(header: List[str]) -> Optional[Tuple[int, int]]:
+def header_sizes(header: List[str]) -> Optional[Tuple[int, int]]:
     """The two numbers of word2vec's header, words and dimension; None for another line."""
     if len(header) != 2 or not all(size.isascii() and size.isdigit() and len(size) <= 20 for size in header):
         return None

@@ -1,0 +1,86 @@
+"""Vectors in two files: the words in one, the numbers in the same order in the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Tuple
+
+import numpy as np
+
+from ner_mx.data.text_files import read_lines
+from ner_mx.errors import CorpusError, UserError, first_line
+from ner_mx.resources.vectors.settings import VectorSettings, WordVectors, usable
+
+
+def senna_files(folder: Path) -> Tuple[Path, Path]:
+    """The files of SENNA's words and of their vectors: in the folders as published, or in ``folder`` itself."""
+    words, vectors = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
+    return (words, vectors) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
+
+
+def read_senna(folder: Path, settings: VectorSettings) -> WordVectors:
+    """One word per line in the first file, its numbers on the same line of the second."""
+    word_file, number_file = senna_files(folder)
+    words = read_lines(word_file, settings.encoding, "features.words.vectors", "words")[:settings.limit]
+    numbers = read_lines(number_file, "ascii", "features.words.vectors", "numbers")[:settings.limit]
+    if len(words) != len(numbers):
+        raise CorpusError(number_file, None, f"expected {len(words)} lines as in words.lst, "
+                                             f"found {len(numbers)}")
+    rows = [line.split() for line in numbers]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise CorpusError(number_file, number, f"expected {len(rows[0])} numbers as on line 1, "
+                                                   f"found {len(row)}")
+    try:
+        matrix = np.array(rows, dtype=np.float32)
+    except ValueError as error:
+        raise CorpusError(number_file, None, f"expected numbers, found: {error}") from None
+    return usable(number_file, words, matrix)
+
+
+def read_matrix(path: Path, settings: VectorSettings) -> WordVectors:
+    """A matrix in numpy's format, (words, dimension), and a file of its words.
+
+    Raises
+    ------
+    CorpusError : a file is missing or damaged, or they differ in length.
+    UserError : pyarrow, which reads Parquet, is not installed.
+    """
+    if settings.words is None:
+        raise CorpusError(path, None, "expected a file of its words, found no name of one; "
+                                      "set features.words.vectors.words")
+    try:
+        # Mapped: a limit reads no more, and a header that promises too much is an error.
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError) as error:
+        raise CorpusError(path, None, f"expected a matrix in numpy's format, found: {first_line(error)}") from None
+    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
+        raise CorpusError(path, None, "expected a matrix of floats, (words, dimension), found another kind of array")
+    word_file = Path(settings.words)
+    words = _words(word_file, settings)
+    if len(words) != len(matrix):
+        raise CorpusError(word_file, None, f"expected {len(matrix):,} words, one per row of {path.name}, "
+                                           f"found {len(words):,}")
+    with np.errstate(over="ignore"):  # larger floats become infinite, and are counted
+        return usable(path, words[:settings.limit], matrix[:settings.limit].astype(np.float32))
+
+
+def _words(path: Path, settings: VectorSettings) -> List[str]:
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return read_lines(path, settings.encoding, "features.words.vectors", "words")
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UserError(f"{path}: Parquet needs pyarrow; install ner-mx[corpora]") from None
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            columns = [field.name for field in schema
+                       if pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)]
+            if len(columns) != 1:
+                raise CorpusError(path, None, f"expected one column of strings, found {len(columns)}")
+            words = file.read(columns)[columns[0]].to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise CorpusError(path, None, f"expected words in Parquet, found: {first_line(error)}") from None
+    return [word or "" for word in words]
