@@ -627,7 +627,8 @@ VARIED = {
     "corpus.documents.names": "auto", "corpus.documents.leave_out": ["pt/"], "corpus.split.method": "last",
     "corpus.split.by": "sentence", "features.pos.use": False, "features.digits": "keep",
     "features.tag_encoding": "IOB2",
-    "features.words.dimension": 50, "features.words.initial": "normal", "features.words.vectors.path": "v.txt", "features.words.vectors.words": "w.txt",
+    "features.words.dimension": 50, "features.words.initial": "normal", "features.words.vectors.path": "v.txt",
+    "features.words.vectors.words": "w.txt",
     "features.words.vectors.encoding": "latin-1", "features.words.vectors.limit": 5,
     "features.words.vectors.scale": 0.1, "features.characters.activation": "relu",
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
@@ -639,9 +640,9 @@ NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.nam
 # Of the section features; of the section corpus, every key that decides anything decides the features.
 PROCESSED = {"features.digits", "features.tag_encoding", "features.words.use", "features.words.lower",
              "features.words.min_count", "features.words.vectors.path", "features.words.vectors.words",
-             "features.words.vectors.encoding", "features.words.vectors.limit", "features.words.vectors.scale", "features.characters.use",
-             "features.characters.types", "features.casing.use", "features.pos.use", "features.lexicons.use",
-             "features.lexicons.sources", "training.use_dev"}
+             "features.words.vectors.encoding", "features.words.vectors.limit", "features.words.vectors.scale",
+             "features.characters.use", "features.characters.types", "features.casing.use", "features.pos.use",
+             "features.lexicons.use", "features.lexicons.sources", "training.use_dev"}
 
 
 def varied(key, value):
