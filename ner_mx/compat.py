@@ -24,6 +24,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 import numpy as np
 
 from ner_mx.errors import DeviceError, install
+from ner_mx.machine import available_cores
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +155,9 @@ def tune_process(threads: Optional[int] = None) -> None:
     ----------
     threads : of MXNet's operators; None takes all cores, or what the environment says.
     """
-    if threads:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # after the import, too: a run records it
+    # Left to itself, MXNet takes every second core for the twin of the one before.
+    if threads or "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(threads or available_cores())  # after the import, too: a run records it
     if "mxnet" in sys.modules:
         if threads:
             set_threads(threads)

@@ -13,6 +13,7 @@ import pytest
 from ner_mx import compat
 from ner_mx.compat import check_builds, choose_device, mx, seed_everything
 from ner_mx.errors import DeviceError
+from ner_mx.machine import available_cores
 
 
 def build_library(folder, name, source="int present(void) { return 1; }"):
@@ -129,6 +130,17 @@ def test_threads_are_set_before_and_after_the_import_of_mxnet(root):
         "2 2", "1 2", "3 3", "3 3"]
     assert run_with_two_threads("compat.tune_process(1); compat.mx; print(*threads())", root) == ["1 1"]
     assert run_with_two_threads("compat.tune_process(); compat.mx; print(*threads())", root) == ["2 2"]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_all_available_cores_are_used_unless_something_says_otherwise(root, cores):
+    """MXNet itself takes half of them."""
+    if cores > available_cores():
+        pytest.skip("fewer cores here")
+    code = (f"import os\nos.environ.pop('OMP_NUM_THREADS', None)\n"
+            f"os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}])\n"
+            "from ner_mx import compat\ncompat.tune_process(); compat.mx; print(*threads())")
+    assert run_with_two_threads(code, root) == [f"{cores} {cores}"]
 
 
 API_TRAINING = """

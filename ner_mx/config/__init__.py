@@ -1,6 +1,7 @@
 """The typed configuration: its schema, the YAML it is read from, the layers it is built in."""
 
 from ner_mx.config.differences import difference, differences
+from ner_mx.config.experiments import EXPERIMENTS, experiment_names, read_experiment
 from ner_mx.config.fingerprints import features_fingerprint, portable, result_fingerprint
 from ner_mx.config.interfaces import (
     CallbackSettings,
@@ -11,15 +12,7 @@ from ner_mx.config.interfaces import (
     OptimizerSettings,
     ScheduleSettings,
 )
-from ner_mx.config.layers import (
-    EXPERIMENTS,
-    experiment_names,
-    load_config,
-    load_experiment,
-    nested,
-    parse_settings,
-    read_experiment,
-)
+from ner_mx.config.layers import load_config, load_experiment, nested, parse_settings
 from ner_mx.config.migration import migrated
 from ner_mx.config.schema import (
     CaseAugmentation,

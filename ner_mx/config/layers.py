@@ -11,154 +11,19 @@ from typing import Annotated, Any, Iterable, List, Literal, Optional, Set, Tuple
 
 from pydantic import ValidationError
 
-from ner_mx.config.choices import Extended, OneOf, as_mapping
+from ner_mx.config.choices import OneOf
+from ner_mx.config.experiments import read_experiment
+from ner_mx.config.merging import merged, schema_below
 from ner_mx.config.migration import find_moved
 from ner_mx.config.schema import Config
 from ner_mx.config.section import UNKNOWN_KEY, Section
 from ner_mx.config.validation import explained, first_problem, key_path, validate
 from ner_mx.config.yaml_documents import parse_yaml, read_yaml
-from ner_mx.errors import ConfigError, nearest, shown
+from ner_mx.errors import ConfigError
 from ner_mx.untyped import ReadOnlyValues, Values
-
-EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "definitions"
 
 # A layer: where it comes from, and its values, each laid on those before it.
 Layer = Tuple[str, List[Values]]
-
-
-def merged(base: ReadOnlyValues, over: ReadOnlyValues,
-           schema: Optional[Type[Section]] = Config) -> Values:
-    """``base`` with the keys of ``over`` laid on it, section by section.
-
-    - Of a section that is one of several (``training.schedule``), another ``name`` keeps only
-      the keys that the new kind has, too.
-    - Of mappings with names of the user's own (``features.lexicons.sources``), ``{}`` leaves
-      nothing, and a name that is set to null is removed.
-    - A mapping that is a value (``loss.weights``) is replaced.
-    """
-    result = dict(base)
-    for key, value in over.items():
-        kind, below = _below(schema, key)
-        earlier = result.get(key)
-        if value is None and (isinstance(kind, OneOf) or below is not None):
-            continue  # a section whose keys are all commented out
-        if isinstance(kind, OneOf):
-            result[key] = _merged_choice(earlier, value, kind)
-        elif kind == "names":
-            result[key] = _merged_names(earlier, value, below)
-        elif isinstance(value, dict) and isinstance(earlier, dict) and kind != "value":
-            result[key] = merged(earlier, value, below)
-        elif isinstance(value, dict) and below is not None and earlier is None:
-            result[key] = merged({}, value, below)
-        else:
-            result[key] = value
-    return result
-
-
-def _below(schema: Optional[Type[Section]], key: str) -> Tuple[Any, Optional[Type[Section]]]:
-    """What a key of a schema holds: a :class:`OneOf`, ``"names"``, ``"section"`` or ``"value"``; the schema below."""
-    field = schema.model_fields.get(key) if schema is not None else None
-    if field is None:
-        return "section", None
-    for mark in field.metadata:
-        if isinstance(mark, OneOf):
-            return mark, None
-        if isinstance(mark, Extended):
-            return "section", mark.build()
-    annotation: Any = field.annotation
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return "section", annotation
-    if get_origin(annotation) is dict:
-        inside = annotation.__args__[1]
-        return "names", inside if isinstance(inside, type) and issubclass(inside, Section) else None
-    return "value", None
-
-
-def _merged_choice(earlier: Any, value: Any, choice: OneOf) -> Any:
-    before, after = as_mapping(earlier if earlier is not None else {}), as_mapping(value)
-    if before is None or after is None:
-        return value
-    old = before.get("name", choice.default)
-    new = after.get("name", old)
-    if new not in choice.registry:
-        return merged(before, after, None)  # the schema will refuse the name
-    if new == old:
-        return merged(before, after, choice.registry[new])
-    kept = _of_schema(before, choice.registry[new])
-    return merged({**kept, "name": new}, after, choice.registry[new])
-
-
-def _of_schema(values: ReadOnlyValues, schema: Type[Section]) -> Values:
-    """The values whose keys a schema has, section by section."""
-    result: Values = {}
-    for key, value in values.items():
-        if key in schema.model_fields:
-            below = _below(schema, key)[1]
-            result[key] = _of_schema(value, below) if below and isinstance(value, dict) else value
-    return result
-
-
-def _merged_names(earlier: Any, value: Any, schema: Optional[Type[Section]]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    result = merged(earlier, value, None) if isinstance(earlier, dict) and value else dict(value)
-    return {name: entry for name, entry in result.items() if entry is not None}
-
-
-def experiment_names() -> List[str]:
-    """The named experiments that come with the package."""
-    return sorted(path.stem for path in EXPERIMENTS.rglob("*.yaml"))
-
-
-def _experiment_path(name: str, beside: Optional[Path] = None) -> Optional[Path]:
-    """The file of an experiment, in whichever folder it is; None if there is none.
-
-    Parameters
-    ----------
-    beside : the folder of the file that names it, where a relative path is looked for first.
-    """
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name).expanduser()
-        return next((place for place in ([beside / path] if beside else []) + [path] if place.is_file()), None)
-    return next((path for path in EXPERIMENTS.rglob("*.yaml") if path.stem == name), None)
-
-
-def read_experiment(name: str, beside: Optional[Path] = None) -> Values:
-    """The settings of a named experiment, or of a YAML file that ``name`` points to.
-
-    ``extends: other`` at its top lays it over another experiment.
-
-    Raises
-    ------
-    ConfigError : there is no such experiment, or it extends itself.
-    """
-    chain: List[Values] = []
-    seen: List[str] = []
-    while name:
-        if name in seen:
-            raise ConfigError(f"experiment {name}: extends itself: {' -> '.join([*seen, name])}")
-        seen.append(name)
-        path = _experiment_path(name, beside)
-        if path is None:
-            raise ConfigError(f"experiment {shown(name)}: expected a YAML file or one of the named "
-                              "experiments, found neither" + nearest(name, experiment_names()))
-        settings = read_yaml(path)
-        name, beside = settings.pop("extends", ""), path.parent
-        if not isinstance(name, str):
-            raise ConfigError(f"experiment {path.stem}: extends: expected the name of an experiment, "
-                              f"found {name!r}")
-        chain.append(settings)
-    result: Values = {}
-    for settings in reversed(chain):
-        result = merged(result, settings)
-    return result
-
-
-def parent_of(name: str) -> Optional[str]:
-    """The experiment that another one extends; None if it extends none."""
-    path = _experiment_path(name)
-    parent = read_yaml(path).get("extends") if path else None
-    return parent if isinstance(parent, str) else None
 
 
 def nested(values: ReadOnlyValues) -> Values:
@@ -222,7 +87,7 @@ def _types_of(key: str) -> Set[Any]:
     for part in sections:
         below: List[Type[Section]] = []
         for schema in schemas:
-            kind, inner = _below(schema, part)
+            kind, inner = schema_below(schema, part)
             if isinstance(kind, OneOf):
                 below += [kind.registry[name] for name in kind.registry.names()]
             elif inner is not None:

@@ -13,6 +13,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 from ner_mx.errors import TrainingError
 from ner_mx.experiments.plans import PlannedRun
+from ner_mx.machine import available_cores
 from ner_mx.ray_session import ray_session
 from ner_mx.registry import load_code, loaded_code
 
@@ -98,7 +99,7 @@ def _ray(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional[s
 
 
 def _cores() -> int:
-    return os.cpu_count() or 1
+    return available_cores()
 
 
 ENGINES: Dict[str, Callable[[Sequence[PlannedRun], Optional[int], Optional[str]], Iterator[Outcome]]] = {

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sqlite3
 import statistics
@@ -37,6 +36,7 @@ from ner_mx.experiments.search_trials import (
     run_trials,
 )
 from ner_mx.files import locked, read_json, write_text
+from ner_mx.machine import available_cores
 from ner_mx.preprocessing.processed_corpus import META, corpus_folder
 from ner_mx.preprocessing.source_files import changed_source
 from ner_mx.untyped import ReadOnlyValues, Values
@@ -96,7 +96,7 @@ def _search(optuna: Optuna, space: SearchSpace, folder: Path, wanted: int, worke
         own = own_values(space, corpus.config)
         if own and not study.get_trials(deepcopy=False):
             study.enqueue_trial(own, user_attrs={"own": True})
-    run_trials(optuna, study, space, folder, left, workers or os.cpu_count() or 1)
+    run_trials(optuna, study, space, folder, left, workers or available_cores())
     trials = [as_trial(space, trial) for trial in ended_trials(optuna, study)]
     trials.sort(key=lambda trial: trial.number)
     complete = sorted((trial for trial in trials if trial.state == "complete"),

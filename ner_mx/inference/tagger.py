@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -19,6 +18,7 @@ from ner_mx.inference.bundle import Bundle, bundle_content, bundle_of_content, r
 from ner_mx.inference.bundle_folder import Content
 from ner_mx.inference.onnx_session import OnnxScorer
 from ner_mx.inference.thresholds import Thresholds
+from ner_mx.machine import available_cores
 from ner_mx.registry import load_code, register
 from ner_mx.untyped import ReadOnlyValues, Values
 
@@ -29,11 +29,6 @@ MinScore = Union[None, str, float, Mapping[str, float]]
 BATCH = 32
 # How many characters of a stream are read ahead, so that batches are full.
 READ_AHEAD = 1 << 16
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Tagger:

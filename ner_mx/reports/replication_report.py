@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ner_mx.config import experiment_names, load_experiment, portable, read_experiment
-from ner_mx.config.layers import parent_of
+from ner_mx.config.experiments import parent_of
 from ner_mx.data.text_files import read_text
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.evaluation.significance import compare_samples, holm
