@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, ClassVar, Collection, Optional
+from pathlib import Path
+from typing import Any, ClassVar, Collection, Dict, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -73,6 +74,13 @@ class Section(BaseModel):
                     isinstance(mark, Kind) and mark.is_path for mark in field.metadata):
                 values = {**values, key: os.path.expanduser(os.path.expandvars(value))}
         return values
+
+    def input_files(self, name: str) -> Optional[Dict[str, Path]]:
+        """The files that the section called ``name`` refers to, by the name under which they are recorded.
+
+        None leaves it to the keys that are marked as :data:`INPUT`.
+        """
+        return None
 
     def irrelevant(self) -> Collection[str]:
         """The keys whose values do not matter, given the others."""

@@ -12,8 +12,6 @@ from ner_mx.config.section import Section
 from ner_mx.data.splits import corpus_files
 from ner_mx.errors import CorpusError
 from ner_mx.files import sha256
-from ner_mx.resources.lexicon_lists import LexiconSource, lexicon_files
-from ner_mx.resources.vectors import VectorSettings, vector_files
 
 
 def corpus_sources(files: Sequence[Path], settings: Corpus) -> Dict[str, Path]:
@@ -49,10 +47,9 @@ def source_files(files: Sequence[Path], config: Config) -> Dict[str, Path]:
 
 def _resource_files(section: Section, name: str) -> Dict[str, Path]:
     """The input files that a section of the configuration, called ``name``, refers to."""
-    if isinstance(section, VectorSettings):
-        return {file.name: file for file in vector_files(section)}
-    if isinstance(section, LexiconSource):
-        return lexicon_files(name, section)
+    files = section.input_files(name)
+    if files is not None:
+        return files
     result: Dict[str, Path] = {}
     for key, value in section:
         is_path = kind_of(section, key, "features").is_path

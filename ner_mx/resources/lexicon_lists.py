@@ -36,6 +36,12 @@ class LexiconSource(Section):
     partial: bool = False
     positions: Literal["bioes", "yes-no"] = "bioes"
 
+    def input_files(self, name: str) -> Dict[str, Path]:
+        """The files of the source by a name that tells them from those of other sources."""
+        path = Path(self.path)
+        files = [path] if path.is_file() else [path / file for file in self.files.values()]
+        return {f"{name}/{file.name}": file for file in files}
+
 
 class Category(NamedTuple):
     """The entries of one category of one source."""
@@ -104,13 +110,6 @@ def _tokenized(entries: List[List[str]]) -> List[List[str]]:
     tokenized = [[token.text for token in TOKENIZER.tokens(" ".join(entry))] for entry in entries]
     return [*entries, *(tokens for entry, tokens in zip(entries, tokenized)
                         if tokens != entry and len(tokens) <= MAX_WORDS)]
-
-
-def lexicon_files(name: str, source: LexiconSource) -> Dict[str, Path]:
-    """The files of a source by a name that tells them from those of other sources."""
-    path = Path(source.path)
-    files = [path] if path.is_file() else [path / file for file in source.files.values()]
-    return {f"{name}/{file.name}": file for file in files}
 
 
 def lookup_form(words: Sequence[str], digits: str) -> List[str]:

@@ -5,7 +5,7 @@ import pytest
 
 from ner_mx.data.compression import SUFFIXES, compressed
 from ner_mx.errors import CorpusError
-from ner_mx.resources.vectors import VectorSettings, read_vectors, vector_files
+from ner_mx.resources.vectors import VectorSettings, read_vectors
 from ner_mx.resources.vectors.coverage import coverage, find_word, match_of
 
 
@@ -220,7 +220,7 @@ def test_a_matrix_with_a_file_of_its_words(tmp_path, suffix):
     assert vectors.words == ["the", "Rome"] and vectors.matrix.dtype == np.float32
     assert dict(vectors.warnings) == {"duplicated words": 1, "words with a number that is not finite": 1}
     np.testing.assert_array_equal(vectors.matrix, [[1, 2], [3, 4]])
-    assert vector_files(settings) == [tmp_path / "vectors.npy", path]
+    assert settings.input_files("vectors") == {"vectors.npy": tmp_path / "vectors.npy", path.name: path}
     assert read_vectors(settings.model_copy(update={"limit": 1})).words == ["the"]
 
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Tuple
+from typing import List
 
 import numpy as np
 
 from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, UserError, first_line
-from ner_mx.resources.vectors.settings import VectorSettings, WordVectors, usable
-
-
-def senna_files(folder: Path) -> Tuple[Path, Path]:
-    """The files of SENNA's words and of their vectors: in the folders as published, or in ``folder`` itself."""
-    words, vectors = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
-    return (words, vectors) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
+from ner_mx.resources.vectors.settings import VectorSettings, WordVectors, senna_files, usable
 
 
 def read_senna(folder: Path, settings: VectorSettings) -> WordVectors:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
 
 from ner_mx.data.compression import content_suffix
 from ner_mx.errors import CorpusError
 from ner_mx.resources.vectors.binary import read_binary
 from ner_mx.resources.vectors.kinds import check_kind
-from ner_mx.resources.vectors.pairs import read_matrix, read_senna, senna_files
+from ner_mx.resources.vectors.pairs import read_matrix, read_senna
 from ner_mx.resources.vectors.settings import VectorSettings, WordVectors
 from ner_mx.resources.vectors.text import read_text_vectors
 
@@ -17,7 +16,7 @@ from ner_mx.resources.vectors.text import read_text_vectors
 def read_vectors(settings: VectorSettings) -> WordVectors:
     """Read vectors in the layout that the path implies.
 
-    A folder is SENNA's, see :func:`senna_files`.  A name that ends in ``.npy``
+    A folder is SENNA's, see :func:`~ner_mx.resources.vectors.settings.senna_files`.  A name that ends in ``.npy``
     is a matrix, whose words are in ``settings.words``; one that ends in ``.bin`` is
     word2vec's binary format.  Anything else is text.  Text and binary may be
     compressed (.gz, .bz2, .xz, .zst).
@@ -40,12 +39,3 @@ def read_vectors(settings: VectorSettings) -> WordVectors:
     if content_suffix(path) == ".bin":
         return read_binary(path, settings)
     return read_text_vectors(path, settings)
-
-
-def vector_files(settings: VectorSettings) -> List[Path]:
-    """The files that vectors are read from; none if there is no path."""
-    if settings.path is None:
-        return []
-    path = Path(settings.path)
-    words = [Path(settings.words)] if settings.words is not None else []
-    return [*(senna_files(path) if path.is_dir() else [path]), *words]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, List, NamedTuple, Optional
+from typing import Annotated, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -36,6 +36,20 @@ class VectorSettings(Section):
         if self.words is not None and self.path is not None and not self.path.lower().endswith(".npy"):
             raise ValueError("words are of a matrix: set path to a .npy file")
         return self
+
+    def input_files(self, name: str) -> Dict[str, Path]:
+        """One file, or two: words and numbers."""
+        if self.path is None:
+            return {}
+        path = Path(self.path)
+        files = [*(senna_files(path) if path.is_dir() else [path]), *([Path(self.words)] if self.words else [])]
+        return {file.name: file for file in files}
+
+
+def senna_files(folder: Path) -> Tuple[Path, Path]:
+    """The files of SENNA's words and of their vectors: in the folders as published, or in ``folder`` itself."""
+    words, vectors = folder / "hash" / "words.lst", folder / "embeddings" / "embeddings.txt"
+    return (words, vectors) if words.is_file() else (folder / "words.lst", folder / "embeddings.txt")
 
 
 class WordVectors(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, TextIO, Tuple
+from typing import Any, Counter, Dict, Iterator, List, NamedTuple, Sequence, TextIO, Tuple
 
 from tqdm import tqdm
 
@@ -100,7 +100,7 @@ def train_vectors(texts: Sequence[Path], output: Path, form: WordForm, settings:
     """
     gensim = _gensim()
     _check_settings(settings)
-    _check_output(texts, output, overwrite)
+    check_output(texts, output, overwrite)
     sources = {str(path): _digest(path) for path in texts}
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -127,7 +127,7 @@ def metadata_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.json")
 
 
-def _check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
+def check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
     """Check before hours of training that the result can be written.
 
     Raises
@@ -146,6 +146,21 @@ def _check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
             raise UserError(f"{path}: expected the name of a file, found a folder; choose another output")
         if path.exists() and not overwrite:
             raise RunError(f"{path}: exists already; choose another output, or allow it to be overwritten")
+
+
+def count_words(texts: Sequence[Path], form: WordForm) -> Counter[str]:
+    """How often each word of files of text occurs, in the form in which words are looked up.
+
+    Raises
+    ------
+    CorpusError : a file is missing, is not UTF-8, is damaged or has no text.
+    """
+    counts: Counter[str] = Counter()
+    total = sum(_size(text) for text in texts)
+    with tqdm(total=total, unit="B", unit_scale=True, desc="counting", disable=None, leave=False) as bar:
+        for line in _tokenized(texts, form, bar):
+            counts.update(line)
+    return counts
 
 
 def _check_settings(settings: VectorTraining) -> None:
@@ -208,28 +223,47 @@ def _train(gensim: Any, tokenized: Path, settings: VectorTraining) -> Any:
 def _tokenize(texts: Sequence[Path], path: Path, form: WordForm) -> int:
     """Write the tokens of all texts, line by line; return their number."""
     count = 0
-    tokenizer = Rules()
-    normal_forms: Dict[str, str] = {}
-    total = sum(text.stat().st_size for text in texts)
+    total = sum(_size(text) for text in texts)
     with open(path, "w", encoding="utf-8") as file, \
             tqdm(total=total, unit="B", unit_scale=True, desc="tokenizing", disable=None, leave=False) as bar:
-        for text in texts:
-            count_before = count
-            for line in _lines(text, bar):
-                tokens = [token.text for token in tokenizer.tokens(line)]
-                for token in tokens:
-                    if token not in normal_forms:
-                        # Words are separated by spaces; gensim would split at other whitespace, too.
-                        normal_forms[token] = "".join(
-                            normal_form(token, form.digits, form.lower).split()) or "_"
-                for start in range(0, len(tokens), LONGEST_LINE):
-                    file.write(" ".join(normal_forms[token] for token in tokens[start:start + LONGEST_LINE]) + "\n")
-                count += len(tokens)
-                if len(normal_forms) > CACHED:
-                    normal_forms.clear()
-            if count == count_before:
-                raise CorpusError(text, None, "expected text, found nothing")
+        for words in _tokenized(texts, form, bar):
+            for start in range(0, len(words), LONGEST_LINE):
+                file.write(" ".join(words[start:start + LONGEST_LINE]) + "\n")
+            count += len(words)
     return count
+
+
+def _tokenized(texts: Sequence[Path], form: WordForm, bar: tqdm) -> Iterator[List[str]]:
+    """The words of each line of all texts, in the form in which they are looked up."""
+    tokenizer = Rules()
+    normal_forms: Dict[str, str] = {}
+    for text in texts:
+        is_empty = True
+        for line in _lines(text, bar):
+            tokens = [token.text for token in tokenizer.tokens(line)]
+            is_empty = is_empty and not tokens
+            for token in tokens:
+                if token not in normal_forms:
+                    # Words are separated by spaces; gensim would split at other whitespace, too.
+                    normal_forms[token] = "".join(normal_form(token, form.digits, form.lower).split()) or "_"
+            yield [normal_forms[token] for token in tokens]
+            if len(normal_forms) > CACHED:
+                normal_forms.clear()
+        if is_empty:
+            raise CorpusError(text, None, "expected text, found nothing")
+
+
+def _size(path: Path) -> int:
+    """The bytes of a text on disk.
+
+    Raises
+    ------
+    CorpusError : there is no such file.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise CorpusError(path, None, f"expected a file of text, found: {error.strerror}") from None
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,277 @@
+"""Checkpoint folders: weights and pieces against the libraries that wrote them, and folders that cannot be read."""
+
+import io
+import json
+import os
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from random_checkpoints import LAYERS, UNITS, config_of, tensors_of, vocabulary_of, write_checkpoint, write_pieces
+
+from ner_mx.errors import CorpusError, UserError
+from ner_mx.resources.checkpoints import checkpoint_files, checkpoint_folder, read_checkpoint
+from ner_mx.resources.checkpoints.architecture import FAMILIES
+from ner_mx.resources.checkpoints.pieces import read_pieces
+
+WORDS = ["the", "Florence", "Antidisestablishment", "U.S.", "naïve", "O'Neil", "1996-08-22", "日本", "🙂", "[SEP]",
+         "a" * 120, "e\u0301tude", "\u200b", "\ud83d", "<s>", "...", "ÀÉ"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_weights_of_a_checkpoint(tmp_path, family):
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path, family))
+    stored, kind = tensors_of(family), FAMILIES[family]
+    first = kind.first_position
+    positions = stored[f"{kind.tensors['positions']}.weight"][first:]
+    if kind.has_types:
+        positions = positions + stored["embeddings.token_type_embeddings.weight"][0]
+    np.testing.assert_array_equal(checkpoint.weights["positions"], positions)
+    for layer in range(LAYERS):
+        for part in ("query", "outer_norm"):
+            name = kind.tensors[part].format(layer)
+            np.testing.assert_array_equal(checkpoint.weights[f"{layer}.{part}.bias"], stored[f"{name}.bias"])
+    assert checkpoint.architecture.units == UNITS and checkpoint.architecture.positions == len(positions)
+    assert {path.name for path in checkpoint_files(tmp_path)} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_tensors_of_a_model_with_a_head_and_of_tensorflow(tmp_path):
+    """They have a prefix, and scales are called gamma."""
+    write_checkpoint(tmp_path / "plain")
+    plain = read_checkpoint(tmp_path / "plain").weights
+    folder = write_checkpoint(tmp_path / "old", prefix="bert.")
+    from safetensors.numpy import save_file
+
+    renamed = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): values
+               for name, values in tensors_of("bert", prefix="bert.").items()}
+    save_file({**renamed, "cls.predictions.bias": np.zeros(3, np.float32)}, folder / "model.safetensors")
+    old = read_checkpoint(folder).weights
+    assert old.keys() == plain.keys()
+    assert all(np.array_equal(old[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("form", ["safetensors", "zip", "legacy"])
+def test_floats_of_other_widths_in_every_kind_of_file(tmp_path, dtype, form):
+    torch = pytest.importorskip("torch")
+    folder = write_checkpoint(tmp_path)
+    tensors = {name: torch.from_numpy(values).to(getattr(torch, dtype)) for name, values in tensors_of("bert").items()}
+    tensors["embeddings.position_ids"] = torch.arange(5)
+    expected = {name: tensor.to(torch.float32).numpy() for name, tensor in tensors.items()}
+    if form == "safetensors":
+        pytest.importorskip("safetensors.torch").save_file(tensors, folder / "model.safetensors")
+    else:
+        (folder / "model.safetensors").unlink()
+        name = "encoder.layer.0.output.dense.weight"
+        # A view of another order, and a parameter instead of a tensor.
+        tensors[name] = tensors[name].T.contiguous().T
+        tensors["encoder.layer.0.output.dense.bias"] = torch.nn.Parameter(tensors["encoder.layer.0.output.dense.bias"])
+        torch.save(tensors, folder / "pytorch_model.bin", _use_new_zipfile_serialization=form == "zip")
+    weights = read_checkpoint(folder).weights
+    np.testing.assert_array_equal(weights["pieces"], expected["embeddings.word_embeddings.weight"])
+    np.testing.assert_array_equal(weights["0.outer.weight"], expected["encoder.layer.0.output.dense.weight"])
+    np.testing.assert_array_equal(weights["0.outer.bias"], expected["encoder.layer.0.output.dense.bias"])
+
+
+class Command:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def as_archive(content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("wrap", [as_archive, lambda content: content])
+@pytest.mark.parametrize("value", [Command, lambda path: {"a": Command(path)}, lambda path: [Command(path)],
+                                   lambda path: {"a": type("X", (), {"__reduce__": lambda self: (
+                                       eval, (f"open({str(path)!r}, 'w')",))})()}])
+def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, wrap, value):
+    folder = write_checkpoint(tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    for protocol in range(2, 6):
+        content = pickle.dumps(value(tmp_path / "executed"), protocol)
+        (folder / "pytorch_model.bin").write_bytes(wrap(content))
+        with pytest.raises(CorpusError, match=r"pytorch_model\.bin: expected a dictionary of tensors"):
+            read_checkpoint(folder)
+    assert not (tmp_path / "executed").exists()
+
+
+def tensor_program(*, offset=0, shape=(2,), strides=(1,), size=4, kind="FloatStorage"):
+    """The pickle of a dictionary with one tensor, as an archive."""
+    numbers = lambda values: b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"  # noqa: E731
+    text = lambda value: b"X" + struct.pack("<I", len(value)) + value.encode()  # noqa: E731
+    tensor = (b"ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + b"ctorch\n" + kind.encode() + b"\n"
+              + text("0") + text("cpu") + b"J" + struct.pack("<i", size) + b"tQJ" + struct.pack("<i", offset)
+              + numbers(shape) + numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}" + text("a") + tensor + b"s.")
+        archive.writestr("x/data/0", np.arange(4, dtype=np.float32).tobytes())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("changes, problem", [
+    ({"offset": 3}, "a beyond its storage"), ({"offset": -1}, "a beyond its storage"),
+    ({"shape": (1 << 30,), "strides": (0,)}, "a beyond its storage"), ({"shape": (2, 2)}, "a beyond its storage"),
+    ({"strides": (-1,)}, "a beyond its storage"), ({"kind": "Tensor"}, "a reference to"), ({}, None)])
+def test_tensors_beyond_their_data(tmp_path, changes, problem):
+    from ner_mx.resources.checkpoints.torch_files import read_torch_file
+
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(tensor_program(**changes))
+    if problem is None:
+        assert read_torch_file(path)["a"].tolist() == [0, 1]
+        return
+    with pytest.raises(CorpusError, match=problem):
+        read_torch_file(path)
+
+
+def damaged(folder, kind):
+    """Damage a checkpoint; gives the expected message."""
+    from safetensors.numpy import save_file
+
+    weights = folder / "model.safetensors"
+    tensors = tensors_of("bert")
+    name = "encoder.layer.1.output.dense.weight"
+    if kind == "a missing tensor":
+        del tensors[name]
+        save_file(tensors, weights)
+        return f"expected the tensor {name}, found nothing of the name"
+    if kind == "another shape":
+        tensors[name] = tensors[name][:, :-1].copy()
+        save_file(tensors, weights)
+        return rf"expected {name} of the shape \(24, 40\), as config.json says, found \(24, 39\)"
+    if kind == "infinite weights":
+        tensors[name][0, 0] = np.inf
+        save_file(tensors, weights)
+        return "expected finite weights"
+    if kind == "a truncated file":
+        weights.write_bytes(weights.read_bytes()[:-9])
+        return "expected tensors in the format of safetensors"
+    if kind == "no weights":
+        weights.unlink()
+        return "model.safetensors: expected .*, found"
+    changes = {"another family": {"model_type": "t5"}, "no family": {"model_type": None}, "other heads": {
+        "num_attention_heads": 5}, "no size": {"hidden_size": None},
+        "an impossible size": {"num_hidden_layers": 10 ** 9},
+        "relative positions": {"position_embedding_type": "relative_key"}, "a decoder": {"is_decoder": True},
+        "another activation": {"hidden_act": "silu"}, "another vocabulary": {"vocab_size": 30522}}
+    if kind in changes:
+        (folder / "config.json").write_text(json.dumps(config_of("bert", **changes[kind])))
+        return {"another family": "of the families bert, roberta, distilbert, mpnet under model_type, found 't5'",
+                "no family": "under model_type, found 'None'", "other heads": "a divisor of 24 units, found 5",
+                "no size": "hidden_size: ", "an impossible size": "num_hidden_layers: ",
+                "relative positions": "expected absolute positions", "a decoder": "expected an encoder",
+                "another activation": "hidden_act: ",
+                "another vocabulary": "is it the vocabulary of another tokenizer"}[kind]
+    contents = {"config of text": ("config.json", "{"), "config of a list": ("config.json", "[]"),
+                "no special pieces": ("vocab.txt", "\n".join(f"x{number}" for number in range(
+                    len(vocabulary_of("bert"))))),
+                "a duplicated piece": ("vocab.txt", "\n".join([*vocabulary_of("bert")[:-1], "the"])),
+                "a tokenizer of another kind": ("tokenizer.json", json.dumps({"model": {
+                    "type": "Unigram", "vocab": {}}, "added_tokens": []})),
+                "a tokenizer of text": ("tokenizer.json", "nothing"),
+                "holes between ids": ("tokenizer.json", json.dumps(
+                    {"model": {"type": "WordPiece", "vocab": {"a": 7}}}))}
+    name, content = contents[kind]
+    (folder / name).write_text(content)
+    return {"config of text": "config.json: expected JSON", "config of a list": "found 'None'",
+            "no special pieces": "expected the special piece", "a duplicated piece": "a piece is duplicated",
+            "a tokenizer of another kind": "expected a tokenizer of WordPiece",
+            "a tokenizer of text": "tokenizer.json: expected JSON",
+            "holes between ids": "expected the ids 0, 1, 2"}[kind]
+
+
+@pytest.mark.parametrize("kind", [
+    "a missing tensor", "another shape", "infinite weights", "a truncated file", "no weights", "another family",
+    "no family", "other heads", "no size", "an impossible size", "relative positions", "a decoder",
+    "another activation", "another vocabulary", "config of text", "config of a list", "no special pieces",
+    "a duplicated piece", "a tokenizer of another kind", "a tokenizer of text", "holes between ids"])
+def test_a_bad_checkpoint_gets_one_line(tmp_path, kind):
+    folder = write_checkpoint(tmp_path)
+    message = damaged(folder, kind)
+    with pytest.raises(CorpusError, match=message) as caught:
+        read_checkpoint(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_no_folder(tmp_path, monkeypatch):
+    """Without a network there is one sentence; a path is not looked for on the hub."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="expected the folder of a checkpoint or the name of one .* cannot download it"):
+        checkpoint_folder("nobody/nothing-of-this-name")
+    with pytest.raises(UserError, match=r"found '\./none/such/folder'$"):
+        checkpoint_folder("./none/such/folder")
+    assert checkpoint_folder(str(tmp_path)) == tmp_path
+
+
+def test_without_the_libraries(tmp_path, monkeypatch):
+    import sys
+
+    folder = write_checkpoint(tmp_path)
+    pieces = read_pieces(folder, FAMILIES["bert"].specials)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(UserError, match=r"needs safetensors; pip install"):
+        read_checkpoint(folder)
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(UserError, match=r"need tokenizers; pip install"):
+        type(pieces).model_validate(pieces.model_dump()).ids("a")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UserError, match="nothing to download with; pip install"):
+        checkpoint_folder("nobody/nothing")
+
+
+# --- pieces against transformers' own tokenizers ---
+
+
+def expected_pieces(tokenizer, word):
+    """The ids of one word within a sentence."""
+    encoding = tokenizer([["x", word]], is_split_into_words=True, add_special_tokens=False)
+    return [token for token, place in zip(encoding["input_ids"][0], encoding.word_ids(0)) if place == 1]
+
+
+@pytest.mark.parametrize("with_json", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pieces_are_those_of_transformers(tmp_path, family, with_json):
+    transformers = pytest.importorskip("transformers")
+    write_checkpoint(tmp_path, family)
+    options = {"add_prefix_space": True} if family == "roberta" else {}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path, **options)
+    if with_json:
+        tokenizer.backend_tokenizer.enable_truncation(2)
+        tokenizer.backend_tokenizer.enable_padding(length=9)
+        tokenizer.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))
+        tokenizer.backend_tokenizer.no_truncation(), tokenizer.backend_tokenizer.no_padding()
+    pieces = read_pieces(tmp_path, FAMILIES[family].specials)
+    first, last, unknown = pieces.special_ids
+    assert tokenizer.convert_tokens_to_ids([pieces.first, pieces.last]) == [first, last]
+    assert tokenizer("the")["input_ids"][0] == first and tokenizer("the")["input_ids"][-1] == last
+    for word in WORDS:
+        if word in ("[SEP]", "<s>", "\ud83d"):
+            continue  # transformers takes a special piece of the text for its own
+        assert pieces.ids(word) == (expected_pieces(tokenizer, word) or [unknown]), word
+    for word in ("[SEP]", "<s>"):
+        assert not set(pieces.ids(word)) & {first, last} or family == "roberta"
+    assert pieces.ids("\ud83d") == [unknown]
+
+
+def test_capitals_in_the_pieces_tell_a_cased_vocabulary(tmp_path):
+    write_pieces(tmp_path, "bert")
+    (tmp_path / "tokenizer_config.json").unlink()
+    specials = FAMILIES["bert"].specials
+    assert read_pieces(tmp_path, specials).lower
+    (tmp_path / "vocab.txt").write_text("\n".join([*vocabulary_of("bert"), "Florence"]))
+    cased = read_pieces(tmp_path, specials)
+    assert not cased.lower and cased.ids("Florence") == [len(vocabulary_of("bert"))]
