@@ -42,6 +42,7 @@ setup(
         "serve": [*RUNTIME, *CLI, "fastapi>=0.115", "uvicorn>=0.30", "prometheus-client>=0.20"],
         "corpora": [*RUNTIME, *CLI, "pyarrow>=14", "zstandard>=0.22"],
         "spacy": ["spacy>=3.7"],
+        "encoders": ["safetensors>=0.4", "tokenizers>=0.15", "huggingface_hub>=0.23"],
         "report": ["matplotlib>=3.6", "markdown>=3.5", "scipy>=1.9"],
         "vectors": ["gensim>=4.3.3", "zstandard>=0.22", *CLI],
         "search": ["optuna>=4"],
@@ -49,6 +50,7 @@ setup(
         # GluonNLP compiles against Python's headers; only a test needs it, which compares the vocabularies.
         "test": [f"gluonnlp==0.10.0{RANGE}", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
                  "seqeval==1.2.2", "regex>=2024.5", "ruff>=0.6", "import-linter>=2.0", "mypy>=1.13",
+                 "transformers>=4.50; python_version >= '3.10'", "torch>=2.2; python_version >= '3.10'",
                  "types-PyYAML", "py-minisign>=0.12", "requests", "gunicorn>=22", "uvicorn-worker>=0.2",
                  "httpx2>=2; python_version >= '3.10'",
                  "httpx>=0.27; python_version < '3.10'", "schemathesis>=4", "playwright>=1.40"],

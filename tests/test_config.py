@@ -96,11 +96,20 @@ def test_an_experiment_that_extends_itself(tmp_path):
         read_experiment(str(path))
 
 
-def test_an_experiment_extends_by_name(tmp_path):
+@pytest.mark.parametrize("value", ["3", "[gmb, 3]", "{gmb: un}", "null"])
+def test_an_experiment_extends_by_name(tmp_path, value):
     path = tmp_path / "x.yaml"
-    path.write_text("extends: 3\n")
-    with pytest.raises(ConfigError, match="expected the name of an experiment, found 3"):
+    path.write_text(f"extends: {value}\n")
+    with pytest.raises(ConfigError, match="expected the name of an experiment, or a list of them, found"):
         read_experiment(str(path))
+
+
+def test_an_experiment_extends_several_the_last_of_them_on_top(tmp_path):
+    for name, text in (("a", "training: {epochs: 1, batch_size: 1, clip: 1.0}"),
+                       ("b", "training: {epochs: 2, clip: 2.0}"),
+                       ("c", "extends: [a.yaml, b.yaml]\ntraining: {clip: 3.0}")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    assert read_experiment(str(tmp_path / "c.yaml")) == {"training": {"epochs": 2, "batch_size": 1, "clip": 3.0}}
 
 
 def test_the_difference_of_two_configurations_names_the_key():
@@ -631,18 +640,21 @@ VARIED = {
     "features.words.vectors.words": "w.txt",
     "features.words.vectors.encoding": "latin-1", "features.words.vectors.limit": 5,
     "features.words.vectors.scale": 0.1, "features.characters.activation": "relu",
+    "features.transformer.path": "encoder", "features.transformer.pooling": "mean",
+    "features.transformer.layers": "mix", "features.transformer.dropout": 0.2,
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
     "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
     "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}}}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",
-           "training.evaluation_batch", "training.callbacks"}
+           "training.evaluation_batch", "training.callbacks", "features.transformer.cache"}
 # Of the section features; of the section corpus, every key that decides anything decides the features.
 PROCESSED = {"features.digits", "features.tag_encoding", "features.words.use", "features.words.lower",
              "features.words.min_count", "features.words.vectors.path", "features.words.vectors.words",
              "features.words.vectors.encoding", "features.words.vectors.limit", "features.words.vectors.scale",
              "features.characters.use", "features.characters.types", "features.casing.use", "features.pos.use",
-             "features.lexicons.use", "features.lexicons.sources", "training.use_dev"}
+             "features.transformer.use", "features.transformer.path", "features.lexicons.use",
+             "features.lexicons.sources", "training.use_dev"}
 
 
 def varied(key, value):

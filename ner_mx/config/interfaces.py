@@ -106,12 +106,16 @@ class ModelSettings(Section):
 class LossSettings(Section):
     """A loss.
 
-    learns_transitions : whether the loss has parameters for transitions between tags, which
-        the decoder then uses.
+    learns_from_teachers : whether the loss reads the probabilities of teachers, see :mod:`ner_mx.distillation`.
     """
 
     name: ClassVar[str]
-    learns_transitions: ClassVar[bool] = False
+    learns_from_teachers: ClassVar[bool] = False
+
+    @property
+    def learns_transitions(self) -> bool:
+        """Whether the loss has parameters for transitions between tags, which the decoder then uses."""
+        return False
 
     def build(self, classes: Sequence[str], counts: np.ndarray) -> Any:
         """The loss as a Gluon block with a method ``heads``, see :mod:`ner_mx.models.losses`.
@@ -139,17 +143,21 @@ class OptimizerSettings(Section):
 class ScheduleSettings(Section):
     """A learning-rate schedule.
 
-    warmup : steps over which the learning rate rises linearly from 0.
+    warmup : steps over which the learning rate rises linearly from 0; below 1, the share of all steps.
 
     Attributes
     ----------
-    depends_on_length : whether the factor depends on the number of epochs, so that a run cannot be
+    depends_on_length : whether :meth:`factor` depends on the number of epochs, so that a run cannot be
         resumed with another number.
     """
 
     name: ClassVar[str]
     depends_on_length: ClassVar[bool] = True
-    warmup: int = Field(0, ge=0)
+    warmup: Union[int, float] = Field(0, ge=0)
+
+    def needs_length(self) -> bool:
+        """Whether the factor at a step depends on the number of epochs."""
+        return self.depends_on_length or 0 < self.warmup < 1
 
     def factor(self, done: float, epoch: int) -> float:
         """What the learning rate is multiplied by.
@@ -163,8 +171,9 @@ class ScheduleSettings(Section):
 
     def factor_at(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """:meth:`factor` at a step, counted from 0 over all epochs, with the warm-up."""
-        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         total = steps_per_epoch * epochs
+        rising = self.warmup * total if self.warmup < 1 else self.warmup
+        warm = min(1.0, (step + 1) / rising) if rising else 1.0
         return warm * self.factor(min(1.0, step / total), step // steps_per_epoch)
 
 

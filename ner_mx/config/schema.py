@@ -179,6 +179,7 @@ class Training(Section):
     batch_size: int = Field(32, ge=1)
     batches: Annotated[str, NameIn(register.batching)] = "sorted"
     batch_tokens: int = Field(16384, ge=1)
+    accumulate: int = Field(1, ge=1)
     case_augmentation: CaseAugmentation = CaseAugmentation()
     normalise: Literal["tokens", "sentences", "sum"] = "tokens"
     clip: Optional[float] = Field(5.0, gt=0)

@@ -13,7 +13,7 @@ padding are never read.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -130,9 +130,16 @@ def _peak(scores: np.ndarray) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def expected_transitions(lattice: Lattice) -> np.ndarray:
-    """(K, K) the expected count of each transition, summed over the batch."""
+def expected_transitions(lattice: Lattice, weight: Optional[np.ndarray] = None) -> np.ndarray:
+    """(K, K) the expected count of each transition, summed over the batch.
+
+    Parameters
+    ----------
+    weight : (N,) of each sentence; None for 1.
+    """
     following = lattice.factors[1:] * lattice.beta[1:] / lattice.scale[1:, :, None]
+    if weight is not None:
+        following *= weight[:, None]
     tags = lattice.alpha.shape[2]
     pairs = lattice.alpha[:-1].reshape(-1, tags).T @ following.reshape(-1, tags)
     return pairs * lattice.chain

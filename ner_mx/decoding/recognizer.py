@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import abc
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
     Any,
@@ -11,7 +12,6 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    Mapping,
     NamedTuple,
     Optional,
     Protocol,
@@ -61,9 +61,9 @@ class Scorer(Protocol):
         """What turns them into tags."""
 
 
-def plan_scoring(encoded: Encoded, size: int) -> Iterator[np.ndarray]:
+def plan_scoring(features: Sequence[Feature], encoded: Encoded, size: int) -> Iterator[np.ndarray]:
     """Indices of at most ``size`` sentences of similar length each; fewer if they or their words are long."""
-    longest = encoded.longest_types()
+    longest = encoded.longest_types({name: feature.cells for feature in features for name in feature.by_type})
     waiting = plan_batches(encoded.lengths, size, "sorted")[::-1]
     while waiting:
         sentences = waiting.pop()
@@ -82,7 +82,7 @@ def scored_batches(scorer: Scorer, encoded: Encoded, size: int) -> Iterator[Tupl
     ------
     ScoresError : see :func:`_checked_scores`.
     """
-    for sentences in plan_scoring(encoded, size):
+    for sentences in plan_scoring(scorer.features, encoded, size):
         batch = collate(scorer.features, encoded, sentences)
         yield batch, _checked_scores(scorer.emissions(batch))
 
@@ -122,7 +122,7 @@ def for_each_sentence(scorer: Scorer, encoded: Encoded, size: int, work: Work[It
         batch = collate(scorer.features, encoded, sentences)
         return work(batch, _checked_scores(scorer.emissions(batch)))
 
-    batches = list(plan_scoring(encoded, size))
+    batches = list(plan_scoring(scorer.features, encoded, size))
     items: Dict[int, Item] = {}
     for sentences, values in zip(batches, (run or map)(scored, batches)):
         items.update(zip(sentences.tolist(), values))
@@ -255,11 +255,13 @@ def as_sentences(sentences: Iterable[Iterable[str]]) -> List[List[str]]:
     ------
     TypeError : they are not iterables of strings; strings and mappings do not count as such.
     """
-    if isinstance(sentences, (str, bytes, Mapping)) or not isinstance(sentences, Iterable):
+    if isinstance(sentences, (str, bytes, abc.Mapping)) or not isinstance(sentences, abc.Iterable):
         raise TypeError(f"expected several sentences, found {described_type(sentences)}")
     result = []
     for tokens in sentences:
-        if isinstance(tokens, (str, bytes, Mapping)) or not isinstance(tokens, Iterable):
+        # The classes of typing would take ten times as long here.
+        if not isinstance(tokens, (list, tuple)) and (
+                isinstance(tokens, (str, bytes, abc.Mapping)) or not isinstance(tokens, abc.Iterable)):
             raise TypeError(f"expected sentences as tokens, found {described_type(tokens)}; predict() takes raw text")
         result.append(list(tokens))
         wrong = next((token for token in result[-1] if not isinstance(token, str)), None)

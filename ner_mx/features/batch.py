@@ -21,13 +21,16 @@ class Batch:
     sentence : (N,) int64, which sentences of the split these are.
     length : (N,) int32, tokens per sentence.
     arrays : by name, those of the features, (T, N, ...) for a lookup.
-    targets : (T, N) int32, the classes to learn, -1 in padding; None outside training.
+    targets : (T, N) int32, the classes to learn, -1 in padding and where there is no annotation; None
+        outside training.
+    soft : (T, N, K) float32, the probabilities that teachers give the classes, 0 in padding; None without.
     """
 
     sentence: np.ndarray
     length: np.ndarray
     arrays: Dict[str, np.ndarray]
     targets: Optional[np.ndarray] = None
+    soft: Optional[np.ndarray] = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The array of this name; ``length`` is one of them."""
@@ -80,7 +83,7 @@ class Layout:
 
 
 def collate(features: Sequence[Feature], encoded: Encoded, sentence: np.ndarray,
-            targets: Optional[np.ndarray] = None) -> Batch:
+            targets: Optional[np.ndarray] = None, soft: Optional[np.ndarray] = None) -> Batch:
     """Make a batch of the chosen sentences.
 
     Parameters
@@ -88,10 +91,13 @@ def collate(features: Sequence[Feature], encoded: Encoded, sentence: np.ndarray,
     features : whose arrays the batch holds.
     sentence : (N,) indices of the sentences.
     targets : (tokens,) the classes to learn.
+    soft : (tokens, K) the probabilities of teachers; sentences after these are copies of them, in order.
     """
     layout = Layout(encoded, sentence)
     arrays: Dict[str, np.ndarray] = {}
     for feature in features:
         arrays.update(feature.collate(encoded, layout))
     laid_out = None if targets is None else layout.laid_out(targets[layout.token], padding=-1)
-    return Batch(sentence, layout.length.astype(np.int32), arrays, laid_out)
+    shares = None if soft is None else np.where(
+        layout.real[:, :, None], soft[layout.token % len(soft)], 0).astype(np.float32)
+    return Batch(sentence, layout.length.astype(np.int32), arrays, laid_out, shares)

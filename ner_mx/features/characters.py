@@ -12,7 +12,7 @@ from ner_mx.config import RESULT, Features, FeatureSettings
 from ner_mx.data.normalization import fold_digits
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tokenizers.rules import LONGEST
-from ner_mx.features.batch import Layout
+from ner_mx.features.batch import Batch, Layout
 from ner_mx.features.encoded import Encoded, Ragged
 from ner_mx.features.feature import Arrays, Feature, TrainingData, TypeValue
 from ner_mx.features.vocabulary import Vocabulary
@@ -106,10 +106,11 @@ class Characters(Feature):
             arrays[name], arrays["character_length"] = _rectangle(array, distinct)
         return arrays
 
-    def tables(self) -> Dict[str, Tuple[int, int]]:
-        """Those of the characters and of their types, multiplied by the weights of the convolution."""
+    def tables(self, batch: Batch) -> Dict[str, Tuple[int, ...]]:
+        """Those of the characters and of their types, multiplied by the weights of the convolution, and the words."""
         sizes = {"characters": len(self.vocabulary), "character_types": len(CHARACTER_TYPES)}
-        return {name: (sizes[name], self.settings.filters) for name in self.by_type}
+        return {**{name: (sizes[name], self.settings.filters) for name in self.by_type},
+                "word_types": batch["character_length"].shape}
 
     def state(self) -> Any:
         """The characters."""

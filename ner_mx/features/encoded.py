@@ -91,12 +91,17 @@ class Encoded:
         flat = [types[index] for index in self.word_type]
         return [flat[start:end] for start, end in zip(self.bounds[:-1], self.bounds[1:])]
 
-    def longest_types(self) -> np.ndarray:
-        """(S,) int64, the length of the longest sequence of any feature in each sentence; at least 1."""
+    def longest_types(self, weights: Mapping[str, int]) -> np.ndarray:
+        """(S,) int64, the length of the longest sequence of any feature in each sentence; at least 1.
+
+        Parameters
+        ----------
+        weights : what the length of a sequence is multiplied by, by the name of its array.
+        """
         longest = np.ones(len(self.text.bounds) - 1, np.int64)
-        for array in self.by_type.values():
+        for name, array in self.by_type.items():
             if isinstance(array, Ragged):
-                longest = np.maximum(longest, array.lengths)
+                longest = np.maximum(longest, array.lengths * weights.get(name, 0))
         # No sentence is empty.
         return np.maximum.reduceat(longest[self.word_type], self.bounds[:-1]) if len(self) else longest[:0]
 

@@ -93,9 +93,11 @@ class Encoder:
                        tags=self._encode_tags(sentences, len(word_type)))
 
     def with_words(self, encoded: Encoded, words: Sequence[str]) -> Encoded:
-        """The same sentences with another word for each word type; what depends on the place of a token is kept."""
+        """The same sentences with another word for each word type; annotation by token is kept."""
         text, by_type = self._encode_types(words)
-        return replace(encoded, text=text, by_type=by_type)
+        kept = {name for feature in self.features for name in feature.by_token}
+        return replace(encoded, text=text, by_type=by_type,
+                       by_token={name: array for name, array in encoded.by_token.items() if name in kept})
 
     def _encode_types(self, words: Sequence[str]) -> Tuple[Ragged, Dict[str, TypeArray]]:
         """Word types in UTF-8, and their arrays by name."""

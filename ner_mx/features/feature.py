@@ -22,7 +22,7 @@ import numpy as np
 
 from ner_mx.config import Features, FeatureSettings, LookupSettings
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
-from ner_mx.features.batch import Layout
+from ner_mx.features.batch import Batch, Layout
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.untyped import ReadOnlyValues, Values
@@ -60,6 +60,7 @@ class Feature:
     predicted_as : the name of an annotation that raw text lacks, such as ``"POS"``: a tagger is
         trained for it and exported beside the model.  ``""`` for all other features.
     unit : what the ids of the feature count, for the summary of a corpus; ``""`` leaves it out.
+    cells : the memory that an id of a word takes in a model, as a multiple of that of a character.
     by_type, by_token : the names of the arrays that :meth:`encode_type` and :meth:`encode_tokens` fill.
     """
 
@@ -69,6 +70,7 @@ class Feature:
     on_by_default: ClassVar[bool] = False
     predicted_as: ClassVar[str] = ""
     unit: ClassVar[str] = ""
+    cells: ClassVar[int] = 1
 
     def __init__(self, features: Features):
         self.features = features
@@ -116,10 +118,11 @@ class Feature:
         """The arrays of the feature in a batch."""
         raise NotImplementedError
 
-    def tables(self) -> Dict[str, Tuple[int, int]]:
-        """The shape of the table in which a model looks up the ids of an array, by the name of the array.
+    def tables(self, batch: Batch) -> Dict[str, Tuple[int, ...]]:
+        """The shape, or its beginning, of the table in which a model looks up the ids of an array of a batch.
 
-        A bundle is refused if its tables are of other shapes.
+        By the name of the array; a model must read all of them, and a bundle is
+        refused if its tables are of other shapes.
         """
         return {}
 
@@ -186,7 +189,7 @@ class Lookup(Feature):
         """Of the vectors in the table."""
         return int(self.settings.dimension)
 
-    def tables(self) -> Dict[str, Tuple[int, int]]:
+    def tables(self, batch: Batch) -> Dict[str, Tuple[int, ...]]:
         """The only one."""
         return {self.name: (self.size, self.dimension)}
 

@@ -9,7 +9,7 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ner_mx.data.sentence import Sentence
-from ner_mx.decoding.recognizer import LONGEST, TOKENS
+from ner_mx.decoding.recognizer import LONGEST, TOKENS, plan_scoring
 from ner_mx.errors import ConfigError, first_line
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.encoded import Encoded
@@ -21,7 +21,7 @@ from ner_mx.registry import register
 
 # The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. The
 # network of the experiment conll2003 takes 1/19, 1/73 and 1/880 of them.
-MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 41
+MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 42
 # From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
 
@@ -56,19 +56,15 @@ def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encod
         that is not registered, or would take too much time or memory.
     """
     graph = read_graph(model)
-    _check_features(graph, features)
     for text in texts:
-        _check_batch(graph, features, collate(features, text, np.arange(len(text))), classes)
+        # The largest batch that text of this shape is divided into.
+        _check_batch(graph, features, collate(features, text, next(plan_scoring(features, text, len(text)))), classes)
 
 
 def _check_batch(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, classes: int) -> None:
     arrays = {name: Array(values.dtype, values.shape, values if values.size <= KNOWN else None, constant=True)
               for name, values in graph.constants.items()}
-    tables: Dict[str, Tuple[int, ...]] = {}
-    for feature in features:
-        tables.update(feature.tables())
-    if "character_length" in batch.arrays:
-        tables["word_types"] = batch["character_length"].shape
+    tables = _tables(graph, features, batch)
     for name, declared in graph.inputs.items():
         arrays[name] = _input(name, declared, batch, arrays)._replace(table=tables.get(name))
     arrays = _computed(graph.nodes, arrays)
@@ -95,12 +91,16 @@ def _input(name: str, declared: ArrayType, batch: Batch, constants: Dict[str, Ar
     return Array(values.dtype, values.shape)
 
 
-def _check_features(graph: OnnxGraph, features: Sequence[Feature]) -> None:
+def _tables(graph: OnnxGraph, features: Sequence[Feature], batch: Batch) -> Dict[str, Tuple[int, ...]]:
+    tables: Dict[str, Tuple[int, ...]] = {}
     for feature in features:
-        unread = [name for name in feature.tables() if name not in graph.inputs]
+        found = feature.tables(batch)
+        unread = [name for name in found if name not in graph.inputs]
         if unread:
             raise ValueError(f"a model that does not read {unread[0]}, although the configuration has the feature "
                              f"{feature.name}")
+        tables.update(found)
+    return tables
 
 
 def _computed(nodes: Sequence[Node], arrays: Dict[str, Array]) -> Dict[str, Array]:

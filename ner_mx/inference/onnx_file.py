@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 import numpy as np
 
 # What the exporters write; see ner_mx.models.layers.onnx_graph.
-OPSET, IR_VERSION = 13, 8
+OPSETS, IR_VERSION = (13, 17), 8
 
 MAX_NODES = 20_000  # and arrays, and values of a list
 MAX_RANK = 6
@@ -79,8 +79,9 @@ def _check_operator_sets(sets: Sequence[memoryview]) -> None:
     for content in sets:
         fields = _message(content, "operator set", {1: _BYTES, 2: _VARINT})
         versions.append((_text(_single(fields, 1, b"")), _single(fields, 2, 0)))
-    if versions != [("", OPSET)]:
-        raise ValueError(f"operators of {versions[:4]} instead of version {OPSET} of the standard ones")
+    if len(versions) != 1 or versions[0] not in [("", version) for version in OPSETS]:
+        raise ValueError(f"operators of {versions[:4]} instead of version {' or '.join(map(str, OPSETS))} of the "
+                         "standard ones")
 
 
 def _graph(content: memoryview) -> OnnxGraph:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
 
 from ner_mx import __version__
 from ner_mx.config import Config, features_fingerprint
@@ -26,8 +28,25 @@ from ner_mx.registry import register
 from ner_mx.untyped import ReadOnlyValues, Values
 
 
-def process(config: Config) -> ProcessedCorpus:
+class Teaching(NamedTuple):
+    """What teachers add to a corpus, see :mod:`ner_mx.distillation`.
+
+    sentences : without annotation, which are trained on, too.
+    probabilities : (tags, annotated sentences) -> (tokens, K) float16, first of the tokens of ``sentences``.
+    sources : the files of teachers and texts by name, with their SHA-256.
+    """
+
+    sentences: Sequence[Sentence]
+    probabilities: Callable[[List[str], Sequence[Sentence]], np.ndarray]
+    sources: Dict[str, str]
+
+
+def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCorpus:
     """Read, check, count, encode and write a corpus.
+
+    Parameters
+    ----------
+    teaching : what teachers add; None without teachers.
 
     Returns
     -------
@@ -47,30 +66,22 @@ def process(config: Config) -> ProcessedCorpus:
     if not any(tag != "O" for sentence in splits["train"] for tag in sentence.gold):
         raise CorpusError(config.corpus.path, None, "expected entities in the training data, found nothing; "
                                                     "see corpus.columns.tag and corpus.types")
-    trained_on = [*splits["train"], *(splits["dev"] if config.training.use_dev else ())]
+    extra = teaching.sentences if teaching else []
+    trained_on = [*splits["train"], *(splits["dev"] if config.training.use_dev else ()), *extra]
     encoder = Encoder.fit(config.features, trained_on, config.corpus.split_digits)
     for feature in encoder.features:
         warnings.update({f"{feature.name}: {reason}": count
                          for reason, count in feature.warnings.described().items()})
-    encoded = {name: encoder.encode(without_long_sentences(sentences, warnings) if name == "train" else sentences)
+    train = without_long_sentences(splits["train"], warnings)
+    encoded = {name: encoder.encode([*extra, *train] if name == "train" else sentences)
                for name, sentences in splits.items()}
     split_counts = {name: counts(sentences) for name, sentences in splits.items()}
     warnings.update(_unseen_types(split_counts, encoder))
     meta = {
-        "format": FORMAT,
-        "version": __version__,
-        "fingerprint": features_fingerprint(config),
-        "resolved": resolved,
-        "path": str(Path(config.corpus.path).resolve()),
-        "sources": {name: sha256(path) for name, path in source_files(corpus.files, config).items()},
-        "scheme": scheme.scheme,
-        "split": config.corpus.split.model_dump(mode="json"),
-        "counts": split_counts,
-        "duplicates": duplicates(splits),
-        "tags": len(encoder.tags),
+        **_origin(config, corpus.files, teaching), "resolved": resolved, "annotated": len(train),
+        "scheme": scheme.scheme, "counts": split_counts, "duplicates": duplicates(splits), "tags": len(encoder.tags),
         "features": {feature.name: feature.statistics(splits, encoded) for feature in encoder.features},
-        "warnings": warnings.described(),
-        "proposed": corpus.proposed,
+        "warnings": warnings.described(), "proposed": corpus.proposed,
         "raw_text": {name: compare_tokens(splits[name], config.corpus.tokenizer)._asdict() for name in ("dev", "test")},
     }
     gold = {name: [list(convert_tags(sentence.gold, "IOB2")) for sentence in splits[name]]
@@ -78,9 +89,18 @@ def process(config: Config) -> ProcessedCorpus:
     pretrained = {feature.name: arrays for feature in encoder.features for arrays in [feature.pretrained()]
                   if arrays}
     texts = {name: raw_documents(splits[name]) for name in ("dev", "test")}
-    processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), texts, meta)
+    soft = teaching.probabilities(encoder.tags, train) if teaching else None
+    processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), texts, meta, soft)
     write_processed(corpus_folder(config), processed)
     return processed
+
+
+def _origin(config: Config, files: Sequence[Path], teaching: Optional[Teaching]) -> Values:
+    """What a processed corpus was made from, and by what."""
+    sources = {name: sha256(path) for name, path in source_files(files, config).items()}
+    return {"format": FORMAT, "version": __version__, "fingerprint": features_fingerprint(config),
+            "path": str(Path(config.corpus.path).resolve()), "split": config.corpus.split.model_dump(mode="json"),
+            "sources": {**sources, **(teaching.sources if teaching else {})}}
 
 
 def _resolved(config: Config, sentences: Sequence[Sentence]) -> Values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -25,8 +25,11 @@ from ner_mx.untyped import ReadOnlyValues, Values
 
 FORMAT = 6
 META = "meta.json"
-FILES = {META, "vocab.json", "genres.json", "texts.json", "gold.npz", "features.npz", "pretrained.npz",
-         *(f"{name}.npz" for name in SPLITS)}
+# What training keeps beside the corpus, see ner_mx.training.encoder_outputs.
+OUTPUT_FOLDER = "encoder"
+SOFT = "teachers.npy"
+FILES = {META, OUTPUT_FOLDER, SOFT, "vocab.json", "genres.json", "texts.json", "gold.npz", "features.npz",
+         "pretrained.npz", *(f"{name}.npz" for name in SPLITS)}
 REMEDY = "preprocess the corpus with the same settings"
 
 
@@ -40,6 +43,8 @@ class ProcessedCorpus(NamedTuple):
     pretrained : by feature, arrays from which parameters start.
     genres : by split, the genre of each sentence, if documents have names.
     texts : the documents of dev and test as raw text.
+    soft : (tokens of train, K) float16, the probabilities that teachers give the tags; None without teachers.
+        Text that teachers alone have annotated comes before the annotated sentences.
     meta : the sources with their SHA-256, counts, the fingerprint of the configuration.
     """
 
@@ -51,6 +56,7 @@ class ProcessedCorpus(NamedTuple):
     genres: Dict[str, List[str]]
     texts: Dict[str, List[RawDocument]]
     meta: Values
+    soft: Optional[np.ndarray] = None
 
     @property
     def folder(self) -> Path:
@@ -91,6 +97,9 @@ def write_processed(folder: Path, corpus: ProcessedCorpus) -> None:
         write_arrays(temporary / "pretrained.npz", {
             f"{feature}/{name}": array
             for feature, arrays in corpus.pretrained.items() for name, array in arrays.items()})
+        if corpus.soft is not None:
+            with open(temporary / SOFT, "wb") as file:
+                np.lib.format.write_array(file, corpus.soft, allow_pickle=False)  # type: ignore[no-untyped-call]
         write_json(temporary / META, corpus.meta)
 
 
@@ -127,10 +136,26 @@ def read_processed(config: Config) -> ProcessedCorpus:
             pretrained.setdefault(feature, {})[name] = array
         genres = read_json(folder / "genres.json", REMEDY)
         texts = {name: from_json(value) for name, value in read_json(folder / "texts.json", REMEDY).items()}
-        return ProcessedCorpus(config, encoder, splits, gold, pretrained, genres, texts, meta)
+        return ProcessedCorpus(config, encoder, splits, gold, pretrained, genres, texts, meta,
+                               _read_soft(folder / SOFT, len(splits["train"].word_type), len(encoder.tags)))
     except (TypeError, KeyError, IndexError, ValueError) as error:
         raise RunError(f"{folder}: expected the arrays of this version, found others ({error}); "
                        f"{REMEDY}") from None
+
+
+def _read_soft(path: Path, tokens: int, tags: int) -> Optional[np.ndarray]:
+    """The probabilities of teachers, mapped; None if there are none.
+
+    Raises
+    ------
+    ValueError : they are damaged, or of another corpus.
+    """
+    if not path.is_file():
+        return None
+    soft = np.load(path, mmap_mode="r", allow_pickle=False)
+    if soft.shape != (tokens, tags) or soft.dtype != np.float16:
+        raise ValueError(f"{path.name} of another shape")
+    return soft
 
 
 def as_resolved(config: Config, meta: ReadOnlyValues) -> Config:

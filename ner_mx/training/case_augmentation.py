@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -20,11 +20,14 @@ class CaseCopies(NamedTuple):
     encoded : the sentences as they are, followed by a copy for each case.
     targets : (tokens of all copies,) their classes.
     shares : (copies,) the probability with which a sentence is taken from each.
+    soft : (tokens, K) the probabilities that teachers give the classes of a token, the same for each copy;
+        None without teachers.
     """
 
     encoded: Encoded
     targets: np.ndarray
     shares: np.ndarray
+    soft: Optional[np.ndarray] = None
 
     def drawn(self, sentences: np.ndarray, random: np.random.RandomState) -> np.ndarray:
         """Indices of sentences, each replaced by that of a copy at random."""
@@ -36,7 +39,7 @@ class CaseCopies(NamedTuple):
 
 
 def with_case_copies(encoder: Encoder, encoded: Encoded, targets: np.ndarray,
-                     settings: CaseAugmentation) -> CaseCopies:
+                     settings: CaseAugmentation, soft: Optional[np.ndarray] = None) -> CaseCopies:
     """The sentences of a training set with their copies; without augmentation, the sentences alone."""
     chosen = {name: share for name, share in settings if share}
     copies: List[Encoded] = [changed_case(encoder, encoded, name) for name in chosen]
@@ -44,7 +47,7 @@ def with_case_copies(encoder: Encoder, encoded: Encoded, targets: np.ndarray,
     for copy in copies:
         every = every.followed_by(copy)
     shares = np.array([1.0 - sum(chosen.values()), *chosen.values()])
-    return CaseCopies(every, np.concatenate([targets] * len(shares)), shares)
+    return CaseCopies(every, np.concatenate([targets] * len(shares)), shares, soft)
 
 
 def changed_case(encoder: Encoder, encoded: Encoded, case: str) -> Encoded:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ner_mx.compat import seed_everything
 from ner_mx.config import Config
-from ner_mx.errors import RunError
+from ner_mx.errors import ConfigError, RunError
 from ner_mx.features.encoded import Encoded
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.registry import register
@@ -50,7 +50,8 @@ def build_model(task: Task, corpus: ProcessedCorpus, device: Device) -> Trainabl
     ------
     ConfigError : loss.weights names a class that does not exist.
     """
-    counts = np.bincount(task.targets["train"], minlength=len(task.classes))
+    targets = task.targets["train"]
+    counts = np.bincount(targets[targets >= 0], minlength=len(task.classes))
     return Trainable(task.config, corpus.encoder, task.classes, device, task.encoding, counts)
 
 
@@ -65,8 +66,26 @@ def training_set(task: Task, corpus: ProcessedCorpus) -> TrainingSet:
     use_dev = task.config.training.use_dev
     targets = [task.targets["train"], *([task.targets["dev"]] if use_dev else [])]
     train = training_split(corpus, use_dev)
-    copies = with_case_copies(corpus.encoder, train, np.concatenate(targets), task.config.training.case_augmentation)
+    copies = with_case_copies(corpus.encoder, train, np.concatenate(targets), task.config.training.case_augmentation,
+                              soft_targets(task.config, corpus))
     return TrainingSet(train, copies, corpus.splits["dev"])
+
+
+def soft_targets(config: Config, corpus: ProcessedCorpus) -> Optional[np.ndarray]:
+    """What teachers say of the training sentences, (tokens, K), if the loss learns from it.
+
+    Raises
+    ------
+    ConfigError : the loss learns from teachers, and the corpus has none; or dev is to be trained on, too.
+    """
+    if not config.loss.learns_from_teachers:
+        return None
+    if corpus.soft is None:
+        raise ConfigError(f"loss.name: {config.loss.name} learns from the probabilities of teachers, which "
+                          f"{corpus.folder} lacks; make the corpus with ner-mx distill")
+    if config.training.use_dev:
+        raise ConfigError("training.use_dev: teachers did not read dev; set it to false")
+    return corpus.soft
 
 
 def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,

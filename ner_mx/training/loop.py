@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Callable, Iterator, List, NamedTuple, Optional
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ner_mx.training.callbacks import Step
 from ner_mx.training.case_augmentation import CaseCopies
 from ner_mx.training.task import Task
 from ner_mx.training.trainable import Trainable
-from ner_mx.training.trainer import gradient_norm
+from ner_mx.training.trainer import gradient_norm, summed_gradients
 from ner_mx.untyped import Trainer, Values
 
 # A loss per token of this many times that of a uniform guess has diverged.
@@ -66,28 +66,30 @@ def epochs(model: Trainable, trainer: Trainer, task: Task, data: TrainingSet, se
         random = np.random.RandomState(np.random.SeedSequence((seed, epoch, 1)).generate_state(4))
         plan = within_limit(plan_batches(data.train.lengths, settings.batch_size, settings.batches, random),
                             data.train.lengths, settings.batch_tokens)
+        updates = [plan[start:start + settings.accumulate] for start in range(0, len(plan), settings.accumulate)]
         started = time.perf_counter()
         loss, tokens, rate = 0.0, 0, 0.0
-        for number, sentences in enumerate(plan):
-            batch = _with_noise(collate(
-                model.features, data.copies.encoded, data.copies.drawn(sentences, random), data.copies.targets),
-                noises, random)
+        for number, parts in enumerate(updates):
+            batches = [_with_noise(collate(
+                model.features, data.copies.encoded, data.copies.drawn(sentences, random), data.copies.targets,
+                data.copies.soft), noises, random) for sentences in parts]
             rate = settings.optimizer.learning_rate * settings.schedule.factor_at(
-                (epoch - 1) * len(plan) + number, len(plan), settings.epochs)
+                (epoch - 1) * len(updates) + number, len(updates), settings.epochs)
             trainer.set_learning_rate(rate)
-            loss += _update(model, trainer, batch, settings, f"epoch {epoch}, step {number + 1}")
-            tokens += batch.tokens
+            loss += _update(model, trainer, batches, settings, f"epoch {epoch}, step {number + 1}")
+            tokens += sum(batch.tokens for batch in batches)
             interrupts.check()
-            on_step(Step(epoch, number + 1, len(plan), tokens, loss / tokens))
+            on_step(Step(epoch, number + 1, len(updates), tokens, loss / tokens))
         mx.nd.waitall()
         seconds = time.perf_counter() - started
         yield {"epoch": epoch, "loss": loss / tokens, "score": task.score("dev", model.predict(data.dev)),
                "seconds": seconds, "tokens_per_second": tokens / seconds, "learning_rate": rate}
 
 
-def divisor_of(batch: Batch, normalise: str) -> int:
-    """What the summed loss of a batch is divided by."""
-    return {"tokens": batch.tokens, "sentences": len(batch.length), "sum": 1}[normalise]
+def divisor_of(batches: Sequence[Batch], normalise: str) -> int:
+    """What the summed loss of the batches of an update is divided by."""
+    return {"tokens": sum(batch.tokens for batch in batches), "sentences": sum(len(batch.length) for batch in batches),
+            "sum": 1}[normalise]
 
 
 def clipping_factor(norm: Optional[float], clip: Optional[float]) -> float:
@@ -95,20 +97,25 @@ def clipping_factor(norm: Optional[float], clip: Optional[float]) -> float:
     return max(1.0, norm / clip) if norm is not None and clip else 1.0
 
 
-def _update(model: Trainable, trainer: Trainer, batch: Batch, settings: Training, place: str) -> float:
-    """One update of the parameters; returns the loss of the batch, summed."""
+def _update(model: Trainable, trainer: Trainer, batches: Sequence[Batch], settings: Training, place: str) -> float:
+    """One update of the parameters; returns the loss of its batches, summed."""
     norm = None
+    divisor, tokens = divisor_of(batches, settings.normalise), divisor_of(batches, "tokens")
     try:
-        loss = model.backward(batch, divisor_of(batch, settings.normalise))
+        losses = []
+        with summed_gradients(trainer, len(batches)) as add:
+            for batch in batches:
+                losses.append(model.backward(batch, divisor))
+                add()
         if settings.clip:
             norm = gradient_norm(trainer)
-        value = loss if isinstance(loss, float) else float(loss.asscalar())
+        value = math.fsum(loss if isinstance(loss, float) else float(loss.asscalar()) for loss in losses)
     except FloatingPointError:  # raised by the sum over tag sequences
         value = math.nan
     heaviest = max(1.0, model.loss.heaviest)
-    limit = EXPLODED * batch.tokens * math.log(max(2, len(model.classes))) * heaviest
+    limit = EXPLODED * tokens * math.log(max(2, len(model.classes))) * heaviest
     if not math.isfinite(value) or value > limit or (norm is not None and not math.isfinite(norm)):
-        raise TrainingError(f"{place}: the loss is {value:.4g} for {batch.tokens} tokens; "
+        raise TrainingError(f"{place}: the loss is {value:.4g} for {tokens} tokens; "
                             "lower training.optimizer.learning_rate or set training.clip")
     # The trainer divides gradients by the number it is given.
     trainer.step(clipping_factor(norm, settings.clip))

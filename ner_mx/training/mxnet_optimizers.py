@@ -16,7 +16,8 @@ class DecoupledAdam(mx.optimizer.Adam):
 
     def update(self, index: int, weight: Tensor, grad: Tensor, state: Tensor) -> None:
         """One update of one parameter."""
-        decay: float = self.wd
+        decay: float = self._get_wd(index)
+        every: float = self.wd
         self.wd: float = 0.0
         if decay:
             if grad.stype == "row_sparse":
@@ -27,7 +28,7 @@ class DecoupledAdam(mx.optimizer.Adam):
             else:
                 weight *= 1.0 - self._get_lr(index) * decay
         super().update(index, weight, grad, state)
-        self.wd = decay
+        self.wd = every
 
 
 class PlainSGD(mx.optimizer.SGD):

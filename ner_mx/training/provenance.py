@@ -21,12 +21,11 @@ from ner_mx.untyped import Device, Values
 DECIDING = (
     "compat.py", "config/interfaces.py", "data", "resources", "features", "preprocessing", "models", "decoding",
     "evaluation/scores.py", "evaluation/raw_scores.py", "evaluation/seen_entities.py", "evaluation/calibration.py",
-    "training/case_augmentation.py",
-    "training/callbacks/checkpointing.py",
-    "training/callbacks/early_stopping.py", "training/checkpoints.py", "training/fitting.py", "training/loop.py",
+    "training/case_augmentation.py", "training/callbacks/checkpointing.py", "training/callbacks/early_stopping.py",
+    "training/checkpoints.py", "training/encoder_outputs.py", "training/fitting.py", "training/loop.py",
     "training/mxnet_optimizers.py", "training/optimizers", "training/run.py", "training/run_results.py",
     "training/schedules.py", "training/task.py", "training/trainable.py", "training/trainer.py")
-PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "pandas", "scikit-learn", "pydantic")
+PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "pandas", "scikit-learn", "pydantic", "tokenizers", "safetensors")
 
 
 def environment(device: Device) -> Values:

@@ -84,7 +84,7 @@ def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus) -> No
     RunError : it was not.
     """
     before = read_run_config(folder)
-    if not before.training.schedule.depends_on_length:
+    if not before.training.schedule.needs_length():
         before = before.updated({"training.epochs": config.training.epochs})
     differs = difference(result_fingerprint(before, seed=True), result_fingerprint(config, seed=True))
     if differs:

@@ -49,7 +49,7 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     ----------
     inputs : the sentences of dev and test under each condition.
     """
-    train = training_split(corpus, config.training.use_dev)
+    train = _annotated(corpus, config)
     known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
     evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded, known)
                  for condition, encoded in inputs.items()}
@@ -72,6 +72,13 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     metrics["data"] = corpus.meta["sources"]
     write_json(folder / "metrics.json", metrics)
     return {condition: scores.evaluation for condition, scores in evaluated.items()}
+
+
+def _annotated(corpus: ProcessedCorpus, config: Config) -> Encoded:
+    """The sentences that a network is trained on, without those that teachers alone have annotated."""
+    train = training_split(corpus, config.training.use_dev)
+    teachers_alone = len(corpus.splits["train"]) - corpus.meta.get("annotated", len(corpus.splits["train"]))
+    return train.last(len(train) - teachers_alone) if teachers_alone else train
 
 
 def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Score:
@@ -104,7 +111,7 @@ def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable,
 
 def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> float:
     """The entity F1 on the last of the training sentences: low if training has failed."""
-    split = training_split(corpus, config.training.use_dev).last(JUDGED)
+    split = _annotated(corpus, config).last(JUDGED)
     tags = corpus.encoder.tags
     gold = predicted_tags(tags, np.split(split.tags, split.bounds[1:-1]))
     return evaluate(gold, predicted_tags(tags, model.predict(split))).micro.f1

@@ -51,7 +51,11 @@ def predicted_tags(tags: Sequence[str], ids: Sequence[np.ndarray]) -> List[List[
 def tagger_config(config: Config, feature: Feature) -> Config:
     """The configuration of the tagger that predicts a feature for raw text."""
     tagger = feature.settings.tagger
+    # Of an encoder, a small tagger has no need, as long as there is something else to read.
+    others = set(config.features.active()) - {feature.name, "transformer"}
+    without = {"features.transformer.use": False} if others else {}
     config = config.updated({
+        **without,
         f"features.{feature.name}.use": False, "loss.name": "cross-entropy", "loss.weights": "none",
         "decoding.method": "argmax", "training.epochs": tagger.epochs, "training.patience": None,
         "training.normalise": "tokens", "training.use_dev": False})

@@ -44,7 +44,8 @@ class Trainable:
         active = config.features.active()
         self.features: List[Feature] = [feature for feature in encoder.features if feature.name in active]
         self.embedders: List[Embedder] = embedders_of(self.features)
-        self.network = config.model.network(self.embedders, len(self.classes))
+        with device:  # some blocks have a form of their own on the CPU
+            self.network = config.model.network(self.embedders, len(self.classes))
         self.loss = config.loss.build(self.classes, np.ones(len(self.classes), np.int64)
                                       if counts is None else counts)
 
@@ -78,7 +79,9 @@ class Trainable:
         with mx.autograd.record():
             emissions = self.network(*inputs)
             assert batch.targets is not None
-            heads = self.loss.heads(emissions, to_device(batch.targets, "float32", self.device))
+            targets = to_device(batch.targets, "float32", self.device)
+            heads = (self.loss.heads(emissions, targets) if batch.soft is None
+                     else self.loss.heads(emissions, targets, to_device(batch.soft, "float32", self.device)))
         mx.autograd.backward(heads.arrays, [to_device(gradient / divisor, "float32", self.device)
                                             for gradient in heads.gradients])
         return heads.loss
@@ -91,6 +94,8 @@ class Trainable:
 
     def _inputs(self, batch: Batch) -> List[Any]:
         batch = batch.with_arrays(self.config.model.collate(batch))
+        for embedder in self.embedders:
+            batch = batch.with_arrays(embedder.computed(self.network.block(embedder), batch, self.device))
         return network_inputs(batch, self.network.inputs, self.device)
 
     def transitions(self) -> List[Optional[np.ndarray]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Mapping
 
 import numpy as np
 
@@ -58,6 +59,33 @@ def gradient_norm(trainer: Trainer) -> float:
             # A dot product is one BLAS call; the operator ``norm`` takes ten times as long.
             squares.append(mx.nd.dot(values, values))
     return float(mx.nd.add_n(*squares).asscalar()) ** 0.5
+
+
+@contextmanager
+def summed_gradients(trainer: Trainer, count: int) -> Iterator[Callable[[], None]]:
+    """Let the gradients of several backward passes add up.
+
+    MXNet's own way, ``grad_req="add"``, does not work for row-sparse gradients.
+
+    Parameters
+    ----------
+    count : of passes.
+
+    Yields
+    ------
+    A function to call after each pass; when the context ends, the gradients are the sums.
+    """
+    sums: List[Any] = []
+
+    def add() -> None:
+        if count > 1:
+            gradients = [parameter.list_grad()[0] for parameter in trainer._params]
+            sums[:] = [total + gradient for total, gradient in zip(sums, gradients)] if sums else [
+                gradient.copy() for gradient in gradients]
+
+    yield add
+    for parameter, total in zip(trainer._params if sums else [], sums):
+        total.copyto(parameter.list_grad()[0])
 
 
 def optimizer_arrays(trainer: Trainer) -> Dict[str, np.ndarray]:

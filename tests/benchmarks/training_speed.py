@@ -36,7 +36,7 @@ def mxnet_step(encoder, encoded):
 
     def step(sentences):
         batch = collate(model.features, encoded, sentences, encoded.tags)
-        _update(model, trainer, batch, CONFIG.training, "a step")
+        _update(model, trainer, [batch], CONFIG.training, "a step")
         return batch.tokens
 
     return step, mx.nd.waitall

@@ -217,10 +217,11 @@ def test_batches_with_long_words_are_divided_until_they_fit(encoder, monkeypatch
     sentences = [Sentence(("x" * size,) * 4) for size in (1, 2, 3, 50, 60)]
     encoded = encoder.encode(sentences)
     monkeypatch.setattr(module, "CELLS", 500)
-    batches = [batch.tolist() for batch in module.plan_scoring(encoded, 5)]
-    longest = encoded.longest_types()
+    batches = [batch.tolist() for batch in module.plan_scoring(encoder.features, encoded, 5)]
+    longest = encoded.longest_types({"characters": 1})
     assert sorted(sum(batches, [])) == list(range(5))
     for batch in batches:
         assert len(batch) == 1 or longest[batch].max() * 4 * len(batch) <= 500
     assert len(batches) < 5
-    assert [len(batch) for batch in module.plan_scoring(encoder.encode([Sentence(("x" * 900,))]), 5)] == [1]
+    alone = encoder.encode([Sentence(("x" * 900,))])
+    assert [len(batch) for batch in module.plan_scoring(encoder.features, alone, 5)] == [1]

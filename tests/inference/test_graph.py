@@ -31,6 +31,8 @@ VARIANTS = {
     "window of one": {**WINDOW, "model.width": 1},
     "window with every feature": {**WINDOW, "model.width": 7, "features.pos.use": True,
                                   "features.lexicons.sources": LEXICONS, "features.characters.types": True},
+    "linear": {"model": {"name": "linear"}},
+    "dilated": {"model.name": "dilated-cnn", "model.units": 13, "model.dilations": [1, 40, 2]},
     "argmax": {"decoding.method": "argmax"},
     "IOB2": {"features.tag_encoding": "IOB2", "loss.name": "sentence"},
     "digits": {"corpus.split_digits": True, "features.digits": "each"},

@@ -12,6 +12,7 @@ from ner_mx.features.batch import collate
 from ner_mx.features.characters import CharacterSettings
 from ner_mx.features.encoder import Encoder
 from ner_mx.models.bilstm_cnn import BiLSTMCNN
+from ner_mx.models.dilated_cnn.dilated_network import DilatedLayer
 from ner_mx.models.embedders import embedders_of
 from ner_mx.models.layers.bilstm import BiLSTM
 from ner_mx.models.layers.character_cnn import CharacterCNN
@@ -74,6 +75,9 @@ VARIANTS = {
     "uniform": {"model.initial": "uniform"},
     "window": {"model.name": "feed-forward"},
     "window of one": {"model.name": "feed-forward", "model.width": 1},
+    "linear": {"model": {"name": "linear"}},
+    "dilated": {"model.name": "dilated-cnn"},
+    "farther than sentences are long": {"model.name": "dilated-cnn", "model.dilations": [3, 30]},
 }
 
 
@@ -95,6 +99,26 @@ def test_hybridized_equals_imperative(variant):
     imperative = network.scores(batch)
     network.block.hybridize()
     np.testing.assert_allclose(network.scores(batch), imperative, atol=1e-6)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 5])
+def test_a_dilated_convolution(dilation):
+    """Sentence by sentence, word by word."""
+    random = np.random.RandomState(0)
+    layer = DilatedLayer(4, dilation)
+    layer.initialize()
+    kernel, bias = random.normal(size=(3, 4, 4)), random.normal(size=4)
+    layer.kernel.set_data(mx.nd.array(kernel.reshape(12, 4)))
+    layer.bias.set_data(mx.nd.array(bias))
+    vectors, lengths = random.normal(size=(7, 3, 4)), np.array([7, 3, 1])
+    found = layer(mx.nd.array(vectors), mx.nd.array(lengths)).asnumpy()
+    for row, length in enumerate(lengths):
+        for step in range(length):
+            total = bias.copy()
+            for place, other in enumerate((step - dilation, step, step + dilation)):
+                if 0 <= other < length:
+                    total += kernel[place] @ vectors[other, row]
+            np.testing.assert_allclose(found[step, row], np.maximum(total, 0), atol=1e-5)
 
 
 def sigmoid(values):
@@ -206,11 +230,13 @@ def test_features_that_are_not_used_are_not_in_the_network():
     assert network.scores(network.batch(chosen=np.arange(2))).shape[2] == CLASSES
 
 
-@pytest.mark.parametrize("model", ["bilstm-cnn", "feed-forward"])
-@pytest.mark.parametrize("place", ["input", "output"])
+@pytest.mark.parametrize("model, place", [
+    ("bilstm-cnn", "input"), ("bilstm-cnn", "output"), ("feed-forward", "input"), ("feed-forward", "output"),
+    ("dilated-cnn", "input"), ("dilated-cnn", "layers"), ("dilated-cnn", "output"), ("linear", "input")])
 def test_dropout_applies_only_in_training(place, model):
-    rates = {"model.dropout.input": 0.0, "model.dropout.output": 0.0, f"model.dropout.{place}": 0.5}
-    network = build({"model.name": model, **rates})
+    places = ("input",) if model == "linear" else ("input", "output")
+    rates = {**dict.fromkeys(places, 0.0), place: 0.5}
+    network = build({"model": {"name": model, "dropout": rates}})
     batch = network.batch()
     np.testing.assert_array_equal(network.scores(batch), network.scores(batch))
     with mx.autograd.train_mode():
@@ -230,7 +256,7 @@ def test_dropout_between_layers_has_an_effect(directions):
     assert not np.allclose(first, plain, atol=1e-3) and not np.allclose(first, second, atol=1e-3)
 
 
-@pytest.mark.parametrize("variant", ["default", "two joined layers", "character types", "window"])
+@pytest.mark.parametrize("variant", ["default", "two joined layers", "character types", "window", "dilated"])
 def test_gradients_reach_every_parameter(variant):
     network = build(VARIANTS[variant])
     inputs = network.inputs(network.batch())

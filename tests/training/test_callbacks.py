@@ -224,8 +224,8 @@ def test_the_loss_of_a_step_is_the_mean_so_far(train, monkeypatch):
     updates = []
     original = loop._update
 
-    def update(model, trainer, batch, *arguments):
-        updates.append((original(model, trainer, batch, *arguments), batch.tokens))
+    def update(model, trainer, batches, *arguments):
+        updates.append((original(model, trainer, batches, *arguments), sum(batch.tokens for batch in batches)))
         return updates[-1][0]
 
     monkeypatch.setattr(loop, "_update", update)

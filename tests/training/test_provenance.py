@@ -31,7 +31,8 @@ class Model:
 # Modules of the packages below the commands that decide no number of a run.
 NOT_DECIDING = {
     "config/__init__.py", "config/choices.py", "config/differences.py", "config/fingerprints.py",
-    "config/layers.py", "config/migration.py", "config/schema.py", "config/section.py", "config/validation.py",
+    "config/experiments.py", "config/layers.py", "config/merging.py", "config/migration.py", "config/schema.py",
+    "config/section.py", "config/validation.py",
     "config/yaml_documents.py",  # the configuration of a run is recorded itself
     "evaluation/__init__.py", "evaluation/conditions.py", "evaluation/confusion.py", "evaluation/conlleval.py",
     "evaluation/precision_thresholds.py", "evaluation/predictions.py", "evaluation/significance.py",

@@ -326,6 +326,7 @@ def looped(changes, monkeypatch=None, seen=None, count=20, score=lambda split, i
     ({"name": "cosine", "final": 0.2}, lambda done, epoch: 0.2 + 0.8 * (1 + math.cos(math.pi * done)) / 2),
     ({"name": "inverse", "decay": 0.5}, lambda done, epoch: 1 / (1 + 0.5 * epoch)),
     ({"name": "linear", "final": 0.0, "warmup": 4}, lambda done, epoch: min(1, (done * 15 + 1) / 4) * (1 - done)),
+    ({"name": "linear", "final": 0.0, "warmup": 0.4}, lambda done, epoch: min(1, (done * 15 + 1) / 6) * (1 - done)),
 ])
 def test_the_learning_rate_follows_the_schedule_over_all_epochs(schedule, factor):
     """Step by step, for three epochs of five steps; the schedule does not restart."""
@@ -456,7 +457,7 @@ def test_an_update_is_as_long_as_the_clipped_gradient(clip):
     trainer = build_trainer(model.config.training.optimizer, model.parameters())
     trainer.set_learning_rate(0.01)
     before = {name: parameter.data().asnumpy() for name, parameter in model.parameters().items()}
-    loop_module._update(model, trainer, batch, model.config.training, "step")
+    loop_module._update(model, trainer, [batch], model.config.training, "step")
     norm = gradient_norm(trainer)
     moved = math.sqrt(sum(((parameter.data().asnumpy() - before[name]) ** 2).sum()
                           for name, parameter in model.parameters().items()))
@@ -470,7 +471,7 @@ def test_a_loss_that_leaves_every_bound_ends_the_training(loss, monkeypatch):
     model, encoder, batch = built({"training.clip": None})
     monkeypatch.setattr(model, "backward", lambda batch, divisor: loss)
     with pytest.raises(TrainingError, match="epoch 1, step 2: the loss is"):
-        loop_module._update(model, RecordingTrainer(), batch, model.config.training, "epoch 1, step 2")
+        loop_module._update(model, RecordingTrainer(), [batch], model.config.training, "epoch 1, step 2")
 
 
 def test_the_bound_of_a_loss_grows_with_the_weights(monkeypatch):
@@ -481,10 +482,10 @@ def test_the_bound_of_a_loss_grows_with_the_weights(monkeypatch):
         monkeypatch.setattr(model.loss, "heaviest", heaviest)
         monkeypatch.setattr(model, "backward", lambda batch, divisor, loss=loss: loss)
         if accepted:
-            loop_module._update(model, RecordingTrainer(), batch, model.config.training, "step")
+            loop_module._update(model, RecordingTrainer(), [batch], model.config.training, "step")
         else:
             with pytest.raises(TrainingError):
-                loop_module._update(model, RecordingTrainer(), batch, model.config.training, "step")
+                loop_module._update(model, RecordingTrainer(), [batch], model.config.training, "step")
 
 
 # The best epoch

@@ -22,5 +22,5 @@ def network_inputs(batch: Batch, names: Sequence[str], device: Tensor) -> List[T
 
     Arrays whose names end in ``length`` become float: operators compare them with float arrays.
     """
-    return [to_device(batch[name], "float32" if name.endswith("length") else "int32", device)
-            for name in names]
+    return [to_device(batch[name], "float32" if name.endswith("length") or batch[name].dtype.kind == "f" else "int32",
+                      device) for name in names]

@@ -49,18 +49,13 @@ class EmbeddingLayer(mx.gluon.HybridBlock):
         """(T, N, dimension) and the other arrays -> emissions (T, N, classes)."""
         raise NotImplementedError
 
-    def set_pretrained(self, feature: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put pretrained vectors into the table of a feature.
+    def block(self, embedder: Embedder) -> Tensor:
+        """The block of an embedder."""
+        return self._children[embedder.feature.name]
 
-        Parameters
-        ----------
-        arrays : ``matrix`` (rows, dimension), and ``known`` (rows,) bool, the rows that it fills.
-        """
-        weight = self._children[feature].weight
-        table = weight.data()
-        values = table.asnumpy()
-        values[arrays["known"]] = arrays["matrix"][arrays["known"]]
-        weight.set_data(mx.nd.array(values, ctx=table.context))
+    def set_pretrained(self, feature: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Start the block of a feature from what :meth:`ner_mx.features.feature.Feature.pretrained` gives."""
+        self._children[feature].set_pretrained(arrays)
 
 
 def linear(inputs: int, classes: int, use_bias: bool = True) -> Tensor:

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# Read by every onnxruntime since 1.12; nothing here needs a later one.
-OPSET, IR_VERSION = 13, 8
+# Read by every onnxruntime since 1.12; nothing here needs a later one.  Layer normalization is an operator since 17.
+OPSET, NORM_OPSET, IR_VERSION = 13, 17, 8
 
 Shape = Tuple[Union[str, int], ...]
 
@@ -27,6 +27,7 @@ class Graph:
         self.nodes: List[onnx.NodeProto] = []
         self.constants: List[onnx.TensorProto] = []
         self.inputs: Dict[str, Shape] = {}
+        self._opset = OPSET
 
     def input(self, name: str, shape: Shape = ("T", "N")) -> str:
         """An array of the batch, int32; its shape is that of a lookup if not given."""
@@ -86,6 +87,12 @@ class Graph:
         """A linear layer with the weight (outputs, inputs)."""
         return self.add("Add", self.add("MatMul", vectors, self.constant(weight.T)), self.constant(bias))
 
+    def layer_norm(self, vectors: str, weight: np.ndarray, bias: np.ndarray, epsilon: float) -> str:
+        """Vectors along the last axis, normalized, scaled and shifted."""
+        self._opset = NORM_OPSET
+        return self.add("LayerNormalization", vectors, self.constant(weight), self.constant(bias), axis=-1,
+                        epsilon=epsilon)
+
     def model(self, emissions: str, classes: int) -> onnx.ModelProto:
         """The finished model, checked.
 
@@ -98,7 +105,7 @@ class Graph:
         output = helper.make_tensor_value_info("emissions", TensorProto.FLOAT, ("T", "N", classes))
         self.nodes.append(helper.make_node("Identity", [emissions], ["emissions"], name="emissions"))
         graph = helper.make_graph(self.nodes, "ner_mx", inputs, [output], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)],
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self._opset)],
                                   producer_name="ner_mx", ir_version=IR_VERSION)
         onnx.checker.check_model(model, full_check=True)
         return model

@@ -17,7 +17,10 @@ class SentenceLikelihood(LossSettings):
     """Chiu & Nichols 2016, section 2.6, after Collobert et al. 2011, section 3.3.2: a score for the
     first tag, none for the last."""
 
-    learns_transitions = True
+    @property
+    def learns_transitions(self) -> bool:
+        """Always."""
+        return True
 
     def build(self, classes: Sequence[str], counts: np.ndarray) -> Block:
         """The loss in Gluon."""

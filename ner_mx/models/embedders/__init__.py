@@ -1,22 +1,22 @@
 """Features to vectors: how the arrays of a feature become one vector per token.
 
 An embedder describes the block that does it, and builds it when MXNet is
-there.  A :class:`~ner_mx.features.feature.Lookup` gets :class:`LookupEmbedder`
-unless another is registered under the name of the feature.
+there; those of single features are in modules of their own.  A
+:class:`~ner_mx.features.feature.Lookup` gets :class:`LookupEmbedder` unless another
+is registered under the name of the feature.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, Sequence
 
 import numpy as np
 
 from ner_mx.errors import ConfigError
-from ner_mx.features.characters import Characters
+from ner_mx.features.batch import Batch
 from ner_mx.features.feature import Feature, Lookup
-from ner_mx.features.words import Words
 from ner_mx.registry import register
-from ner_mx.untyped import Block
+from ner_mx.untyped import Block, Device
 
 if TYPE_CHECKING:
     from ner_mx.models.layers.onnx_graph import Graph
@@ -49,6 +49,10 @@ class Embedder:
     def block(self) -> Block:
         """A Gluon ``HybridBlock`` that turns the arrays into (T, N, dimension)."""
         raise NotImplementedError
+
+    def computed(self, block: Block, batch: Batch, device: Device) -> Dict[str, Any]:
+        """Arrays of ``inputs`` that are no arrays of the batch, but computed from them outside of the network."""
+        return {}
 
     def export(self, graph: Graph, parameters: Mapping[str, np.ndarray]) -> str:
         """The same as nodes of an ONNX graph; returns the name of their output.
@@ -89,48 +93,6 @@ class LookupEmbedder(Embedder):
             return graph.lookup(parameters["weight"], self.feature.name)
         vectors = graph.lookup(parameters["weight"], self.feature.name, ("T", "N", self.feature.columns))
         return graph.add("Reshape", vectors, graph.constant(np.array([0, 0, -1])))
-
-
-@register.embedder("words")
-class WordEmbedder(LookupEmbedder):
-    """The word table, which may start from pretrained vectors."""
-
-    feature: Words
-
-    def block(self) -> Block:
-        """An embedding with the initial values and gradients of the settings."""
-        from ner_mx.models.layers.embeddings import word_embedding
-
-        return word_embedding(self.feature.size, self.feature.dimension, self.feature.settings)
-
-
-@register.embedder("characters")
-class CharacterEmbedder(Embedder):
-    """The character CNN of Chiu & Nichols 2016, figure 2."""
-
-    feature: Characters
-
-    @property
-    def inputs(self) -> List[str]:
-        """Characters, their types if they are read, lengths, and the word of each token."""
-        return [*self.feature.by_type, "character_length", "word_types"]
-
-    @property
-    def dimension(self) -> int:
-        """The filters of the convolution."""
-        return int(self.feature.settings.filters)
-
-    def block(self) -> Block:
-        """The convolution over the distinct words of a batch, and a lookup of them."""
-        from ner_mx.models.layers.character_cnn import CharacterCNN
-
-        return CharacterCNN(self.feature.settings, len(self.feature.vocabulary))
-
-    def export(self, graph: Graph, parameters: Mapping[str, np.ndarray]) -> str:
-        """The same."""
-        from ner_mx.models.layers.onnx_layers import character_cnn
-
-        return character_cnn(graph, self.feature.settings, parameters)
 
 
 def embedders_of(features: Sequence[Feature]) -> List[Embedder]:

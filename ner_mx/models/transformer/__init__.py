@@ -1,0 +1,1 @@
+"""Pretrained encoders (BERT, RoBERTa, DistilBERT, MPNet) as networks, in Gluon and in ONNX."""
