@@ -120,6 +120,7 @@ class Register:
         self.tag_encoding: Registry[Any] = Registry("tag encoding", "ner_mx.data.tag_schemes")
         self.feature: Registry[Any] = Registry("feature", "ner_mx.features")
         self.embedder: Registry[Any] = Registry("embedder", "ner_mx.models.embedders")
+        self.augmentation: Registry[Any] = Registry("augmentation", "ner_mx.distillation.augmentation")
         self.batching: Registry[Any] = Registry("batching", "ner_mx.features.batching")
         self.operator: Registry[Any] = Registry("ONNX operator", "ner_mx.inference.onnx_operators")
         self.model: Registry[Any] = Registry("model", "ner_mx.models")

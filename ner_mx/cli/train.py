@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import TYPE_CHECKING, Optional, Sequence
 
 import typer
 from typing_extensions import Annotated
@@ -13,6 +13,9 @@ from ner_mx.cli.options import ConfigPath, Experiment, Settings, program, resolv
 from ner_mx.config import Config, migrated, parse_settings, read_yaml, validate
 from ner_mx.errors import RunError, UserError
 from ner_mx.registry import register
+
+if TYPE_CHECKING:
+    from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 
 Resume = Annotated[Optional[Path], typer.Option(help="The folder of a run to resume.")]
 Finish = Annotated[Optional[Path], typer.Option(
@@ -24,7 +27,6 @@ Overwrite = Annotated[bool, typer.Option(help="Replace a run of this name.")]
 def train(config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
           resume: Resume = None, finish: Finish = None, overwrite: Overwrite = False) -> None:
     """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
-    from ner_mx.evaluation.conlleval import conlleval
     from ner_mx.preprocessing.processed_corpus import read_processed
 
     if resume and overwrite:
@@ -35,12 +37,19 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
     chosen = (resolved(config, experiment, settings) if resume is None else
               _resumed_config(resume, config, experiment, settings or ()))
     compat.tune_process(chosen.run.threads)
+    train_and_show(read_processed(chosen), chosen, resume, overwrite, is_finish)
+
+
+def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Path], overwrite: bool,
+                   finish: bool = False) -> None:
+    """Train, write the report, and print the tables; the arguments are those of ``train_run``."""
+    from ner_mx.evaluation.conlleval import conlleval
     from ner_mx.reports.run_report import write_report
     from ner_mx.training.interrupts import Stopped
     from ner_mx.training.run import train_run
 
     try:
-        result = train_run(read_processed(chosen), chosen, resume, overwrite, finish=is_finish)
+        result = train_run(corpus, config, resume, overwrite, finish=finish)
     except KeyboardInterrupt as interrupt:
         typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}, or use what is there with: "
                    f"{program()} --finish {interrupt.folder}" if isinstance(

@@ -1,0 +1,67 @@
+"""One network or several that annotate text with probabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+import numpy as np
+
+from ner_mx.errors import BundleError, UserError
+from ner_mx.files import sha256
+from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.tagger import Tagger
+from ner_mx.training.run_folder import is_run
+
+
+class Teachers:
+    """Several taggers, whose probabilities are averaged.
+
+    Parameters
+    ----------
+    paths : of runs or bundles, which know the same tags.
+
+    Raises
+    ------
+    UserError : there is none, or their tags differ.
+    RunError, BundleError : one cannot be read.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        if not paths:
+            raise UserError("expected a teacher or several, found nothing")
+        self._taggers = [_tagger(path) for path in paths]
+        self.tags = list(self._taggers[0].recognizer.encoder.tags)
+        for path, tagger in zip(paths, self._taggers):
+            tags = tagger.recognizer.encoder.tags
+            if set(tags) != set(self.tags):
+                raise UserError(f"{path}: expected the tags of {paths[0]} ({', '.join(self.tags[:9])}), found others "
+                                f"({', '.join(tags[:9])})")
+        self.sources: Dict[str, str] = {f"teacher/{number}": _digest(path) for number, path in enumerate(paths, 1)}
+
+    def probabilities(self, sentences: Sequence[Sequence[str]]) -> List[np.ndarray]:
+        """(tokens, K) for each sentence, in the order of ``tags``: the mean of the marginals of the teachers."""
+        totals = [np.zeros((len(tokens), len(self.tags))) for tokens in sentences]
+        for tagger in self._taggers:
+            tags = tagger.recognizer.encoder.tags
+            order = [tags.index(tag) for tag in self.tags]
+            for total, marginals in zip(totals, tagger.recognizer.marginals_batch(sentences)):
+                total += marginals[:, order]
+        return [total / len(self._taggers) for total in totals]
+
+
+def _tagger(path: Path) -> Tagger:
+    if not is_run(path) or (path / MANIFEST).is_file():
+        if not path.is_dir():
+            raise BundleError(f"{path}: expected a run or a bundle, found no folder")
+        return Tagger.load(path)
+    # A run is used as the bundle that would be exported: onnxruntime takes a tenth of the time.
+    from ner_mx.inference.exporting import bundle_of_run
+
+    return Tagger.of_bundle(bundle_of_run(path))
+
+
+def _digest(path: Path) -> str:
+    """What tells a teacher from others: the network of a run, or the list of a bundle's files."""
+    manifest = path / MANIFEST
+    return sha256(manifest) if manifest.is_file() else sha256(path / "best.params")
