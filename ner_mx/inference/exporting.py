@@ -118,6 +118,18 @@ def _check_place(folder: Path, overwrite: bool) -> None:
                           "overwritten")
 
 
+def bundle_of_run(run: Path) -> Bundle:
+    """The best network of a run as a bundle in memory, without the comparisons of an export.
+
+    Raises
+    ------
+    RunError : the folder is not a finished run.
+    """
+    if not (run / "metrics.json").is_file():
+        raise RunError(f"{run}: expected a finished run, found no metrics.json in it")
+    return bundle_of(load_recognizer(run, "cpu"), read_run_config(run), read_json(run / "metrics.json"))
+
+
 def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle:
     """A network on MXNet as a bundle, in 32 bits."""
     model = recognizer.scorer

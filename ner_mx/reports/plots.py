@@ -141,6 +141,31 @@ def time_scatter(points: Sequence[Tuple[str, Points]], path: Path) -> bool:
     return True
 
 
+def speed_scatter(points: Sequence[Tuple[str, float, float]], path: Path) -> bool:
+    """Plot F1 in per cent against words per second, and a line through the systems that no other beats in both."""
+    figure = _figure(8, 4.5)
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    front = [points[index] for index in pareto_front(points)]
+    axes.plot([x for _, x, _ in front], [y for *_, y in front], color="grey", linewidth=1, zorder=1)
+    for number, (name, x, y) in enumerate(points):
+        axes.plot([x], [y], "o", color=f"C{number % 10}", zorder=2)
+        axes.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points", fontsize="small")
+    axes.set(xlabel="words per second", ylabel="test entity F1, %", xscale="log")
+    axes.margins(x=0.2)
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+    return True
+
+
+def pareto_front(points: Sequence[Tuple[str, float, float]]) -> List[int]:
+    """The indices of the points (name, x, y) that no other exceeds in x and y, by x."""
+    return sorted((index for index, (_, x, y) in enumerate(points)
+                   if not any(other_x >= x and other_y >= y and (other_x, other_y) != (x, y)
+                              for _, other_x, other_y in points)), key=lambda index: points[index][1])
+
+
 def search_history(trials: Sequence[Tuple[int, float, str]], path: Path) -> bool:
     """Plot the score of each trial by its number and end, and the best so far."""
     figure = _figure(8, 3.6)

@@ -1,0 +1,31 @@
+"""``ner-mx compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+from typing_extensions import Annotated
+
+from ner_mx.cli.options import AsJson, ConfigPath, Experiment, Settings, resolved
+from ner_mx.registry import register
+
+Systems = Annotated[List[Path], typer.Argument(help="Runs, bundles, and records of runs.")]
+Plot = Annotated[Optional[Path], typer.Option(help="Plot F1 against words per second to this PNG.")]
+Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads of each system; all cores if not given.")]
+
+
+@register.command("compare")
+def compare(systems: Systems, config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
+            threads: Threads = None, plot: Plot = None, as_json: AsJson = False) -> None:
+    """Score systems on one test set, measure their speed in turns, and print a table."""
+    from ner_mx.inference.comparison import compare as compared
+    from ner_mx.reports.comparison_table import comparison_table, plot_comparison
+
+    rows = compared(systems, resolved(config, experiment, settings), threads)
+    if plot:
+        plot_comparison(rows, plot)
+    typer.echo(json.dumps([{**row._asdict(), "speed": row.speed and row.speed._asdict()} for row in rows])
+               if as_json else comparison_table(rows))

@@ -1,0 +1,138 @@
+"""Runs, bundles and records as the rows of one table: judged by one evaluator on one test set, measured in turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ner_mx.config import Config
+from ner_mx.data.annotation import check_annotation
+from ner_mx.data.raw_text import raw_documents
+from ner_mx.data.sentence import Sentence
+from ner_mx.data.splits import read_splits
+from ner_mx.data.tag_schemes import convert_tags, tags_of
+from ner_mx.errors import RunError, UserError, first_duplicate
+from ner_mx.evaluation.raw_scores import evaluate_raw
+from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
+from ner_mx.experiments.records import read_record
+from ner_mx.files import read_json
+from ner_mx.inference.bundle import bundle_content, write_bundle
+from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.measuring import Speed, measure
+from ner_mx.inference.onnx_file import read_graph
+from ner_mx.inference.tagger import Tagger
+from ner_mx.machine import available_cores
+from ner_mx.temporary import temporary_folder
+from ner_mx.training.run_folder import is_run
+
+
+class ComparedSystem(NamedTuple):
+    """One row of a comparison; what is not known is None.
+
+    f1, precision, recall, macro_f1, raw_f1 : fractions.  types : the F1 by type.
+    bytes : of the bundle.  parameters : of its networks.
+    minutes : of training.
+    p : of the difference in F1 to the first row, by paired bootstrap.
+    """
+
+    name: str
+    f1: float
+    precision: float
+    recall: float
+    macro_f1: float
+    raw_f1: Optional[float]
+    types: Dict[str, float]
+    bytes: Optional[int] = None
+    parameters: Optional[int] = None
+    minutes: Optional[float] = None
+    speed: Optional[Speed] = None
+    p: Optional[float] = None
+
+
+def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None) -> List[ComparedSystem]:
+    """Score runs and bundles on the test set of a configuration, and measure them; records have their own figures.
+
+    Parameters
+    ----------
+    paths : folders of runs and of bundles, and files of records.
+    config : whose ``corpus`` says what is tagged; not read if there are records alone.
+
+    Raises
+    ------
+    UserError : one is none of these, or two have the same name.
+    """
+    duplicate = first_duplicate([path.name for path in paths])
+    if duplicate:
+        raise UserError(f"{duplicate}: expected different names, found two of the name")
+    folders = [path for path in paths if path.is_dir()]
+    other = next((path for path in paths if not path.is_file() and path not in folders), None)
+    if other:
+        raise RunError(f"{other}: expected a run, a bundle or the record of a run, found nothing")
+    if not folders:
+        return [_of_record(path) for path in paths]
+    test = _test_set(config)
+    with temporary_folder(Path.cwd() / "comparison", mode=0o700) as place:
+        bundles = {path: _as_bundle(path, place / path.name) for path in folders}
+        speeds = dict(zip(folders, measure([bundles[path] for path in folders], [
+            sentence.tokens for sentence in test], threads or available_cores())))
+        rows: List[ComparedSystem] = []
+        counts: List[np.ndarray] = []
+        for path in paths:
+            if path not in bundles:
+                rows.append(_of_record(path))
+                continue
+            tagger = Tagger.load(bundles[path], threads)
+            predicted = [list(tags_of([entity.span for entity in entities], len(sentence.tokens), "IOB2"))
+                         for entities, sentence in zip(tagger.tag_batch([s.tokens for s in test]), test)]
+            gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
+            counts.append(entity_counts(gold, predicted))
+            raw = evaluate_raw(raw_documents(test), config.corpus.tokenizer, tagger.recognizer.tag_batch)
+            p = paired_bootstrap(counts[0], counts[-1]) if len(counts) > 1 else None
+            rows.append(_row(path, bundles[path], evaluate(gold, predicted), raw.micro.f1, tagger, speeds[path], p))
+    return rows
+
+
+def _test_set(config: Config) -> List[Sentence]:
+    splits = check_annotation(read_splits(config.corpus).splits, config.corpus).splits
+    return list(splits["test"])
+
+
+def _as_bundle(path: Path, place: Path) -> Path:
+    """A bundle as it is, or that which would be exported from a run."""
+    if (path / MANIFEST).is_file():
+        return path
+    if not is_run(path):
+        raise RunError(f"{path}: expected a run, a bundle or the record of a run, found another folder")
+    from ner_mx.inference.exporting import bundle_of_run
+
+    write_bundle(bundle_of_run(path), place)
+    return place
+
+
+def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, tagger: Tagger, speed: Speed,
+         p: Optional[float]) -> ComparedSystem:
+    assert tagger._source is not None
+    files = bundle_content(tagger._source[0]).files
+    parameters = sum(constant.size for name, content in files.items() if name.endswith(".onnx")
+                     for constant in read_graph(content).constants.values())
+    metrics = path / "metrics.json"
+    minutes = read_json(metrics)["train"]["seconds"] / 60 if metrics.is_file() else None
+    micro = evaluation.micro
+    return ComparedSystem(
+        path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, raw_f1,
+        {label: score.f1 for label, score in evaluation.types.items()},
+        sum(file.stat().st_size for file in folder.iterdir()), parameters, minutes, speed, p)
+
+
+def _of_record(path: Path) -> ComparedSystem:
+    record = read_record(path)
+    keys = [key for key in record.metrics if key == "test" or key.startswith("test ")]
+    entity = record.metrics[keys[-1]]["entity"]
+    raw = record.metrics.get("raw_text", {}).get("test", {}).get("micro", {}).get("f1")
+    return ComparedSystem(
+        record.name, entity["micro"]["f1"], entity["micro"]["precision"], entity["micro"]["recall"],
+        entity["macro"]["f1"], raw, {label: score["f1"] for label, score in entity["types"].items()},
+        minutes=record.metrics["train"]["seconds"] / 60)

@@ -1,0 +1,84 @@
+"""How fast a bundle tags, and how much memory that takes: measured in a process of its own.
+
+``python -m ner_mx.inference.measuring BUNDLE SENTENCES`` reads sentences as JSON
+and prints one JSON object; :func:`measure` runs it for several bundles in turns,
+so that a busy machine is busy for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence
+
+from ner_mx.errors import UserError, first_line
+from ner_mx.temporary import temporary_folder
+
+# Sentences that are tagged one by one, for the time of a single one.
+SINGLE = 400
+
+
+class Speed(NamedTuple):
+    """What was measured.
+
+    words_per_second : of all sentences at once, tokens given, probabilities included; the best of the rounds.
+    milliseconds : of a single sentence, the median; the best of the rounds.
+    megabytes : the peak of the process.
+    """
+
+    words_per_second: float
+    milliseconds: float
+    megabytes: float
+
+
+def measure(bundles: Sequence[Path], sentences: Sequence[Sequence[str]], threads: int, rounds: int = 3) -> List[Speed]:
+    """Measure bundles in turns.
+
+    Raises
+    ------
+    UserError : the process of one has failed.
+    """
+    found: Dict[Path, List[Speed]] = {path: [] for path in bundles}
+    with temporary_folder(Path.cwd() / "measuring", mode=0o700) as folder:
+        texts = folder / "sentences.json"
+        texts.write_text(json.dumps([list(tokens) for tokens in sentences]), encoding="utf-8")
+        for _ in range(rounds):
+            for path in bundles:
+                done = subprocess.run(
+                    [sys.executable, "-m", "ner_mx.inference.measuring", str(path), str(texts), str(threads)],
+                    capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                if done.returncode:
+                    raise UserError(f"{path}: expected a bundle that can be measured, found: "
+                                    f"{first_line(done.stderr.strip().splitlines()[-1] if done.stderr else '')}")
+                found[path].append(Speed(**json.loads(done.stdout)))
+    return [Speed(max(speed.words_per_second for speed in speeds), min(speed.milliseconds for speed in speeds),
+                  min(speed.megabytes for speed in speeds)) for speeds in (found[path] for path in bundles)]
+
+
+def measured(folder: Path, sentences: Sequence[Sequence[str]], threads: int) -> Speed:
+    """The speed and memory of this process, which loads the bundle."""
+    from ner_mx.inference.tagger import Tagger
+
+    tagger = Tagger.load(folder, threads)
+    tagger.tag_batch(sentences[:64])
+    started = time.perf_counter()
+    tagger.tag_batch(sentences)
+    seconds = time.perf_counter() - started
+    singles = []
+    for tokens in sentences[:SINGLE]:
+        started_one = time.perf_counter()
+        tagger.tag(tokens)
+        singles.append(time.perf_counter() - started_one)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Speed(sum(map(len, sentences)) / seconds, 1000 * statistics.median(singles), kilobytes / 1024)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")),
+                              int(sys.argv[3]))._asdict()))

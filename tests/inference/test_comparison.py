@@ -1,0 +1,105 @@
+"""Comparisons: figures against the evaluator's, the bootstrap, the front of a picture."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ner_mx
+from ner_mx.config import Config
+from ner_mx.errors import RunError, UserError
+from ner_mx.evaluation.scores import evaluate
+from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
+from ner_mx.experiments.records import read_record, write_record
+from ner_mx.inference.comparison import compare
+from ner_mx.reports.comparison_table import comparison_table
+from ner_mx.reports.plots import pareto_front
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, short_sample):
+    """Two runs, the first exported, and the record of the second."""
+    folder = tmp_path_factory.mktemp("compared")
+    config = Config().updated({
+        "corpus.path": str(short_sample), "corpus.processed": str(folder / "data"),
+        "run.directory": str(folder / "runs"), "features.words.dimension": 12, "features.characters.filters": 8,
+        "model.units": 16, "features.pos.use": False,
+        "training.epochs": 10, "training.optimizer.learning_rate": 0.01})
+    corpus = ner_mx.preprocess(config)
+    first = ner_mx.train(corpus, name="first", seed=1)
+    second = ner_mx.train(corpus, name="second", seed=2)
+    record = write_record(read_record(second.folder), folder / "records")
+    return config, first, second, first.export(folder / "bundle"), record or folder / "records/second.json"
+
+
+def test_runs_bundles_and_records_in_one_table(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, first, second, bundle, record = runs
+    rows = compare([bundle, second.folder, record], config, threads=1)
+    assert [row.name for row in rows] == ["bundle", "second", "second"]
+    for row, run in zip(rows, (first, second, second)):
+        micro = run.metrics["test"]["entity"]["micro"]
+        assert (row.f1, row.precision, row.recall) == pytest.approx((micro["f1"], micro["precision"], micro["recall"]))
+        assert row.raw_f1 == pytest.approx(run.metrics["raw_text"]["test"]["micro"]["f1"])
+        assert row.types == pytest.approx({label: score["f1"] for label, score
+                                           in run.metrics["test"]["entity"]["types"].items()})
+    assert rows[0].p is None and 0 < rows[1].p <= 1 and rows[2].speed is None
+    assert rows[0].bytes == sum(path.stat().st_size for path in bundle.iterdir())
+    assert rows[1].minutes == rows[2].minutes > 0
+    for row in rows[:2]:
+        assert row.speed.words_per_second > 0 and row.speed.milliseconds > 0 and row.speed.megabytes > 20
+    lines = comparison_table(rows).splitlines()
+    assert lines[2].startswith(f"| bundle | {100 * rows[0].f1:.2f} |") and "| F1 by type | LOC |" in "\n".join(lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, first, *_ = runs
+    with pytest.raises(UserError, match="first: expected different names"):
+        compare([first.folder, first.folder], config)
+    with pytest.raises(RunError, match="expected a run, a bundle or the record of a run, found nothing"):
+        compare([tmp_path / "none"], config)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RunError, match="found another folder"):
+        compare([tmp_path / "folder"], config)
+
+
+def test_the_command(runs, tmp_path, monkeypatch, call_command):
+    config, _, _, bundle, record = runs
+    done = call_command("-m", "ner_mx", "compare", record, "--json")
+    assert json.loads(done.stdout)[0]["name"] == "second" and done.returncode == 0, done.stderr
+    done = call_command("-m", "ner_mx", "compare", bundle, "--threads", 1, "--plot", tmp_path / "plot.png",
+                        "--set", f"corpus.path={config.corpus.path}")
+    assert done.returncode == 0 and "| bundle |" in done.stdout, done.stderr
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_counts_of_sentences_add_up_to_the_score():
+    gold = [["B-PER", "O"], ["O", "B-LOC"], ["B-LOC", "I-LOC"]]
+    predicted = [["B-PER", "O"], ["B-LOC", "O"], ["B-LOC", "O"]]
+    totals = entity_counts(gold, predicted).sum(axis=0)
+    assert tuple(totals) == evaluate(gold, predicted).micro
+
+
+def test_the_bootstrap():
+    """Equal taggers are not told apart, very different ones are; the order changes nothing but the draws."""
+    random = np.random.RandomState(0)
+    gold = random.randint(0, 4, size=300)
+    good, bad = (gold - (random.random_sample(300) < rate) * (gold > 0) for rate in (0.1, 0.5))
+    counts = [np.stack([gold, np.full_like(gold, 2), correct], axis=1) for correct in (good, bad, good)]
+    assert paired_bootstrap(counts[0], counts[2]) == 1.0
+    assert paired_bootstrap(counts[0], counts[1]) < 0.01 and paired_bootstrap(counts[1], counts[0]) < 0.01
+    # Under chance, p is about uniform.
+    values = []
+    for seed in range(60):
+        random = np.random.RandomState(seed)
+        taggers = [np.stack([gold, gold, gold - (random.random_sample(300) < 0.3) * (gold > 0)], axis=1)
+                   for _ in range(2)]
+        values.append(paired_bootstrap(*taggers, samples=200))
+    assert 0.3 < np.mean(values) < 0.7 and np.mean(np.array(values) < 0.1) < 0.25
+
+
+def test_the_front_of_what_no_other_beats():
+    points = [("a", 1, 5), ("b", 2, 4), ("c", 2, 3), ("d", 3, 4), ("e", 0.5, 5)]
+    assert [points[index][0] for index in pareto_front(points)] == ["a", "d"]
