@@ -101,6 +101,7 @@ def _checked_scores(emissions: np.ndarray) -> np.ndarray:
 
 
 Work = Callable[[Batch, np.ndarray], List[Item]]
+Prepare = Callable[[Encoded], Encoded]
 Map = Callable[..., Iterable[List[Item]]]
 
 
@@ -155,6 +156,11 @@ class Recognizer:
     size : sentences per batch.
     split_digits : whether tokens are split at digits before they are encoded.
     threads : batches at a time, for scorers that several threads may use.
+
+    Attributes
+    ----------
+    prepare : what adds arrays to encoded sentences that scorers would otherwise compute for each batch;
+        None for nothing.
     """
 
     def __init__(self, encoder: Encoder, scorer: Scorer, taggers: Optional[Dict[str, Scorer]] = None,
@@ -162,6 +168,7 @@ class Recognizer:
         self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
         self.size, self._split_digits = size, split_digits
         self._threads = threads
+        self.prepare: Optional[Prepare] = None
         self._pool: Optional[ThreadPoolExecutor] = None
         self._pool_process = 0
 
@@ -181,7 +188,7 @@ class Recognizer:
         for name, tagger in self.taggers.items():
             ids = decode_split(tagger, encoded, self.size, self._run)
             encoded = encoded.with_token_array(name, np.concatenate(ids).astype(np.int32))
-        return encoded
+        return self.prepare(encoded) if self.prepare else encoded
 
     def decode(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded tag ids of each sentence."""

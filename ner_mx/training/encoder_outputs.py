@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -28,54 +28,91 @@ from ner_mx.untyped import Device
 log = logging.getLogger(__name__)
 
 
-def with_encoder_outputs(corpus: ProcessedCorpus, config: Config, device: Device) -> ProcessedCorpus:
-    """A corpus whose splits have the outputs of the encoder, read from disk or computed now.
+class EncoderOutputs:
+    """Adds the outputs of a frozen encoder to sentences: read from disk, or computed now and written.
 
-    It is left as it is without a frozen encoder, with sentences that change from
-    epoch to epoch, and if the outputs would take more than the settings allow;
-    they are then computed for each batch.
+    Parameters
+    ----------
+    corpus : beside which they are kept, and which has the weights of the encoder.
+    feature : that reads them.
     """
-    feature = _frozen(corpus, config)
-    if feature is None:
-        return corpus
-    width = feature.architecture.units * (feature.architecture.layers + 1 if feature.settings.layers == "mix" else 1)
-    size = 2 * width * sum(len(split.word_type) for split in corpus.splits.values())
-    if size > feature.settings.cache * 1e9 or sum(dict(config.training.case_augmentation).values()):
-        log.info("outputs of the encoder: computed for each batch; on disk, they would take %.1f GB", size / 1e9)
-        return corpus
-    with device:
-        outputs = FrozenOutputs(EncoderNetwork(feature.architecture, feature.settings),
-                                LayerMix(feature.architecture.layers + 1, feature.settings.layers), feature.settings)
-    outputs.encoder.load(corpus.pretrained[feature.name])
-    splits: Dict[str, Encoded] = {}
-    for name, split in corpus.splits.items():
-        path = corpus.folder / OUTPUT_FOLDER / f"{_key(corpus, feature, split)}.npy"
-        array = _read(path, (len(split.word_type), width))
+
+    def __init__(self, corpus: ProcessedCorpus, feature: Transformer, device: Device):
+        architecture, settings = feature.architecture, feature.settings
+        self._feature, self._device = feature, device
+        self._folder = corpus.folder / OUTPUT_FOLDER
+        self._width = architecture.units * (architecture.layers + 1 if settings.layers == "mix" else 1)
+        self._made_from = json.dumps([
+            {name: digest for name, digest in corpus.meta["sources"].items() if name.startswith(f"{feature.name}/")},
+            settings.pooling, settings.layers, settings.window], sort_keys=True)
+        with device:
+            self._outputs = FrozenOutputs(EncoderNetwork(architecture, settings),
+                                          LayerMix(architecture.layers + 1, settings.layers), settings)
+        self._outputs.encoder.load(corpus.pretrained[feature.name])
+
+    def __call__(self, encoded: Encoded) -> Encoded:
+        """The sentences with their outputs; without, where these would take more disk than the settings allow.
+
+        A network computes them for each batch then.
+        """
+        tokens = len(encoded.word_type)
+        if not tokens or OUTPUTS in encoded.by_token:
+            return encoded
+        path = self._folder / f"{self._key(encoded)}.npy"
+        array = _read(path, (tokens, self._width))
         if array is None:
-            log.info("outputs of the encoder: %d tokens of %s", len(split.word_type), name)
-            array = _computed(path, feature, outputs, split, width, device)
-        splits[name] = split.with_token_array(OUTPUTS, array)
-    return corpus._replace(splits=splits)
+            size = 2 * tokens * self._width + sum(file.stat().st_size for file in self._folder.glob("*.npy"))
+            if size > self._feature.settings.cache * 1e9:
+                log.info("outputs of the encoder: computed for each batch; on disk, all of them would take %.1f GB",
+                         size / 1e9)
+                return encoded
+            log.info("outputs of the encoder: %d tokens", tokens)
+            array = self._computed(path, encoded)
+        return encoded.with_token_array(OUTPUTS, array)
+
+    def _key(self, encoded: Encoded) -> str:
+        """What the outputs depend on, as the name of a file."""
+        digest = hashlib.sha256(self._made_from.encode())
+        pieces = encoded.by_type[self._feature.name]
+        assert isinstance(pieces, Ragged)
+        for array in (encoded.word_type, encoded.bounds, pieces.values, pieces.bounds):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
+    def _computed(self, path: Path, encoded: Encoded) -> np.ndarray:
+        """Compute the outputs, write them, and map them."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            shape = (len(encoded.word_type), self._width)
+            # Allocated before it is mapped: writing to a map on a full disk would end the process.
+            with open(temporary, "wb") as file:
+                np.lib.format.write_array_header_1_0(  # type: ignore[no-untyped-call]
+                    file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+                os.posix_fallocate(file.fileno(), 0, file.tell() + 2 * shape[0] * shape[1])
+            array = np.load(temporary, mmap_mode="r+")
+            for sentences in plan_scoring([self._feature], encoded, 64):
+                batch = collate([self._feature], encoded, sentences)
+                values = self._outputs(*network_inputs(batch, PIECES, self._device))
+                for row, sentence in enumerate(sentences):
+                    start, end = encoded.bounds[sentence:sentence + 2]
+                    array[start:end] = values[:end - start, row]
+                interrupts.check()
+            array.flush()
+        result: np.ndarray = np.load(path, mmap_mode="r")
+        return result
 
 
-def _frozen(corpus: ProcessedCorpus, config: Config) -> Optional[Transformer]:
+def encoder_outputs(corpus: ProcessedCorpus, config: Config, device: Device) -> Optional[EncoderOutputs]:
+    """What adds the outputs of the encoder to sentences; None without a frozen one.
+
+    None as well if the sentences of training change from epoch to epoch.
+    """
+    if sum(dict(config.training.case_augmentation).values()):
+        return None
     for feature in corpus.encoder.features:
         if isinstance(feature, Transformer) and feature.name in config.features.active():
-            return feature if feature.settings.frozen == "all" else None
+            return EncoderOutputs(corpus, feature, device) if feature.settings.frozen == "all" else None
     return None
-
-
-def _key(corpus: ProcessedCorpus, feature: Transformer, split: Encoded) -> str:
-    """What the outputs depend on, as the name of a file."""
-    settings = feature.settings
-    digest = hashlib.sha256(json.dumps([
-        {name: digest for name, digest in corpus.meta["sources"].items() if name.startswith(f"{feature.name}/")},
-        settings.pooling, settings.layers, settings.window], sort_keys=True).encode())
-    pieces = split.by_type[feature.name]
-    assert isinstance(pieces, Ragged)
-    for array in (split.word_type, split.bounds, pieces.values, pieces.bounds):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:32]
 
 
 def _read(path: Path, shape: object) -> Optional[np.ndarray]:
@@ -85,27 +122,3 @@ def _read(path: Path, shape: object) -> Optional[np.ndarray]:
     except (OSError, ValueError):
         return None
     return array if array.shape == shape and array.dtype == np.float16 else None
-
-
-def _computed(path: Path, feature: Transformer, outputs: FrozenOutputs, split: Encoded, width: int,
-              device: Device) -> np.ndarray:
-    """Compute the outputs of a split, write them, and map them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        shape = (len(split.word_type), width)
-        # Allocated before it is mapped: writing to a map on a full disk would end the process.
-        with open(temporary, "wb") as file:
-            np.lib.format.write_array_header_1_0(  # type: ignore[no-untyped-call]
-                file, {"descr": "<f2", "fortran_order": False, "shape": shape})
-            os.posix_fallocate(file.fileno(), 0, file.tell() + 2 * shape[0] * shape[1])
-        array = np.load(temporary, mmap_mode="r+")
-        for sentences in plan_scoring([feature], split, 64):
-            batch = collate([feature], split, sentences)
-            values = outputs(*network_inputs(batch, PIECES, device))
-            for row, sentence in enumerate(sentences):
-                start, end = split.bounds[sentence:sentence + 2]
-                array[start:end] = values[:end - start, row]
-            interrupts.check()
-        array.flush()
-    result: np.ndarray = np.load(path, mmap_mode="r")
-    return result

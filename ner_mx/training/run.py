@@ -17,7 +17,7 @@ from ner_mx.files import locked, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, as_resolved, check_current
 from ner_mx.training import interrupts
 from ner_mx.training.callbacks import Callback
-from ner_mx.training.encoder_outputs import with_encoder_outputs
+from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
@@ -72,10 +72,12 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
                  config.training.batches, config.training.batch_size)
         every: List[Callback] = [*built_in_callbacks(), *configured_callbacks(config), *callbacks]
         try:
-            corpus = with_encoder_outputs(corpus, config, device)
+            outputs = encoder_outputs(corpus, config, device)
+            if outputs:
+                corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
             inputs = _inputs(folder, corpus, config, device)
             model, state = fit(folder, task, corpus, device, every, finish)
-            return TrainingResult(folder, write_results(folder, config, corpus, model, state, inputs))
+            return TrainingResult(folder, write_results(folder, config, corpus, model, state, inputs, outputs))
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None
 

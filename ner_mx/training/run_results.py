@@ -8,7 +8,7 @@ from typing import Dict, FrozenSet, Mapping, NamedTuple, Optional
 import numpy as np
 
 from ner_mx.config import Config
-from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.recognizer import Prepare, Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import Predictions, write_predictions
@@ -42,12 +42,13 @@ class Evaluated(NamedTuple):
 
 
 def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: Trainable, state: State,
-                  inputs: Inputs) -> Dict[Condition, Evaluation]:
+                  inputs: Inputs, prepare: Optional[Prepare] = None) -> Dict[Condition, Evaluation]:
     """Evaluate the best network and write predictions and ``metrics.json``.
 
     Parameters
     ----------
     inputs : the sentences of dev and test under each condition.
+    prepare : what adds arrays to other sentences, see :class:`~ner_mx.decoding.recognizer.Recognizer`.
     """
     train = _annotated(corpus, config)
     known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
@@ -60,6 +61,7 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
         if scores.genres is not None:
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
     recognizer = load_recognizer(folder)
+    recognizer.prepare = prepare
     metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, recognizer.tag_batch).to_json()
                            for split, documents in corpus.texts.items()}
     metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}
