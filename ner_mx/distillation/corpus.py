@@ -14,10 +14,10 @@ from ner_mx.config import Config
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
-from ner_mx.distillation.teachers import Teachers
 from ner_mx.distillation.unlabelled import Filter, labelled_text
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.files import sha256
+from ner_mx.inference.ensemble import Ensemble
 from ner_mx.preprocessing.pipeline import Teaching, process
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
 from ner_mx.registry import register
@@ -73,7 +73,7 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
     ------
     UserError : a teacher, a text or a setting is not as expected.
     """
-    teachers = Teachers(paths)
+    teachers = Ensemble(paths)
     unknown = [name for name in settings.augmentations if name not in register.augmentation]
     if unknown:
         raise UserError(register.augmentation.unknown(unknown[0]))
@@ -99,7 +99,7 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
     return process(config, Teaching([Sentence(tuple(tokens)) for tokens in extra], probabilities, sources))
 
 
-def _stacked(teachers: Teachers, sentences: Sequence[Sequence[str]]) -> np.ndarray:
+def _stacked(teachers: Ensemble, sentences: Sequence[Sequence[str]]) -> np.ndarray:
     parts = [np.zeros((0, len(teachers.tags)), np.float16)]
     for start in range(0, len(sentences), 4096):
         parts += [part.astype(np.float16) for part in teachers.probabilities(sentences[start:start + 4096])]
@@ -119,7 +119,7 @@ def _augmented(train: Sequence[Sentence], settings: Distilling, known: Collectio
     return result
 
 
-def _key(teachers: Teachers, config: Config, settings: Distilling) -> str:
+def _key(teachers: Ensemble, config: Config, settings: Distilling) -> str:
     """What the sentences of the cache depend on, as the name of a folder."""
     return hashlib.sha256(json.dumps([
         teachers.sources, [sha256(path) for path in settings.texts], settings.choice._asdict(),

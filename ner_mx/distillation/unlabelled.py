@@ -14,8 +14,8 @@ from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.data.bounded_lines import bounded_lines
 from ner_mx.data.compression import opened
-from ner_mx.distillation.teachers import Teachers
 from ner_mx.errors import CorpusError, RunError
+from ner_mx.inference.ensemble import Ensemble
 
 # Shorter sentences are mostly headings, longer ones lists.
 LENGTHS = range(4, 81)
@@ -46,7 +46,7 @@ class Labelled(NamedTuple):
     probabilities: np.ndarray
 
 
-def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers: Teachers, choice: Filter,
+def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers: Ensemble, choice: Filter,
                   known: Collection[Tuple[str, ...]], cache: Path) -> Labelled:
     """The sentences of texts that pass a filter, each once.
 
@@ -76,7 +76,7 @@ def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers:
     return Labelled(sentences, np.concatenate(arrays) if arrays else np.zeros((0, len(teachers.tags)), np.float16))
 
 
-def _kept(path: Path, chunk: List[List[str]], teachers: Teachers, choice: Filter) -> Tuple[np.ndarray, np.ndarray]:
+def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter) -> Tuple[np.ndarray, np.ndarray]:
     """The indices of the sentences of a chunk that are kept, and their probabilities; from the cache if it has them."""
     try:
         arrays = read_arrays(path)

@@ -21,6 +21,7 @@ from ner_mx.experiments.records import read_record
 from ner_mx.files import read_json
 from ner_mx.inference.bundle import bundle_content, write_bundle
 from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.ensemble import Ensemble
 from ner_mx.inference.measuring import Speed, measure
 from ner_mx.inference.onnx_file import read_graph
 from ner_mx.inference.tagger import Tagger
@@ -52,13 +53,15 @@ class ComparedSystem(NamedTuple):
     p: Optional[float] = None
 
 
-def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None) -> List[ComparedSystem]:
+def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None,
+            ensemble: bool = False) -> List[ComparedSystem]:
     """Score runs and bundles on the test set of a configuration, and measure them; records have their own figures.
 
     Parameters
     ----------
     paths : folders of runs and of bundles, and files of records.
     config : whose ``corpus`` says what is tagged; not read if there are records alone.
+    ensemble : add a row for all runs and bundles together, whose probabilities are averaged.
 
     Raises
     ------
@@ -92,7 +95,22 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
             raw = evaluate_raw(raw_documents(test), config.corpus.tokenizer, tagger.recognizer.tag_batch)
             p = paired_bootstrap(counts[0], counts[-1]) if len(counts) > 1 else None
             rows.append(_row(path, bundles[path], evaluate(gold, predicted), raw.micro.f1, tagger, speeds[path], p))
+        if ensemble:
+            rows.append(_together([bundles[path] for path in folders], test, counts[0]))
     return rows
+
+
+def _together(bundles: Sequence[Path], test: Sequence[Sentence], first: np.ndarray) -> ComparedSystem:
+    """The row of an ensemble."""
+    tags = Ensemble(bundles).tag_batch([sentence.tokens for sentence in test])
+    predicted = [list(convert_tags(sentence, "IOB2")) for sentence in tags]
+    gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
+    evaluation = evaluate(gold, predicted)
+    micro = evaluation.micro
+    return ComparedSystem(
+        f"ensemble of {len(bundles)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1, None,
+        {label: score.f1 for label, score in evaluation.types.items()},
+        p=paired_bootstrap(first, entity_counts(gold, predicted)))
 
 
 def _test_set(config: Config) -> List[Sentence]:

@@ -13,9 +13,9 @@ from ner_mx.distillation import Distilling, distilled_corpus
 from ner_mx.distillation import unlabelled as unlabelled_module
 from ner_mx.distillation.augmentation import MASK
 from ner_mx.distillation.corpus import student_config
-from ner_mx.distillation.teachers import Teachers
 from ner_mx.distillation.unlabelled import Filter, labelled_text
 from ner_mx.errors import BundleError, ConfigError, CorpusError, UserError
+from ner_mx.inference.ensemble import Ensemble
 from ner_mx.preprocessing.processed_corpus import read_processed
 from ner_mx.registry import load_code, register
 
@@ -101,12 +101,12 @@ def test_an_annotation_that_text_lacks(config):
 
 
 def test_teachers_that_are_none(teachers, tmp_path, bundle):
-    with pytest.raises(UserError, match="expected a teacher or several"):
-        Teachers([])
+    with pytest.raises(UserError, match="expected a run or bundle, or several"):
+        Ensemble([])
     with pytest.raises(BundleError, match="expected a run or a bundle, found no folder"):
-        Teachers([tmp_path / "none"])
+        Ensemble([tmp_path / "none"])
     with pytest.raises(UserError, match=r"expected the tags of .*, found others"):
-        Teachers([teachers[0], bundle])
+        Ensemble([teachers[0], bundle])
 
 
 # --- text ---
@@ -114,7 +114,7 @@ def test_teachers_that_are_none(teachers, tmp_path, bundle):
 
 def test_sentences_that_are_kept(teachers, config, text, tmp_path):
     """Each once, in the length that is read, confident, dense, and not among the known ones."""
-    read = Teachers(teachers)
+    read = Ensemble(teachers)
     lines = text.read_text().splitlines()
     known = {tuple(lines[0].split())}
     text.write_text("\n".join([*lines, *lines[:5], "Too short", "word " * 100]))
@@ -138,7 +138,7 @@ def test_sentences_that_are_kept(teachers, config, text, tmp_path):
 
 def test_an_interrupted_reading_goes_on_after_the_last_chunk(teachers, config, text, tmp_path, monkeypatch):
     monkeypatch.setattr(unlabelled_module, "CHUNK", 20)
-    read = Teachers(teachers)
+    read = Ensemble(teachers)
     original, calls = read.probabilities, []
 
     def probabilities(sentences):
@@ -167,7 +167,7 @@ def test_tokens_are_limited_and_files_take_turns(teachers, config, text, tmp_pat
     monkeypatch.setattr(unlabelled_module, "CHUNK", 10)
     other = tmp_path / "other.txt"
     other.write_text("\n".join(f"Number {number} of the other file is here ." for number in range(200)))
-    found = labelled_text([text, other], config.corpus.tokenizer, Teachers(teachers), Filter(0, 0, tokens=300), (),
+    found = labelled_text([text, other], config.corpus.tokenizer, Ensemble(teachers), Filter(0, 0, tokens=300), (),
                           tmp_path / "cache")
     assert 300 <= len(found.probabilities) < 300 + 10 * 80
     assert 5 < sum(tokens[0] == "Number" for tokens in found.sentences) < len(found.sentences) - 5
@@ -178,7 +178,7 @@ def test_tokens_are_limited_and_files_take_turns(teachers, config, text, tmp_pat
 def test_text_that_cannot_be_read(teachers, config, text, tmp_path, content, message):
     text.unlink() if content is None else text.write_bytes(content)
     with pytest.raises(CorpusError, match=message):
-        labelled_text([text], config.corpus.tokenizer, Teachers(teachers), Filter(), (), tmp_path / "cache")
+        labelled_text([text], config.corpus.tokenizer, Ensemble(teachers), Filter(), (), tmp_path / "cache")
 
 
 # --- augmentation ---

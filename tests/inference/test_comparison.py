@@ -12,6 +12,7 @@ from ner_mx.evaluation.scores import evaluate
 from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
 from ner_mx.experiments.records import read_record, write_record
 from ner_mx.inference.comparison import compare
+from ner_mx.inference.ensemble import Ensemble
 from ner_mx.reports.comparison_table import comparison_table
 from ner_mx.reports.plots import pareto_front
 
@@ -51,6 +52,21 @@ def test_runs_bundles_and_records_in_one_table(runs, tmp_path, monkeypatch):
     lines = comparison_table(rows).splitlines()
     assert lines[2].startswith(f"| bundle | {100 * rows[0].f1:.2f} |") and "| F1 by type | LOC |" in "\n".join(lines)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble(runs, tmp_path, monkeypatch):
+    """The mean of the marginals, decoded; one network alone is itself."""
+    monkeypatch.chdir(tmp_path)
+    config, first, second, bundle, _ = runs
+    alone, together = compare([bundle], config, threads=1, ensemble=True)
+    assert together.name == "ensemble of 1" and together.f1 == pytest.approx(alone.f1, abs=0.02)
+    *_, both = compare([bundle, second.folder], config, threads=1, ensemble=True)
+    assert both.name == "ensemble of 2" and both.speed is None and 0 < both.p <= 1
+    sentence = ["Jordan", "May", "left", "Washington", "."]
+    ensemble = Ensemble([bundle, second.folder])
+    marginals = [ner_mx.load(path).marginals(sentence) for path in (bundle, second.folder)]
+    np.testing.assert_allclose(ensemble.probabilities([sentence])[0], np.mean(marginals, axis=0), atol=1e-4)
+    assert len(ensemble.tag_batch([sentence])[0]) == 5
 
 
 def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""One network or several that annotate text with probabilities."""
+"""One network or several as one, whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 
+from ner_mx.config import Decoding
+from ner_mx.decoding.decoder import Decoder
 from ner_mx.errors import BundleError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.bundle_folder import MANIFEST
 from ner_mx.inference.tagger import Tagger
 from ner_mx.training.run_folder import is_run
 
+# The smallest probability whose logarithm is taken.
+SMALLEST = 1e-12
 
-class Teachers:
-    """Several taggers, whose probabilities are averaged.
+
+class Ensemble:
+    """Runs or bundles of any kind that know the same tags.
 
     Parameters
     ----------
-    paths : of runs or bundles, which know the same tags.
+    paths : of runs or bundles.
+
+    Attributes
+    ----------
+    tags : those of the first, in its order.
+    sources : the SHA-256 of each, by name.
 
     Raises
     ------
@@ -29,7 +39,7 @@ class Teachers:
 
     def __init__(self, paths: Sequence[Path]):
         if not paths:
-            raise UserError("expected a teacher or several, found nothing")
+            raise UserError("expected a run or bundle, or several, found nothing")
         self._taggers = [_tagger(path) for path in paths]
         self.tags = list(self._taggers[0].recognizer.encoder.tags)
         for path, tagger in zip(paths, self._taggers):
@@ -40,7 +50,7 @@ class Teachers:
         self.sources: Dict[str, str] = {f"teacher/{number}": _digest(path) for number, path in enumerate(paths, 1)}
 
     def probabilities(self, sentences: Sequence[Sequence[str]]) -> List[np.ndarray]:
-        """(tokens, K) for each sentence, in the order of ``tags``: the mean of the marginals of the teachers."""
+        """(tokens, K) for each sentence, in the order of ``tags``: the mean of the marginals."""
         totals = [np.zeros((len(tokens), len(self.tags))) for tokens in sentences]
         for tagger in self._taggers:
             tags = tagger.recognizer.encoder.tags
@@ -48,6 +58,17 @@ class Teachers:
             for total, marginals in zip(totals, tagger.recognizer.marginals_batch(sentences)):
                 total += marginals[:, order]
         return [total / len(self._taggers) for total in totals]
+
+
+    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
+        """The well-formed tags of each sentence whose product of probabilities is largest."""
+        encoding = self._taggers[0].recognizer.encoder.settings.tag_encoding
+        decoder = Decoder(self.tags, Decoding(), encoding=encoding)
+        result = []
+        for probabilities in self.probabilities(sentences):
+            scores = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)[:, None]  # (T, 1, K)
+            result.append(decoder.names(decoder.decode(scores, np.array([len(scores)]))[0]))
+        return result
 
 
 def _tagger(path: Path) -> Tagger:
