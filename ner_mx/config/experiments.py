@@ -19,7 +19,7 @@ def experiment_names() -> List[str]:
 
 
 def _experiment_path(name: str, beside: Optional[Path] = None) -> Optional[Path]:
-    """The file of an experiment, in whichever folder it is; None if there is none.
+    """The file of an experiment, in whichever folder it is; None if it is unknown.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from ner_mx.errors import UserError
 from ner_mx.registry import register
 
 MASK = "[MASK]"
-# The rates of Tang et al. 2019, section 4.3, who call the first three so.
+# After Tang et al. 2019, who distil BERT with the first three kinds.
 MASKED, REPLACED, LONGEST_PIECE = 0.1, 0.1, 5
 
 
@@ -63,7 +63,7 @@ def ngrams(sentences: Sequence[Sentence], random: np.random.RandomState) -> List
 
 @register.augmentation("swap")
 def swap_entities(sentences: Sequence[Sentence], random: np.random.RandomState) -> List[List[str]]:
-    """Each entity becomes another of its type; sentences without entities are left out (Dai & Adel 2020, section 3)."""
+    """Each entity becomes another of its type; sentences without entities are left out (Dai & Adel 2020)."""
     spans = [spans_of(sentence.gold) for sentence in sentences]
     names: Dict[str, List[Sequence[str]]] = defaultdict(list)
     for sentence, entities in zip(sentences, spans):

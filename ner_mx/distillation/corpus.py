@@ -81,7 +81,7 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
     splits = check_annotation(read.splits, config.corpus).splits
     known = {tuple(sentence.tokens) for split in splits.values() for sentence in split}
     augmented = _augmented(splits["train"], settings, known)
-    cache = Path(f"{corpus_folder(config)}.teachers") / _key(teachers, config, settings)
+    cache = Path(f"{corpus_folder(config)}.teachers") / _key(teachers, settings.choice)
     text = labelled_text(settings.texts, config.corpus.tokenizer, teachers, settings.choice, known, cache)
     extra = [*augmented, *text.sentences]
     log.info("%d annotated sentences, %d augmented ones, %d of text with %d tokens", len(splits["train"]),
@@ -119,8 +119,7 @@ def _augmented(train: Sequence[Sentence], settings: Distilling, known: Collectio
     return result
 
 
-def _key(teachers: Ensemble, config: Config, settings: Distilling) -> str:
-    """What the sentences of the cache depend on, as the name of a folder."""
-    return hashlib.sha256(json.dumps([
-        teachers.sources, [sha256(path) for path in settings.texts], settings.choice._asdict(),
-        config.corpus.tokenizer.model_dump(mode="json"), config.corpus.path], sort_keys=True).encode()).hexdigest()[:16]
+def _key(teachers: Ensemble, choice: Filter) -> str:
+    """What the cache depends on beside its sentences, as the name of a folder."""
+    made_by = json.dumps([teachers.sources, choice.confidence, choice.density], sort_keys=True)
+    return hashlib.sha256(made_by.encode()).hexdigest()[:16]

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 from itertools import islice
 from pathlib import Path
-from typing import Collection, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config.interfaces import TokenizerSettings
-from ner_mx.data.bounded_lines import bounded_lines
-from ner_mx.data.compression import opened
-from ner_mx.errors import CorpusError, RunError
+from ner_mx.data.streamed_text import streamed_lines
+from ner_mx.errors import RunError
 from ner_mx.inference.ensemble import Ensemble
 
 # Shorter sentences are mostly headings, longer ones lists.
 LENGTHS = range(4, 81)
 # The sentences that teachers read at once, and that are one file of the cache.
 CHUNK = 4096
-LONGEST_LINE = 1 << 20
 
 
 class Filter(NamedTuple):
@@ -61,28 +59,33 @@ def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers:
     CorpusError : a text is missing or is not UTF-8.
     """
     sentences: List[List[str]] = []
-    arrays: List[np.ndarray] = []
+    arrays = [np.zeros((0, len(teachers.tags)), np.float16)]
     tokens = 0
     stream = _sentences(texts, tokenizer, choice.sample, set(known))
-    for number in range(1 << 31):
+    while tokens < choice.tokens:
         chunk = list(islice(stream, CHUNK))
-        if not chunk or tokens >= choice.tokens:
+        if not chunk:
             break
-        kept, probabilities = _kept(cache / f"{number:06}.npz", chunk, teachers, choice)
-        for row in kept:
-            sentences.append(chunk[row])
+        # Named after its content: a cache of other sentences is never read.
+        path = cache / f"{hashlib.sha256(json.dumps(chunk).encode()).hexdigest()[:24]}.npz"
+        kept, probabilities = _cached(path) or _kept(path, chunk, teachers, choice)
+        sentences += [chunk[row] for row in kept]
         arrays.append(probabilities)
         tokens += len(probabilities)
-    return Labelled(sentences, np.concatenate(arrays) if arrays else np.zeros((0, len(teachers.tags)), np.float16))
+    return Labelled(sentences, np.concatenate(arrays))
 
 
-def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter) -> Tuple[np.ndarray, np.ndarray]:
-    """The indices of the sentences of a chunk that are kept, and their probabilities; from the cache if it has them."""
+def _cached(path: Path) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+    """What :func:`_kept` wrote; None if there is nothing, or it is damaged."""
     try:
         arrays = read_arrays(path)
         return arrays["kept"], arrays["probabilities"]
     except (RunError, KeyError):
-        pass
+        return None
+
+
+def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter) -> Tuple[np.ndarray, np.ndarray]:
+    """The indices of the sentences of a chunk that are kept, and their probabilities; they go to the cache."""
     kept: List[int] = []
     parts = [np.zeros((0, len(teachers.tags)))]
     outside = teachers.tags.index("O")
@@ -91,10 +94,10 @@ def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter
         if confidence >= choice.confidence and density >= choice.density:
             kept.append(row)
             parts.append(probabilities)
-    found = np.array(kept, np.int64), np.concatenate(parts).astype(np.float16)
+    indices, found = np.array(kept, np.int64), np.concatenate(parts).astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, {"kept": found[0], "probabilities": found[1]})
-    return found
+    write_arrays(path, {"kept": indices, "probabilities": found})
+    return indices, found
 
 
 def _sentences(texts: Sequence[Path], tokenizer: TokenizerSettings, sample: float,
@@ -115,18 +118,9 @@ def _sentences(texts: Sequence[Path], tokenizer: TokenizerSettings, sample: floa
 
 
 def _lines(path: Path, sample: float) -> Iterator[str]:
+    """The lines of a text that are drawn, by their content."""
     limit = int(sample * (1 << 32))
-    number = 0
-    try:
-        with opened(path) as (stream, _), io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as file:
-            for line in bounded_lines(file, LONGEST_LINE):
-                number += 1
-                drawn = int.from_bytes(hashlib.blake2b(line.encode("utf-8", "surrogatepass"),
-                                                       digest_size=4).digest(), "big")
-                if drawn < limit:
-                    yield line.replace("\0", " ")
-    except UnicodeDecodeError as error:
-        raise CorpusError(path, number + 1, f"expected UTF-8, found byte {error.object[error.start]:#04x} there or "
-                                            "shortly after; convert the file") from None
-    except FileNotFoundError:
-        raise CorpusError(path, None, "expected a file of text, found nothing") from None
+    for line in streamed_lines(path):
+        digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+        if int.from_bytes(digest, "big") < limit:
+            yield line

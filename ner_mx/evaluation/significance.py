@@ -67,7 +67,7 @@ def paired_bootstrap(counts: np.ndarray, others: np.ndarray, samples: int = 2000
     """The two-sided p of the difference in F1 of two taggers on the same sentences.
 
     Sentences are drawn with replacement; p is the share of draws whose difference
-    is farther from the observed one than that is from 0 (Berg-Kirkpatrick et al. 2012, section 3).
+    is farther from the observed one than that is from 0 (Berg-Kirkpatrick et al. 2012).
 
     Parameters
     ----------

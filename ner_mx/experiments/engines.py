@@ -59,7 +59,7 @@ def execute_stage(run: PlannedRun, verb: str, arguments: Sequence[str] = ()) -> 
 
 
 def _local(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional[str]) -> Iterator[Outcome]:
-    with ThreadPoolExecutor(workers or _cores()) as pool:
+    with ThreadPoolExecutor(workers or available_cores()) as pool:
         futures = [pool.submit(train_planned, run) for run in runs]
         try:
             for future in as_completed(futures):
@@ -75,7 +75,7 @@ def _local(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional
 def _ray(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional[str]) -> Iterator[Outcome]:
     folder = os.getcwd()
     # A cluster knows how many cores it has.
-    together = workers or (len(runs) if address else _cores())
+    together = workers or (len(runs) if address else available_cores())
     with ray_session(address, together) as ray:
 
         # A run that crashes its worker would do so again: it counts as interrupted, and the plan continues.
@@ -96,10 +96,6 @@ def _ray(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional[s
                 yield ray.get(ready)
             except ray.exceptions.RayError as error:
                 yield Outcome(run.name, INTERRUPTED, f"its worker died: {type(error).__name__}")
-
-
-def _cores() -> int:
-    return available_cores()
 
 
 ENGINES: Dict[str, Callable[[Sequence[PlannedRun], Optional[int], Optional[str]], Iterator[Outcome]]] = {

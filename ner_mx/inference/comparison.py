@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
 from ner_mx.experiments.records import read_record
 from ner_mx.files import read_json
-from ner_mx.inference.bundle import bundle_content, write_bundle
+from ner_mx.inference.bundle import write_bundle
 from ner_mx.inference.bundle_folder import MANIFEST
 from ner_mx.inference.ensemble import Ensemble
 from ner_mx.inference.measuring import Speed, measure
@@ -65,7 +66,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
 
     Raises
     ------
-    UserError : one is none of these, or two have the same name.
+    UserError : one is something else, or two have the same name.
     """
     duplicate = first_duplicate([path.name for path in paths])
     if duplicate:
@@ -77,7 +78,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     if not folders:
         return [_of_record(path) for path in paths]
     test = _test_set(config)
-    with temporary_folder(Path.cwd() / "comparison", mode=0o700) as place:
+    with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
         bundles = {path: _as_bundle(path, place / path.name) for path in folders}
         speeds = dict(zip(folders, measure([bundles[path] for path in folders], [
             sentence.tokens for sentence in test], threads or available_cores())))
@@ -94,7 +95,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
             counts.append(entity_counts(gold, predicted))
             raw = evaluate_raw(raw_documents(test), config.corpus.tokenizer, tagger.recognizer.tag_batch)
             p = paired_bootstrap(counts[0], counts[-1]) if len(counts) > 1 else None
-            rows.append(_row(path, bundles[path], evaluate(gold, predicted), raw.micro.f1, tagger, speeds[path], p))
+            rows.append(_row(path, bundles[path], evaluate(gold, predicted), raw.micro.f1, speeds[path], p))
         if ensemble:
             rows.append(_together([bundles[path] for path in folders], test, counts[0]))
     return rows
@@ -130,12 +131,10 @@ def _as_bundle(path: Path, place: Path) -> Path:
     return place
 
 
-def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, tagger: Tagger, speed: Speed,
+def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, speed: Speed,
          p: Optional[float]) -> ComparedSystem:
-    assert tagger._source is not None
-    files = bundle_content(tagger._source[0]).files
-    parameters = sum(constant.size for name, content in files.items() if name.endswith(".onnx")
-                     for constant in read_graph(content).constants.values())
+    parameters = sum(constant.size for file in folder.glob("*.onnx")
+                     for constant in read_graph(file.read_bytes()).constants.values())
     metrics = path / "metrics.json"
     minutes = read_json(metrics)["train"]["seconds"] / 60 if metrics.is_file() else None
     micro = evaluation.micro

@@ -33,7 +33,7 @@ class Ensemble:
 
     Raises
     ------
-    UserError : there is none, or their tags differ.
+    UserError : there are no paths, or the tags differ.
     RunError, BundleError : one cannot be read.
     """
 

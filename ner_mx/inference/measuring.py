@@ -1,6 +1,6 @@
 """How fast a bundle tags, and how much memory that takes: measured in a process of its own.
 
-``python -m ner_mx.inference.measuring BUNDLE SENTENCES`` reads sentences as JSON
+``python -m ner_mx.inference.measuring BUNDLE SENTENCES THREADS [CODE...]`` reads sentences as JSON
 and prints one JSON object; :func:`measure` runs it for several bundles in turns,
 so that a busy machine is busy for all of them.
 """
@@ -15,9 +15,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Dict, List, NamedTuple, Sequence
 
 from ner_mx.errors import UserError, first_line
+from ner_mx.registry import load_code, loaded_code
 from ner_mx.temporary import temporary_folder
 
 # Sentences that are tagged one by one, for the time of a single one.
@@ -45,13 +47,14 @@ def measure(bundles: Sequence[Path], sentences: Sequence[Sequence[str]], threads
     UserError : the process of one has failed.
     """
     found: Dict[Path, List[Speed]] = {path: [] for path in bundles}
-    with temporary_folder(Path.cwd() / "measuring", mode=0o700) as folder:
+    with temporary_folder(Path(gettempdir()) / "ner_mx-measuring", mode=0o700) as folder:
         texts = folder / "sentences.json"
         texts.write_text(json.dumps([list(tokens) for tokens in sentences]), encoding="utf-8")
         for _ in range(rounds):
             for path in bundles:
                 done = subprocess.run(
-                    [sys.executable, "-m", "ner_mx.inference.measuring", str(path), str(texts), str(threads)],
+                    [sys.executable, "-m", "ner_mx.inference.measuring", str(path), str(texts), str(threads),
+                     *loaded_code],
                     capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
                 if done.returncode:
                     raise UserError(f"{path}: expected a bundle that can be measured, found: "
@@ -80,5 +83,7 @@ def measured(folder: Path, sentences: Sequence[Sequence[str]], threads: int) -> 
 
 
 if __name__ == "__main__":
+    for source in sys.argv[4:]:  # what a user's own bundle needs
+        load_code(source)
     print(json.dumps(measured(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")),
                               int(sys.argv[3]))._asdict()))

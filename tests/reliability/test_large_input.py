@@ -10,11 +10,11 @@ from ner_mx.bulk.chunks import read_chunks
 from ner_mx.bulk.jobs import Job
 from ner_mx.data.bounded_lines import LONGEST_LINE, bounded_lines, is_too_long
 from ner_mx.data.compression import opened
+from ner_mx.data.streamed_text import streamed_lines
 from ner_mx.errors import CorpusError, UserError
 from ner_mx.inference.text_lines import line_groups
 from ner_mx.resources.dbpedia import triples
 from ner_mx.resources.vectors import VectorSettings, read_vectors
-from ner_mx.resources.vectors.training import _lines as training_lines
 
 SIZE = 3 * LONGEST_LINE
 
@@ -71,14 +71,10 @@ def test_vectors_skip_and_count_such_a_line(tmp_path):
 
 @pytest.mark.parametrize("filling, tokens", [(b"word ", SIZE // 5), (b"x", 1)])
 def test_text_for_vectors_is_divided(tmp_path, filling, tokens):
-    class Bar:
-        def update(self, size=1):
-            pass
-
     path = compressed_line(tmp_path / "f.gz", b"", b"after\n", filling)
 
     def count():
-        sizes = [(len(line.split()), len(line)) for line in training_lines(path, Bar())]
+        sizes = [(len(line.split()), len(line)) for line in streamed_lines(path)]
         return sum(words for words, _ in sizes), max(size for _, size in sizes)
 
     (words, longest), memory = peak(count)

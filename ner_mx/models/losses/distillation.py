@@ -25,7 +25,7 @@ class Distillation(LossSettings):
 
     target : ``marginals``, the cross-entropy with the probabilities of each token; ``logits``, the mean
         squared difference of centred log-probabilities; or ``structured``, the cross-entropy with the
-        distribution over tag sequences, with learned transitions (Wang et al. 2020, section 3.2).
+        distribution over tag sequences, with learned transitions (Wang et al. 2020).
     share : of the teachers in the loss of annotated sentences; of others, it is all.
     temperature : by which the log-probabilities of teachers and student are divided, for ``marginals``.
     """
@@ -69,7 +69,7 @@ def structured_loss(emissions: np.ndarray, transitions: np.ndarray, start: np.nd
     Parameters
     ----------
     emissions : (T, N, K).  transitions : (K, K).  start : (K,).
-    tags : (T, N) int64, the annotation of whole sentences, -1 in padding and where there is none.
+    tags : (T, N) int64, the annotation of whole sentences, -1 in padding and without annotation.
     soft : (T, N, K), the marginals of the teachers, 0 in padding.
     share : of the teachers in annotated sentences.
     rules : which sequences are well-formed.

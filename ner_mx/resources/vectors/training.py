@@ -7,15 +7,15 @@ up (case, digits), then gensim trains word2vec (Mikolov et al. 2013) or fastText
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any, Counter, Dict, Iterator, List, NamedTuple, Sequence, TextIO, Tuple
+from typing import Any, Counter, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from tqdm import tqdm
 
 from ner_mx import __version__
-from ner_mx.data.compression import SUFFIXES, opened
+from ner_mx.data.compression import SUFFIXES
 from ner_mx.data.normalization import normal_form
+from ner_mx.data.streamed_text import streamed_lines
 from ner_mx.data.tokenizers.rules import Rules
 from ner_mx.errors import ConfigError, CorpusError, RunError, UserError, install
 from ner_mx.files import replacing, sha256, write_json
@@ -26,9 +26,6 @@ LONGEST_LINE = 1000
 
 # How many word types are cached with their normal forms.
 CACHED = 5_000_000
-
-# How many characters of a line are read at a time.
-STRETCH = 1 << 20
 
 
 class WordForm(NamedTuple):
@@ -239,7 +236,7 @@ def _tokenized(texts: Sequence[Path], form: WordForm, bar: tqdm) -> Iterator[Lis
     normal_forms: Dict[str, str] = {}
     for text in texts:
         is_empty = True
-        for line in _lines(text, bar):
+        for line in streamed_lines(text, bar):
             tokens = [token.text for token in tokenizer.tokens(line)]
             is_empty = is_empty and not tokens
             for token in tokens:
@@ -277,42 +274,6 @@ def _digest(path: Path) -> str:
         return sha256(path)
     except OSError as error:
         raise CorpusError(path, None, f"expected a file of text, found: {error.strerror}") from None
-
-
-def _lines(path: Path, bar: tqdm) -> Iterator[str]:
-    """The lines of one file; the progress bar follows the bytes read from disk."""
-    number = position = 0
-    ended = True
-    try:
-        with opened(path) as (stream, raw), io.TextIOWrapper(stream, "utf-8-sig", newline="\n") as text:
-            for line in _divided(text):
-                number += ended
-                ended = line.endswith("\n")
-                if "\0" in line:
-                    raise CorpusError(path, number, "expected text, found a NUL character; is it UTF-16?")
-                yield line
-                if number % 1000 == 0:
-                    bar.update(raw.tell() - position)
-                    position = raw.tell()
-            bar.update(raw.tell() - position)
-    except UnicodeDecodeError as error:
-        raise CorpusError(path, number + 1, f"expected UTF-8, found byte {error.object[error.start]:#04x} "
-                                            "there or shortly after; convert the file") from None
-
-
-def _divided(text: TextIO) -> Iterator[str]:
-    """Lines; longer ones than ``STRETCH`` characters are divided at white space."""
-    begun = ""
-    for line in iter(lambda: text.readline(STRETCH), ""):
-        line = begun + line
-        begun = ""
-        if len(line) >= STRETCH and not line[-1].isspace() and len(line) < 2 * STRETCH:
-            border = max(line.rfind(space) for space in " \t") + 1
-            line, begun = line[:border], line[border:]
-        if line:
-            yield line
-    if begun:
-        yield begun
 
 
 def _neighbours(vectors: Any, words: int = 8, nearest: int = 5) -> Dict[str, List[Tuple[str, float]]]:
