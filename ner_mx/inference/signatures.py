@@ -88,7 +88,7 @@ def read_public_key(path: Path) -> PublicKey:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        content = base64.b64decode(lines[-1], validate=True)
+        content = _decoded(lines[-1])
     except OSError as error:
         raise UserError(f"{path}: expected a public key, found: {error.strerror}") from None
     except (ValueError, IndexError):
@@ -127,7 +127,7 @@ def verify(message: bytes, signature: bytes, keys: Sequence[PublicKey]) -> None:
 
     try:
         lines = signature.decode("utf-8").split("\n")
-        signed, global_signature = (base64.b64decode(line, validate=True) for line in (lines[1], lines[3]))
+        signed, global_signature = _decoded(lines[1]), _decoded(lines[3])
     except (ValueError, IndexError):
         raise ValueError("a damaged signature") from None
     if len(signed) != 74 or not signed.startswith(_PREHASHED_ALGORITHM) or not lines[2].startswith(_TRUSTED):
@@ -163,3 +163,16 @@ def _library() -> Any:
     except ImportError:
         raise UserError(f'signatures need cryptography: {install("sign")}') from None
     return ed25519, serialization
+
+
+def _decoded(line: str) -> bytes:
+    """The bytes of base64.
+
+    Raises
+    ------
+    ValueError : it is damaged, or not the only form of these bytes: the last character may have bits of no meaning.
+    """
+    content = base64.b64decode(line, validate=True)
+    if base64.b64encode(content).decode() != line:
+        raise ValueError("base64 in another form")
+    return content
