@@ -54,6 +54,9 @@ class Scorer(Protocol):
     def features(self) -> Sequence[Feature]:
         """The features whose arrays a batch must hold."""
 
+    def prepared(self, encoded: Encoded) -> Encoded:
+        """The same sentences with arrays that are computed for all of them at once."""
+
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) the scores of a batch."""
 
@@ -82,6 +85,7 @@ def scored_batches(scorer: Scorer, encoded: Encoded, size: int) -> Iterator[Tupl
     ------
     ScoresError : see :func:`_checked_scores`.
     """
+    encoded = scorer.prepared(encoded)
     for sentences in plan_scoring(scorer.features, encoded, size):
         batch = collate(scorer.features, encoded, sentences)
         yield batch, _checked_scores(scorer.emissions(batch))
@@ -101,7 +105,6 @@ def _checked_scores(emissions: np.ndarray) -> np.ndarray:
 
 
 Work = Callable[[Batch, np.ndarray], List[Item]]
-Prepare = Callable[[Encoded], Encoded]
 Map = Callable[..., Iterable[List[Item]]]
 
 
@@ -123,6 +126,7 @@ def for_each_sentence(scorer: Scorer, encoded: Encoded, size: int, work: Work[It
         batch = collate(scorer.features, encoded, sentences)
         return work(batch, _checked_scores(scorer.emissions(batch)))
 
+    encoded = scorer.prepared(encoded)
     batches = list(plan_scoring(scorer.features, encoded, size))
     items: Dict[int, Item] = {}
     for sentences, values in zip(batches, (run or map)(scored, batches)):
@@ -156,11 +160,6 @@ class Recognizer:
     size : sentences per batch.
     split_digits : whether tokens are split at digits before they are encoded.
     threads : batches at a time, for scorers that several threads may use.
-
-    Attributes
-    ----------
-    prepare : what adds arrays to encoded sentences that scorers would otherwise compute for each batch;
-        None for nothing.
     """
 
     def __init__(self, encoder: Encoder, scorer: Scorer, taggers: Optional[Dict[str, Scorer]] = None,
@@ -168,7 +167,6 @@ class Recognizer:
         self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
         self.size, self._split_digits = size, split_digits
         self._threads = threads
-        self.prepare: Optional[Prepare] = None
         self._pool: Optional[ThreadPoolExecutor] = None
         self._pool_process = 0
 
@@ -188,7 +186,7 @@ class Recognizer:
         for name, tagger in self.taggers.items():
             ids = decode_split(tagger, encoded, self.size, self._run)
             encoded = encoded.with_token_array(name, np.concatenate(ids).astype(np.int32))
-        return self.prepare(encoded) if self.prepare else encoded
+        return encoded
 
     def decode(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded tag ids of each sentence."""
@@ -271,9 +269,10 @@ def as_sentences(sentences: Iterable[Iterable[str]]) -> List[List[str]]:
                 isinstance(tokens, (str, bytes, abc.Mapping)) or not isinstance(tokens, abc.Iterable)):
             raise TypeError(f"expected sentences as tokens, found {described_type(tokens)}; predict() takes raw text")
         result.append(list(tokens))
-        wrong = next((token for token in result[-1] if not isinstance(token, str)), None)
-        if wrong is not None or None in result[-1]:
-            raise TypeError(f"expected tokens as strings, found {described_type(wrong)}")
+        if set(map(type, result[-1])) - {str}:
+            wrong = [token for token in result[-1] if not isinstance(token, str)]
+            if wrong:
+                raise TypeError(f"expected tokens as strings, found {described_type(wrong[0])}")
     return result
 
 

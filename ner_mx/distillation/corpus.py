@@ -14,7 +14,7 @@ from ner_mx.config import Config
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
-from ner_mx.distillation.unlabelled import Filter, labelled_text
+from ner_mx.distillation.unlabelled import CHUNK, Filter, labelled_text, probabilities_of
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.ensemble import Ensemble
@@ -91,19 +91,14 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
         if set(tags) != set(teachers.tags):
             raise UserError(f"expected teachers with the tags of the corpus ({', '.join(tags[:9])}), found others "
                             f"({', '.join(teachers.tags[:9])})")
-        parts = [_stacked(teachers, augmented), text.probabilities,
-                 _stacked(teachers, [list(sentence.tokens) for sentence in annotated])]
+        # The annotated sentences in one piece: the outputs of an encoder are kept for those of its own training.
+        parts = [*(probabilities_of(augmented[start:start + CHUNK], teachers, cache)
+                   for start in range(0, len(augmented), CHUNK)), text.probabilities,
+                 probabilities_of([list(sentence.tokens) for sentence in annotated], teachers, cache)]
         return np.concatenate(parts)[:, [teachers.tags.index(tag) for tag in tags]].astype(np.float16)
 
     sources = {**teachers.sources, **{f"text/{path.name}": sha256(path) for path in settings.texts}}
     return process(config, Teaching([Sentence(tuple(tokens)) for tokens in extra], probabilities, sources))
-
-
-def _stacked(teachers: Ensemble, sentences: Sequence[Sequence[str]]) -> np.ndarray:
-    parts = [np.zeros((0, len(teachers.tags)), np.float16)]
-    for start in range(0, len(sentences), 4096):
-        parts += [part.astype(np.float16) for part in teachers.probabilities(sentences[start:start + 4096])]
-    return np.concatenate(parts)
 
 
 def _augmented(train: Sequence[Sentence], settings: Distilling, known: Collection[Tuple[str, ...]]) -> List[List[str]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -66,26 +66,31 @@ def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers:
         chunk = list(islice(stream, CHUNK))
         if not chunk:
             break
-        # Named after its content: a cache of other sentences is never read.
-        path = cache / f"{hashlib.sha256(json.dumps(chunk).encode()).hexdigest()[:24]}.npz"
-        kept, probabilities = _cached(path) or _kept(path, chunk, teachers, choice)
+        kept, probabilities = _kept(chunk, teachers, choice, cache)
         sentences += [chunk[row] for row in kept]
         arrays.append(probabilities)
         tokens += len(probabilities)
     return Labelled(sentences, np.concatenate(arrays))
 
 
-def _cached(path: Path) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-    """What :func:`_kept` wrote; None if there is nothing, or it is damaged."""
-    try:
-        arrays = read_arrays(path)
-        return arrays["kept"], arrays["probabilities"]
-    except (RunError, KeyError):
-        return None
+def probabilities_of(sentences: Sequence[List[str]], teachers: Ensemble, cache: Path) -> np.ndarray:
+    """The probabilities of the tags of sentences, (tokens, K) float16 for all of them; they are kept in the cache."""
+    path = _place(cache, "all", sentences)
+    found = _cached(path)
+    if found:
+        return found["probabilities"]
+    parts = [np.zeros((0, len(teachers.tags)))]
+    probabilities = np.concatenate(parts + teachers.probabilities(sentences)).astype(np.float16)
+    _write(path, {"probabilities": probabilities})
+    return probabilities
 
 
-def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter) -> Tuple[np.ndarray, np.ndarray]:
-    """The indices of the sentences of a chunk that are kept, and their probabilities; they go to the cache."""
+def _kept(chunk: List[List[str]], teachers: Ensemble, choice: Filter, cache: Path) -> Tuple[np.ndarray, np.ndarray]:
+    """The indices of the sentences of a chunk that are kept, and their probabilities; they are kept in the cache."""
+    path = _place(cache, "kept", chunk)
+    cached = _cached(path)
+    if cached:
+        return cached["kept"], cached["probabilities"]
     kept: List[int] = []
     parts = [np.zeros((0, len(teachers.tags)))]
     outside = teachers.tags.index("O")
@@ -95,9 +100,26 @@ def _kept(path: Path, chunk: List[List[str]], teachers: Ensemble, choice: Filter
             kept.append(row)
             parts.append(probabilities)
     indices, found = np.array(kept, np.int64), np.concatenate(parts).astype(np.float16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, {"kept": indices, "probabilities": found})
+    _write(path, {"kept": indices, "probabilities": found})
     return indices, found
+
+
+def _place(cache: Path, kind: str, sentences: Sequence[List[str]]) -> Path:
+    """A file that is named after its content: a cache of other sentences is never read."""
+    return cache / f"{kind}-{hashlib.sha256(json.dumps(sentences).encode()).hexdigest()[:24]}.npz"
+
+
+def _cached(path: Path) -> Optional[Dict[str, np.ndarray]]:
+    """The arrays of a file; None if there is none, or it is damaged."""
+    try:
+        return read_arrays(path)
+    except RunError:
+        return None
+
+
+def _write(path: Path, arrays: Dict[str, np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(path, arrays)
 
 
 def _sentences(texts: Sequence[Path], tokenizer: TokenizerSettings, sample: float,

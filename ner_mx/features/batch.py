@@ -13,6 +13,9 @@ from ner_mx.features.encoded import Encoded
 if TYPE_CHECKING:
     from ner_mx.features.feature import Feature
 
+# The array of a batch that has the vectors of the word types of its tokens, (T, N, D) float32.
+WORD_VECTORS = "word_vectors"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -20,7 +23,7 @@ class Batch:
 
     sentence : (N,) int64, which sentences of the split these are.
     length : (N,) int32, tokens per sentence.
-    arrays : by name, those of the features, (T, N, ...) for a lookup.
+    arrays : by name, those of the features, (T, N, ...) for a lookup, and :data:`WORD_VECTORS` where there are any.
     targets : (T, N) int32, the classes to learn, -1 in padding and where there is no annotation; None
         outside training.
     soft : (T, N, K) float32, the probabilities that teachers give the classes, 0 in padding; None without.
@@ -97,6 +100,9 @@ def collate(features: Sequence[Feature], encoded: Encoded, sentence: np.ndarray,
     arrays: Dict[str, np.ndarray] = {}
     for feature in features:
         arrays.update(feature.collate(encoded, layout))
+    if encoded.word_vectors is not None:
+        arrays[WORD_VECTORS] = np.take(encoded.word_vectors, layout.word_type, axis=0)
+        arrays[WORD_VECTORS][~layout.real] = 0
     laid_out = None if targets is None else layout.laid_out(targets[layout.token], padding=-1)
     shares = None if soft is None else np.where(
         layout.real[:, :, None], soft[layout.token % len(soft)], 0).astype(np.float32)

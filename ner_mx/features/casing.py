@@ -39,6 +39,7 @@ class Casing(Lookup):
 
     rank = 30
     on_by_default = True
+    of_word_type = True
 
     @property
     def size(self) -> int:

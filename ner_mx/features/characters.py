@@ -61,6 +61,7 @@ class Characters(Feature):
     rank = 20
     on_by_default = True
     unit = "characters"
+    of_word_type = True
 
     def __init__(self, features: Features, vocabulary: Vocabulary):
         super().__init__(features)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Dict, List, Mapping, NamedTuple, Sequence, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Encoded:
     tags : (N,) int32, ids of tags; -1 for text without annotation.
     by_type : arrays of features by name, (V,) or V sequences.
     by_token : arrays of features by name, (N, ...).
+    word_vectors : (V, D) float32, the vectors of the word types, if something has computed them; else None.
     """
 
     text: Ragged
@@ -69,6 +70,7 @@ class Encoded:
     tags: np.ndarray
     by_type: Dict[str, TypeArray]
     by_token: Dict[str, np.ndarray]
+    word_vectors: Optional[np.ndarray] = None
 
     def __len__(self) -> int:
         """The number of sentences."""
@@ -112,6 +114,11 @@ class Encoded:
         return replace(self, word_type=self.word_type[start:], tags=self.tags[start:],
                        bounds=self.bounds[first:] - start,
                        by_token={name: array[start:] for name, array in self.by_token.items()})
+
+    def types_alone(self, types: np.ndarray) -> Encoded:
+        """Some of the word types, each as a sentence of one token without annotation."""
+        return replace(self, word_type=types.astype(np.int32), bounds=np.arange(len(types) + 1),
+                       tags=np.full(len(types), -1, np.int32), by_token={})
 
     def with_token_array(self, name: str, array: np.ndarray) -> Encoded:
         """The same sentences with another array for the feature ``name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Counter, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
@@ -80,14 +81,15 @@ class Encoder:
         the training data lacks has no id; it is encoded as O (callers count it), and
         scoring works on the strings, so that it remains in the gold.
         """
-        indices: Dict[str, int] = {}
-        word_type = np.fromiter((indices.setdefault(token, len(indices))
-                                 for sentence in sentences for token in sentence.tokens), np.int32)
+        tokens = list(chain.from_iterable(sentence.tokens for sentence in sentences))
+        types = list(dict.fromkeys(tokens))
+        indices = dict(zip(types, range(len(types))))
+        word_type = np.fromiter(map(indices.__getitem__, tokens), np.int32, len(tokens))
         by_token: Dict[str, np.ndarray] = {}
         for feature in self.features:
             if feature.by_token:
                 by_token.update(zip(feature.by_token, feature.encode_tokens(sentences)))
-        text, by_type = self._encode_types(list(indices))
+        text, by_type = self._encode_types(types)
         return Encoded(text=text, word_type=word_type, by_type=by_type, by_token=by_token,
                        bounds=bounds_of([len(sentence.tokens) for sentence in sentences]),
                        tags=self._encode_tags(sentences, len(word_type)))
@@ -96,7 +98,7 @@ class Encoder:
         """The same sentences with another word for each word type; annotation by token is kept."""
         text, by_type = self._encode_types(words)
         kept = {name for feature in self.features for name in feature.by_token}
-        return replace(encoded, text=text, by_type=by_type,
+        return replace(encoded, text=text, by_type=by_type, word_vectors=None,
                        by_token={name: array for name, array in encoded.by_token.items() if name in kept})
 
     def _encode_types(self, words: Sequence[str]) -> Tuple[Ragged, Dict[str, TypeArray]]:

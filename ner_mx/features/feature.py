@@ -61,6 +61,7 @@ class Feature:
         trained for it and exported beside the model.  ``""`` for all other features.
     unit : what the ids of the feature count, for the summary of a corpus; ``""`` leaves it out.
     cells : the memory that an id of a word takes in a model, as a multiple of that of a character.
+    of_word_type : whether the vector of a token depends on its word type alone: a bundle computes it once per type.
     by_type, by_token : the names of the arrays that :meth:`encode_type` and :meth:`encode_tokens` fill.
     """
 
@@ -71,6 +72,7 @@ class Feature:
     predicted_as: ClassVar[str] = ""
     unit: ClassVar[str] = ""
     cells: ClassVar[int] = 1
+    of_word_type: ClassVar[bool] = False
 
     def __init__(self, features: Features):
         self.features = features
@@ -223,6 +225,8 @@ class _FromVocabulary(Lookup):
 
 class TypeLookup(_FromVocabulary):
     """A lookup that depends on the word type alone: subclasses define :meth:`value`."""
+
+    of_word_type = True
 
     def value(self, word: str) -> str:
         """The string of a word."""

@@ -7,7 +7,7 @@ the others is an error when the bundle is read, not at the first text.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Annotated, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.recognizer import MAX_SCORE
 from ner_mx.errors import BundleError, ConfigError, UserError, first_line
 from ner_mx.features.encoder import Encoder
-from ner_mx.features.feature import TokenLookup
+from ner_mx.features.feature import Feature, TokenLookup
 from ner_mx.inference.bundle_folder import (
     MANIFEST,
     REQUIRED,
@@ -31,7 +31,7 @@ from ner_mx.inference.bundle_folder import (
     to_json,
     write_folder,
 )
-from ner_mx.inference.graph_check import check_graph, sample_texts
+from ner_mx.inference.graph_check import check_graph, check_word_graph, sample_texts
 from ner_mx.inference.signatures import sign
 from ner_mx.registry import register
 from ner_mx.strict_json import parse_json
@@ -40,6 +40,8 @@ from ner_mx.untyped import Values
 # The decoder computes with a score for each pair of tags.
 MAX_TAGS = 4096
 MAX_LABEL = 200
+# The graph of the network that finds entities, and what follows the name of a network in that of its word types.
+MODEL, WORDS = "model", ".words"
 # Parsed lists take fifty times the memory of their text: they are counted before, with the words that are brackets.
 MAX_BRACKETS = 200_000
 
@@ -58,10 +60,35 @@ class BundleConfig(Section):
     tokenizer: Annotated[TokenizerSettings, OneOf(register.tokenizer, "rules")] = default_section()
 
 
+class BundledNetwork(NamedTuple):
+    """A network of a bundle: the features that it reads, and the names of its classes."""
+
+    features: List[Feature]
+    classes: List[str]
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it reads features that depend on the word type alone, which have a graph of their own."""
+        return any(feature.of_word_type for feature in self.features)
+
+
+def networks_of(encoder: Encoder) -> Dict[str, BundledNetwork]:
+    """By the names of their graphs: ``model``, and the taggers by the features that they predict.
+
+    With ``.words`` after it, the name is that of the graph of the vectors of word types.
+    """
+    networks = {MODEL: BundledNetwork(encoder.features, encoder.tags)}
+    for feature in encoder.predicted():
+        assert isinstance(feature, TokenLookup)
+        others = [other for other in encoder.features if other is not feature]
+        networks[feature.name] = BundledNetwork(others, feature.vocabulary.items)
+    return networks
+
+
 class Bundle(NamedTuple):
     """A model and what it needs.
 
-    model : a serialized ONNX graph.  taggers : those that predict a feature, by its name.
+    graphs : serialized ONNX graphs by name, see :func:`networks_of`.
     transitions, start : learned scores, (K, K) and (K,), or None.
     temperature : what scores are divided by before they become probabilities.
     card : where the model comes from and how good it is, for people.
@@ -69,8 +96,7 @@ class Bundle(NamedTuple):
 
     config: BundleConfig
     encoder: Encoder
-    model: bytes
-    taggers: Dict[str, bytes]
+    graphs: Dict[str, bytes]
     transitions: Optional[np.ndarray]
     start: Optional[np.ndarray]
     temperature: float
@@ -101,9 +127,9 @@ def write_bundle(bundle: Bundle, folder: Path, key: Any = None) -> None:
 
 def bundle_content(bundle: Bundle) -> Content:
     """The reverse of :func:`bundle_of_content`."""
-    files = {"model.onnx": bundle.model, "vocab.json": to_json(bundle.encoder.to_json()),
+    files = {"vocab.json": to_json(bundle.encoder.to_json()),
              "config.yaml": dump_yaml(bundle.config.model_dump(mode="json")).encode(),
-             **{f"{name}.onnx": model for name, model in bundle.taggers.items()}}
+             **{f"{name}.onnx": graph for name, graph in bundle.graphs.items()}}
     if bundle.transitions is not None and bundle.start is not None:
         files["transitions.npz"] = arrays_as_bytes({"transitions": bundle.transitions, "start": bundle.start})
     arrays = bundle.encoder.arrays()
@@ -151,8 +177,9 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
         encoder = Encoder.restore(config.features, state, _arrays(files, "features.npz"))
         _check_tags(encoder)
         transitions, start = _learned(files, config, len(encoder.tags))
-        taggers = {feature.name: f"{feature.name}.onnx" for feature in encoder.predicted()}
-        _check_names(files, [*REQUIRED, *taggers.values(), *["features.npz"][:bool(encoder.arrays())],
+        graphs = {f"{graph}.onnx": graph for name, network in networks_of(encoder).items()
+                  for graph in (name, *[f"{name}{WORDS}"][:network.has_words])}
+        _check_names(files, [*REQUIRED, *graphs, *["features.npz"][:bool(encoder.arrays())],
                              *["transitions.npz"][:config.learns_transitions]])
         _check_graphs(files, encoder)
     except ConfigError as error:  # such as a feature whose module is not loaded
@@ -161,8 +188,8 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
     except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{folder}: expected a bundle whose files fit each other, found: {first_line(error)}; "
                           "export it again") from None
-    return Bundle(config, encoder, files["model.onnx"], {name: files[file] for name, file in taggers.items()},
-                  transitions, start, content.temperature, content.card)
+    return Bundle(config, encoder, {graph: files[file] for file, graph in graphs.items()}, transitions, start,
+                  content.temperature, content.card)
 
 
 def _arrays(files: Mapping[str, bytes], name: str) -> Dict[str, np.ndarray]:
@@ -208,14 +235,16 @@ def _check_names(files: Mapping[str, bytes], expected: Sequence[str]) -> None:
 
 
 def _check_graphs(files: Mapping[str, bytes], encoder: Encoder) -> None:
-    graphs = [("model.onnx", encoder.features, len(encoder.tags))]
-    for feature in encoder.predicted():
-        assert isinstance(feature, TokenLookup)
-        others = [other for other in encoder.features if other is not feature]
-        graphs.append((f"{feature.name}.onnx", others, len(feature.vocabulary)))
     texts = sample_texts(encoder)
-    for name, features, classes in graphs:
-        try:
-            check_graph(files[name], features, texts, classes)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+    for name, network in networks_of(encoder).items():
+        words = f"{name}{WORDS}.onnx"
+        width = _checked(words, check_word_graph, files[words], network.features, texts) if network.has_words else 0
+        _checked(f"{name}.onnx", check_graph, files[f"{name}.onnx"], network.features, texts, width,
+                 len(network.classes))
+
+
+def _checked(file: str, check: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return check(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None

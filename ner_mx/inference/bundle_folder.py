@@ -22,11 +22,11 @@ from ner_mx.strict_json import parse_json
 from ner_mx.untyped import Values
 
 # Raised when older software would misread a new bundle.
-FORMAT = 3
+FORMAT = 4
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
 REQUIRED = ("model.onnx", "vocab.json", "config.yaml")
 OPTIONAL = ("transitions.npz", "features.npz")
-_TAGGER = re.compile(r"[\w-]{1,64}\.onnx")
+_GRAPH = re.compile(r"[\w-]{1,64}(\.words)?\.onnx")
 
 # The largest sizes of files in bytes; that of a model is the limit of its format.
 LIMITS = {MANIFEST: 1 << 24, SIGNATURE: 1 << 12, "config.yaml": 1 << 16, "vocab.json": 1 << 27,
@@ -51,7 +51,7 @@ class Content(NamedTuple):
 
 def is_bundle_file(name: str) -> bool:
     """Whether a file of this name may be in a bundle."""
-    return name in (MANIFEST, SIGNATURE, *REQUIRED, *OPTIONAL) or _TAGGER.fullmatch(name) is not None
+    return name in (MANIFEST, SIGNATURE, *REQUIRED, *OPTIONAL) or _GRAPH.fullmatch(name) is not None
 
 
 def is_bundle(folder: Path) -> bool:

@@ -59,7 +59,6 @@ class Ensemble:
                 total += marginals[:, order]
         return [total / len(self._taggers) for total in totals]
 
-
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
         """The well-formed tags of each sentence whose product of probabilities is largest."""
         encoding = self._taggers[0].recognizer.encoder.settings.tag_encoding
@@ -76,10 +75,19 @@ def _tagger(path: Path) -> Tagger:
         if not path.is_dir():
             raise BundleError(f"{path}: expected a run or a bundle, found no folder")
         return Tagger.load(path)
-    # A run is used as the bundle that would be exported: onnxruntime takes a tenth of the time.
     from ner_mx.inference.exporting import bundle_of_run
+    from ner_mx.training.encoder_outputs import outputs_of_run
+    from ner_mx.training.run_evaluation import load_recognizer
+    from ner_mx.training.trainable import Trainable
 
-    return Tagger.of_bundle(bundle_of_run(path))
+    outputs = outputs_of_run(path)
+    if outputs is None:
+        # A run is used as the bundle that would be exported: onnxruntime takes a tenth of the time.
+        return Tagger.of_bundle(bundle_of_run(path))
+    recognizer = load_recognizer(path, "cpu")
+    assert isinstance(recognizer.scorer, Trainable)
+    recognizer.scorer.prepare = outputs
+    return Tagger(recognizer, {})
 
 
 def _digest(path: Path) -> str:

@@ -18,12 +18,14 @@ from ner_mx.errors import BundleError, RunError, UserError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.evaluation.scores import evaluate
+from ner_mx.features.batch import collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json
-from ner_mx.inference.bundle import Bundle, BundleConfig, write_bundle
+from ner_mx.inference.bundle import MODEL, WORDS, Bundle, BundleConfig, write_bundle
 from ner_mx.inference.bundle_folder import is_bundle_file
 from ner_mx.inference.signatures import read_secret_key
 from ner_mx.inference.tagger import Tagger
+from ner_mx.models.layers.onnx_layers import word_graph
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_config
 from ner_mx.training.task import predicted_tags
@@ -140,16 +142,15 @@ def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle
         "split_digits": config.corpus.split_digits,
         "tokenizer": dumped_choice(config.corpus.tokenizer), "learns_transitions": config.loss.learns_transitions},
         "the configuration of the run")
-    return Bundle(settings, recognizer.encoder, _graph(model),
-                  {name: _graph(tagger) for name, tagger in recognizer.taggers.items()}, transitions, start,
-                  metrics.get("temperature", 1.0), card(config, metrics))
-
-
-def _graph(model: Scorer) -> bytes:
-    assert isinstance(model, Trainable)
-    graph = model.config.model.export(model.embedders, model.network_parameters())
-    serialized: bytes = graph.SerializeToString()
-    return serialized
+    graphs: Dict[str, bytes] = {}
+    for name, network in {MODEL: model, **recognizer.taggers}.items():
+        assert isinstance(network, Trainable)
+        parameters = network.network_parameters()
+        graphs[name] = network.config.model.export(network.embedders, parameters).SerializeToString()
+        if any(feature.of_word_type for feature in network.features):
+            graphs[f"{name}{WORDS}"] = word_graph(network.embedders, parameters).SerializeToString()
+    return Bundle(settings, recognizer.encoder, graphs, transitions, start, metrics.get("temperature", 1.0),
+                  card(config, metrics))
 
 
 # How many sentences of the development set a card shows, and their lengths in characters.
@@ -194,9 +195,11 @@ def compare_scores(mxnet: Recognizer, tagger: Tagger, sentences: List[Sentence])
     pairs += [(scorer, onnx.taggers[name], encoded) for name, scorer in mxnet.taggers.items()]
     largest = 0.0
     for ours, theirs, read in pairs:
+        prepared = theirs.prepared(read)
         for batch, scores in scored_batches(ours, read, mxnet.size):
             real = np.arange(len(scores))[:, None] < batch.length
-            difference = np.abs(scores - theirs.emissions(batch))[real].max()
+            other = theirs.emissions(collate(theirs.features, prepared, batch.sentence))
+            difference = np.abs(scores - other)[real].max()
             largest = max(largest, float(difference)) if np.isfinite(difference) else float("inf")
     return largest
 
@@ -212,5 +215,4 @@ def _converted(bundle: Bundle, precision: str) -> Bundle:
     from ner_mx.inference.precision import half, quantized
 
     convert = {"float16": half, "int8": quantized}[precision]
-    return bundle._replace(model=convert(bundle.model),
-                           taggers={name: convert(model) for name, model in bundle.taggers.items()})
+    return bundle._replace(graphs={name: convert(graph) for name, graph in bundle.graphs.items()})

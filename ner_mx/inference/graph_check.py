@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from itertools import cycle, islice, product
 from typing import Dict, List, Sequence, Tuple
 
@@ -11,24 +12,27 @@ import numpy as np
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.recognizer import LONGEST, TOKENS, plan_scoring
 from ner_mx.errors import ConfigError, first_line
-from ner_mx.features.batch import Batch, collate
+from ner_mx.features.batch import WORD_VECTORS, Batch, collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature
 from ner_mx.inference.onnx_file import MAX_RANK, ArrayType, Node, OnnxGraph, read_graph
 from ner_mx.inference.onnx_operators import KNOWN, Array, Result
+from ner_mx.inference.type_vectors import TYPES
 from ner_mx.registry import register
 
 # The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. The
 # network of the experiment conll2003 takes 1/19, 1/73 and 1/880 of them.
 MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 42
+# The largest dimension of the vectors of word types, which are in memory for all types of a text at once.
+MAX_WIDTH = 2048
 # From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
 
 # Sentences and their tokens, of batches that are long, wide, and small.
 SAMPLES = ((TOKENS // LONGEST, LONGEST), (TOKENS // 32, 32), (32, TOKENS // 32), (64, 1), (1, 1))
-# The words of the samples, and their characters.
-WORDS, CHARACTERS = 512, 126
+# The words of the samples, as many as are read at once without their sentences, and their characters.
+WORDS, CHARACTERS = TYPES, 126
 
 
 def sample_texts(encoder: Encoder) -> List[Encoded]:
@@ -41,13 +45,41 @@ def sample_texts(encoder: Encoder) -> List[Encoded]:
     return samples
 
 
-def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded], classes: int) -> None:
+def check_word_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded]) -> int:
+    """Check the serialized graph of the vectors of word types without running it; returns their dimension.
+
+    Parameters
+    ----------
+    features : of the network; those that depend on the word type alone must be read by the graph.
+    texts : see :func:`sample_texts`.
+
+    Raises
+    ------
+    ValueError : as :func:`check_graph`.
+    """
+    graph, read = read_graph(model), [feature for feature in features if feature.of_word_type]
+    widths = set()
+    for text in texts:
+        alone = text.types_alone(np.arange(len(text.text.lengths)))
+        batch = collate(read, alone, next(plan_scoring(read, alone, TYPES)))
+        vectors = _checked_output(graph, read, batch, "vectors")
+        if vectors.shape[:2] != _shape(batch) or len(vectors.shape) != 3 or not 0 < vectors.shape[2] <= MAX_WIDTH:
+            raise ValueError(f"vectors of the shape {vectors.shape} for {_shape(batch)} tokens")
+        widths.add(vectors.shape[2])
+    if len(widths) != 1:
+        raise ValueError(f"vectors of the dimensions {sorted(widths)}")
+    return int(widths.pop())
+
+
+def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded], width: int,
+                classes: int) -> None:
     """Check a serialized graph without running it.
 
     Parameters
     ----------
-    features : that the graph must read.
+    features : that the graph must read; those that depend on the word type alone, as vectors.
     texts : see :func:`sample_texts`.
+    width : of the vectors of word types; 0 without any.
     classes : the number of scores for each token.
 
     Raises
@@ -55,26 +87,37 @@ def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encod
     ValueError : the graph reads other features, has tables of other sizes, gives other scores, uses an operator
         that is not registered, or would take too much time or memory.
     """
-    graph = read_graph(model)
+    graph, read = read_graph(model), [feature for feature in features if not feature.of_word_type]
+    if width and WORD_VECTORS not in graph.inputs:
+        raise ValueError(f"a model that does not read {WORD_VECTORS}, although the configuration has such features")
     for text in texts:
+        if width:
+            text = replace(text, word_vectors=np.zeros((len(text.text.lengths), width), np.float32))
         # The largest batch that text of this shape is divided into.
-        _check_batch(graph, features, collate(features, text, next(plan_scoring(features, text, len(text)))), classes)
+        batch = collate(read, text, next(plan_scoring(read, text, len(text))))
+        scores = _checked_output(graph, read, batch, "emissions")
+        if scores.shape != (*_shape(batch), classes):
+            raise ValueError(f"scores of the shape {scores.shape} instead of {(*_shape(batch), classes)}")
 
 
-def _check_batch(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, classes: int) -> None:
+def _shape(batch: Batch) -> Tuple[int, int]:
+    """T and N."""
+    return int(batch.length.max()), len(batch.length)
+
+
+def _checked_output(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, output: str) -> Array:
+    """The only output of a graph on a batch."""
     arrays = {name: Array(values.dtype, values.shape, values if values.size <= KNOWN else None, constant=True)
               for name, values in graph.constants.items()}
     tables = _tables(graph, features, batch)
     for name, declared in graph.inputs.items():
         arrays[name] = _input(name, declared, batch, arrays)._replace(table=tables.get(name))
     arrays = _computed(graph.nodes, arrays)
-    expected = (int(batch.length.max()), len(batch.length), classes)  # (T, N, K)
-    if list(graph.outputs) != ["emissions"] or "emissions" not in arrays:
-        raise ValueError(f"a model with the outputs {', '.join(graph.outputs)} instead of emissions")
-    scores = arrays["emissions"]
-    if scores.shape != expected or scores.dtype != np.float32:
-        raise ValueError(f"scores of the shape {scores.shape} and the type {scores.dtype} instead of {expected} "
-                         "and float32")
+    if list(graph.outputs) != [output] or output not in arrays:
+        raise ValueError(f"a model with the outputs {', '.join(graph.outputs)} instead of {output}")
+    if arrays[output].dtype != np.float32:
+        raise ValueError(f"{output} of the type {arrays[output].dtype} instead of float32")
+    return arrays[output]
 
 
 def _input(name: str, declared: ArrayType, batch: Batch, constants: Dict[str, Array]) -> Array:

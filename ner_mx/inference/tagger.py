@@ -13,8 +13,15 @@ from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
 from ner_mx.decoding.recognizer import Recognizer, Scorer
 from ner_mx.errors import BundleError, ConfigError, ScoresError, UserError, first_line, install
-from ner_mx.features.feature import TokenLookup
-from ner_mx.inference.bundle import Bundle, bundle_content, bundle_of_content, read_bundle
+from ner_mx.inference.bundle import (
+    MODEL,
+    WORDS,
+    Bundle,
+    bundle_content,
+    bundle_of_content,
+    networks_of,
+    read_bundle,
+)
 from ner_mx.inference.bundle_folder import Content
 from ner_mx.inference.onnx_session import OnnxScorer
 from ner_mx.inference.thresholds import Thresholds
@@ -98,15 +105,13 @@ class Tagger:
     def of_bundle(cls, bundle: Bundle, threads: Optional[int] = None, min_score: MinScore = None) -> Tagger:
         """A bundle that is in memory, on onnxruntime."""
         encoder = bundle.encoder
-        taggers: Dict[str, Scorer] = {}
         argmax = bundle.config.decoding.model_copy(update={"method": "argmax"})
-        for feature in encoder.predicted():
-            assert isinstance(feature, TokenLookup)
-            others = [other for other in encoder.features if other is not feature]
-            taggers[feature.name] = OnnxScorer(
-                bundle.taggers[feature.name], Decoder(feature.vocabulary.items, argmax, encoding=None), others)
-        scorer = OnnxScorer(bundle.model, bundle.decoder(), encoder.features)
-        tagger = cls(Recognizer(encoder, scorer, taggers, BATCH, bundle.config.split_digits,
+        scorers: Dict[str, Scorer] = {}
+        for name, network in networks_of(encoder).items():
+            decoder = bundle.decoder() if name == MODEL else Decoder(network.classes, argmax, encoding=None)
+            scorers[name] = OnnxScorer(bundle.graphs[name], decoder, network.features,
+                                       bundle.graphs.get(f"{name}{WORDS}"))
+        tagger = cls(Recognizer(encoder, scorers.pop(MODEL), scorers, BATCH, bundle.config.split_digits,
                                 threads or available_cores()), bundle.card, bundle.config.tokenizer, min_score)
         tagger._source = bundle, threads, min_score
         return tagger

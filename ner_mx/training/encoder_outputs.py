@@ -11,18 +11,21 @@ from typing import Optional
 
 import numpy as np
 
+from ner_mx.compat import choose_device
 from ner_mx.config import Config
 from ner_mx.decoding.recognizer import plan_scoring
+from ner_mx.errors import UserError
 from ner_mx.features.batch import collate
 from ner_mx.features.encoded import Encoded, Ragged
 from ner_mx.features.transformer import OUTPUTS, Transformer
-from ner_mx.files import replacing
+from ner_mx.files import read_json, replacing
 from ner_mx.models.embedders.transformer import PIECES
 from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.transformer.encoder_network import EncoderNetwork
 from ner_mx.models.transformer.word_vectors import FrozenOutputs, LayerMix
-from ner_mx.preprocessing.processed_corpus import OUTPUT_FOLDER, ProcessedCorpus
+from ner_mx.preprocessing.processed_corpus import OUTPUT_FOLDER, ProcessedCorpus, read_processed
 from ner_mx.training import interrupts
+from ner_mx.training.run_folder import read_run_config
 from ner_mx.untyped import Device
 
 log = logging.getLogger(__name__)
@@ -113,6 +116,18 @@ def encoder_outputs(corpus: ProcessedCorpus, config: Config, device: Device) -> 
         if isinstance(feature, Transformer) and feature.name in config.features.active():
             return EncoderOutputs(corpus, feature, device) if feature.settings.frozen == "all" else None
     return None
+
+
+def outputs_of_run(run: Path) -> Optional[EncoderOutputs]:
+    """The same for a finished run, on the CPU; None as well where the processed corpus is not there any more."""
+    config = read_run_config(run)
+    try:
+        corpus = read_processed(config)
+    except UserError:
+        return None
+    if read_json(run / "metrics.json")["data"] != corpus.meta["sources"]:
+        return None
+    return encoder_outputs(corpus, config, choose_device("cpu"))
 
 
 def _read(path: Path, shape: object) -> Optional[np.ndarray]:

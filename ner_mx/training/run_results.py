@@ -8,7 +8,7 @@ from typing import Dict, FrozenSet, Mapping, NamedTuple, Optional
 import numpy as np
 
 from ner_mx.config import Config
-from ner_mx.decoding.recognizer import Prepare, Recognizer
+from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import Predictions, write_predictions
@@ -24,7 +24,7 @@ from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.task import predicted_tags
-from ner_mx.training.trainable import Trainable
+from ner_mx.training.trainable import Prepare, Trainable
 from ner_mx.untyped import Values
 
 # Chiu & Nichols 2016, section 3.4: runs on OntoNotes are judged by the last 5,000 training sentences.
@@ -48,7 +48,7 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     Parameters
     ----------
     inputs : the sentences of dev and test under each condition.
-    prepare : what adds arrays to other sentences, see :class:`~ner_mx.decoding.recognizer.Recognizer`.
+    prepare : what adds arrays to other sentences, see :class:`~ner_mx.training.trainable.Trainable`.
     """
     train = _annotated(corpus, config)
     known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
@@ -61,7 +61,8 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
         if scores.genres is not None:
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
     recognizer = load_recognizer(folder)
-    recognizer.prepare = prepare
+    assert isinstance(recognizer.scorer, Trainable)
+    recognizer.scorer.prepare = prepare
     metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, recognizer.tag_batch).to_json()
                            for split, documents in corpus.texts.items()}
     metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}

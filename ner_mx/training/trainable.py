@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from ner_mx.models.layers.device_arrays import network_inputs, to_device
 from ner_mx.training import interrupts
 from ner_mx.untyped import Device, Values
 
+Prepare = Callable[[Encoded], Encoded]
+
 
 class Trainable:
     """The network, its loss and the device they are on.
@@ -34,6 +36,11 @@ class Trainable:
     classes : the names of the K classes.
     encoding : of the classes, if they are entity tags; else None.
     counts : (K,) training tokens by class, for balanced weights.
+
+    Attributes
+    ----------
+    prepare : what adds arrays to sentences that the network would otherwise compute for each batch; None for
+        nothing.
     """
 
     def __init__(self, config: Config, encoder: Encoder, classes: Sequence[str], device: Device,
@@ -41,6 +48,7 @@ class Trainable:
         self.config, self.classes, self.device = config, list(classes), device
         self.encoding = encoding
         self.temperature = 1.0
+        self.prepare: Optional[Prepare] = None
         active = config.features.active()
         self.features: List[Feature] = [feature for feature in encoder.features if feature.name in active]
         self.embedders: List[Embedder] = embedders_of(self.features)
@@ -85,6 +93,10 @@ class Trainable:
         mx.autograd.backward(heads.arrays, [to_device(gradient / divisor, "float32", self.device)
                                             for gradient in heads.gradients])
         return heads.loss
+
+    def prepared(self, encoded: Encoded) -> Encoded:
+        """What :attr:`prepare` makes of sentences."""
+        return self.prepare(encoded) if self.prepare else encoded
 
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) the scores of a batch, outside training."""

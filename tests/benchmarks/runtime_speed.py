@@ -115,6 +115,10 @@ class TorchScorer:
     def __init__(self, network, features, decoder):
         self._network, self.features, self._decoder = network, features, decoder
 
+    def prepared(self, encoded):
+        """Nothing is computed for all sentences at once."""
+        return encoded
+
     def emissions(self, batch):
         """(T, N, K) the scores of a batch."""
         import torch

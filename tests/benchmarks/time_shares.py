@@ -36,6 +36,7 @@ def main(run: str, bundle: str) -> None:
     recognizer.encoder.encode = timed("features", recognizer.encoder.encode)
     for scorer in (recognizer.scorer, *recognizer.taggers.values()):
         scorer.emissions = timed("onnxruntime", scorer.emissions)
+        scorer.prepared = timed("word types", scorer.prepared)
     Decoder.spans = timed("decoding", Decoder.spans)
     recognizer.tag_batch(sentences)
     shares.clear()

@@ -22,6 +22,9 @@ class ByWord:
         names = encoder.feature("words").vocabulary.items
         self.tag_of = np.array([encoder.tags.index(name) if name in encoder.tags else 0 for name in names])
 
+    def prepared(self, encoded):
+        return encoded
+
     def emissions(self, batch):
         words = batch["words"]
         self.longest = max(self.longest, len(words))

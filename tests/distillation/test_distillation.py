@@ -136,6 +136,18 @@ def test_sentences_that_are_kept(teachers, config, text, tmp_path):
     assert 0.3 < len(half.sentences) / len(tuples) < 0.7 and set(map(tuple, half.sentences)) <= set(tuples)
 
 
+def test_probabilities_are_computed_once(teachers, tmp_path, monkeypatch):
+    read = Ensemble(teachers)
+    sentences = [["Ada", "left"], ["Rome"], ["Rome", "fell", "."]]
+    found = unlabelled_module.probabilities_of(sentences, read, tmp_path)
+    np.testing.assert_allclose(found, np.concatenate(read.probabilities(sentences)), atol=1e-3)
+    assert unlabelled_module.probabilities_of([], read, tmp_path).shape == (0, len(read.tags))
+    other = unlabelled_module.probabilities_of(sentences[:2], read, tmp_path)
+    np.testing.assert_array_equal(other, found[:3])
+    monkeypatch.setattr(read, "probabilities", None)
+    np.testing.assert_array_equal(unlabelled_module.probabilities_of(sentences, read, tmp_path), found)
+
+
 def test_an_interrupted_reading_goes_on_after_the_last_chunk(teachers, config, text, tmp_path, monkeypatch):
     monkeypatch.setattr(unlabelled_module, "CHUNK", 20)
     read = Ensemble(teachers)

@@ -46,6 +46,9 @@ class ScaledScorer:
     def __init__(self, features, scores, factor):
         self.features, self.scores, self.factor = features, scores, factor
 
+    def prepared(self, encoded):
+        return encoded
+
     def emissions(self, batch):
         return (self.scores[batch["words"] - 2] * self.factor).astype(np.float32)
 

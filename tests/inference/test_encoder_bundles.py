@@ -61,7 +61,7 @@ def test_the_scores_of_onnxruntime_are_those_of_mxnet(tmp_path, family, changes)
 def test_smaller_weights_give_answers_that_do_not_depend_on_the_batch(tmp_path, convert, tolerance):
     recognizer, config = recognizer_of(write_checkpoint(tmp_path / "checkpoint"), LINEAR)
     bundle = bundle_of(recognizer, config, {"data": {}, "seed": 1})
-    write_bundle(bundle._replace(model=convert(bundle.model)), tmp_path / "bundle")
+    write_bundle(bundle._replace(graphs={"model": convert(bundle.graphs["model"])}), tmp_path / "bundle")
     scorer = Tagger.load(tmp_path / "bundle", threads=1).recognizer.scorer
     encoder, sentences = recognizer.encoder, some_sentences(10, seed=8)
     together = collate(encoder.features, encoder.encode(sentences), np.arange(10))

@@ -125,8 +125,11 @@ def _external(model, location):
 
 
 def _before_output(model, *nodes, constants=()):
-    """Nodes that compute the emissions from ``scores``."""
+    """Nodes that compute the output, called ``emissions`` in them, from ``scores``."""
+    output = model.graph.node[-1].output[0]
     model.graph.node[-1].output[0] = "scores"
+    for node in nodes:
+        node.output[:] = [output if name == "emissions" else name for name in node.output]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(numpy_helper.from_array(np.array(value), name) for name, value in constants)
 
@@ -174,102 +177,105 @@ def _set(place, value):
     return change
 
 
-def graphs(model):
+def graphs(model, file):
     """Graphs with operators, data, sizes and values of other kinds."""
+    def changed(change):
+        return changed_graph(change, file)
+
     for location in ("secret.env", "../secret.env", "/etc/hostname", "", "sub/secret.env"):
-        yield f"external data at {location!r}", changed_graph(lambda model, at=location: _external(model, at))
-    yield "a loop of 10^15 trips", changed_graph(_loop)
-    yield "an array doubled 40 times", changed_graph(_doubling)
-    yield "an array doubled 5,000 times", changed_graph(lambda model: _doubling(model, 5000))
+        yield f"external data at {location!r}", changed(lambda model, at=location: _external(model, at))
+    yield "a loop of 10^15 trips", changed(_loop)
+    yield "an array doubled 40 times", changed(_doubling)
+    yield "an array doubled 5,000 times", changed(lambda model: _doubling(model, 5000))
     for operator in ("If", "Scan", "Expand", "Tile", "ConstantOfShape", "RandomNormal", "Einsum", "NonZero", "Resize",
                      "StringNormalizer", "Unique", "Exp", "Sqrt", "Div", "Sequence", "Loop", "OneHot", "TopK"):
-        yield f"the operator {operator}", changed_graph(_inserted(operator, ["scores"]))
+        yield f"the operator {operator}", changed(_inserted(operator, ["scores"]))
     for domain in ("com.microsoft", "ai.onnx.ml", "com.microsoft.experimental", "ner_mx"):
-        yield f"operators of {domain}", changed_graph(_inserted("Gelu", ["scores"], domain=domain))
-    yield "a pad of 10^15", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 10 ** 15, 0, 0])]))
-    yield "a negative pad", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, -1, 0, 0, 0])]))
-    yield "an outer product", changed_graph(lambda model: _before_output(
+        yield f"operators of {domain}", changed(_inserted("Gelu", ["scores"], domain=domain))
+    yield "a pad of 10^15", changed(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 10 ** 15, 0, 0])]))
+    yield "a negative pad", changed(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, -1, 0, 0, 0])]))
+    yield "an outer product", changed(lambda model: _before_output(
         model, helper.make_node("Unsqueeze", ["scores", "zero"], ["rows"]),
         helper.make_node("Unsqueeze", ["scores", "one"], ["columns"]), helper.make_node("Add", ["rows", "columns"],
             ["outer"]),
         helper.make_node("ReduceMax", ["outer"], ["emissions"], axes=[0], keepdims=0),
         constants=[("zero", [0, 1]), ("one", [2, 3])]))
-    yield "an axis beyond the array", changed_graph(_inserted("LogSoftmax", ["scores"], axis=7))
-    yield "an unknown attribute", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2, secret=1))
-    yield "an attribute of another type", changed_graph(_inserted("LogSoftmax", ["scores"], axis=2.5))
-    yield "a concatenation of nothing", changed_graph(_inserted("Concat", [], axis=0))
-    yield "an operator without inputs", changed_graph(_inserted("Tanh", []))
-    yield "an operator with many inputs", changed_graph(_inserted("Tanh", ["scores"] * 50))
-    yield "an input that is not there", changed_graph(_inserted("Tanh", ["nothing"]))
-    yield "emissions as integers", changed_graph(_inserted("Cast", ["scores"], to=7))
-    yield "emissions in 16 bits", changed_graph(_inserted("Cast", ["scores"], to=10))
-    yield "emissions of two dimensions", changed_graph(_inserted("ReduceMax", ["scores"], axes=[0], keepdims=0))
+    yield "an axis beyond the array", changed(_inserted("LogSoftmax", ["scores"], axis=7))
+    yield "an unknown attribute", changed(_inserted("LogSoftmax", ["scores"], axis=2, secret=1))
+    yield "an attribute of another type", changed(_inserted("LogSoftmax", ["scores"], axis=2.5))
+    yield "a concatenation of nothing", changed(_inserted("Concat", [], axis=0))
+    yield "an operator without inputs", changed(_inserted("Tanh", []))
+    yield "an operator with many inputs", changed(_inserted("Tanh", ["scores"] * 50))
+    yield "an input that is not there", changed(_inserted("Tanh", ["nothing"]))
+    yield "emissions as integers", changed(_inserted("Cast", ["scores"], to=7))
+    yield "emissions in 16 bits", changed(_inserted("Cast", ["scores"], to=10))
+    yield "emissions of two dimensions", changed(_inserted("ReduceMax", ["scores"], axes=[0], keepdims=0))
     yield ("emissions with axes exchanged",
-           changed_graph(_inserted("Reshape", ["scores", "shape"], [("shape", [-1, 0, 1])])))
-    yield "the last tag missing", changed_graph(_inserted("Slice", ["scores", "a", "b", "c"],
+           changed(_inserted("Reshape", ["scores", "shape"], [("shape", [-1, 0, 1])])))
+    yield "the last tag missing", changed(_inserted("Slice", ["scores", "a", "b", "c"],
                                                           [("a", [0]), ("b", [-1]), ("c", [2])]))
-    yield "a tag more", changed_graph(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 0, 0, 1])]))
-    yield "a range to 10^12", changed_graph(lambda model: _before_output(
+    yield "a tag more", changed(_inserted("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 0, 0, 1])]))
+    yield "a range to 10^12", changed(lambda model: _before_output(
         model, helper.make_node("Range", ["a", "b", "c"], ["range"]), helper.make_node("Identity", ["scores"],
             ["emissions"]),
         constants=[("a", 0), ("b", 10 ** 12), ("c", 1)]))
-    yield "5,000 matrix products", changed_graph(_products)
-    yield "30,000 nodes", changed_graph(lambda model: _before_output(model, *(
+    yield "5,000 matrix products", changed(_products)
+    yield "30,000 nodes", changed(lambda model: _before_output(model, *(
         helper.make_node("Tanh", ["scores"], [f"t{number}"]) for number in range(30_000)),
         helper.make_node("Tanh", ["scores"], ["emissions"])))
-    yield "nodes in a circle", changed_graph(lambda model: model.graph.node.reverse())
-    yield "a number that an operator changes, as the limit of a range", changed_graph(lambda model: _before_output(
+    yield "nodes in a circle", changed(lambda model: model.graph.node.reverse())
+    yield "a number that an operator changes, as the limit of a range", changed(lambda model: _before_output(
         model, helper.make_node("Tanh", ["a"], ["tanh"]), helper.make_node("Cast", ["tanh"], ["first"], to=7),
         helper.make_node("Range", ["first", "b", "c"], ["range"]), helper.make_node("Identity", ["scores"],
             ["emissions"]),
         constants=[("a", np.float32(4e8)), ("b", 400_000_005), ("c", 1)]))
-    yield "a number that an operator changes, as the border of a slice", changed_graph(lambda model: _before_output(
+    yield "a number that an operator changes, as the border of a slice", changed(lambda model: _before_output(
         model, helper.make_node("Relu", ["a"], ["relu"]), helper.make_node("Cast", ["relu"], ["begin"], to=7),
         helper.make_node("Slice", ["scores", "begin", "end", "axes"], ["part"]),
         helper.make_node("Identity", ["scores"], ["emissions"]),
         constants=[("a", np.float32([-1])), ("end", [9]), ("axes", [0])]))
     for count in (1, 8, 32):
-        yield f"batches of {count} sentences alone", changed_graph(
+        yield f"batches of {count} sentences alone", changed(
             _inserted("Slice", ["scores", "zero", "end", "one"], [("zero", [0]), ("end", [count]), ("one", [1])]))
-    yield "products of sentences", changed_graph(lambda model: _before_output(
+    yield "products of sentences", changed(lambda model: _before_output(
         model, *(node for number in range(4) for node in (
             helper.make_node("Unsqueeze", ["scores", f"axes{number}"], [f"copy{number}"]),)),
         helper.make_node("Add", ["copy0", "copy1"], ["two"]), helper.make_node("Add", ["copy2", "copy3"], ["three"]),
         helper.make_node("Add", ["two", "three"], ["four"]), helper.make_node("Identity", ["scores"], ["emissions"]),
         constants=[(f"axes{number}", [axis for axis in range(4) if axis != number]) for number in range(4)]))
     for size in (1024, 16_000):
-        yield f"a product of integer constants of {size} rows", changed_graph(lambda model, size=size: _before_output(
+        yield f"a product of integer constants of {size} rows", changed(lambda model, size=size: _before_output(
             model, helper.make_node("Add", ["column", "row"], ["square"]),
             helper.make_node("MatMul", ["square", "square"], ["product"]),
             helper.make_node("Identity", ["scores"], ["emissions"]),
             constants=[("column", np.zeros((size, 1), np.int64)), ("row", np.zeros((1, size), np.int64))]))
     for name, field in (("nodes", b"\x0a\x00"), ("value infos", b"\x6a\x00"), ("constants", b"\x2a\x00")):
-        yield f"four million empty {name}", changed_file("model.onnx", lambda content, field=field: _with_field(
+        yield f"four million empty {name}", changed_file(file, lambda content, field=field: _with_field(
             content, field * (4 << 20)))
-    yield "two outputs", changed_graph(lambda model: model.graph.output.append(
+    yield "two outputs", changed(lambda model: model.graph.output.append(
         helper.make_tensor_value_info("words", TensorProto.INT32, ("T", "N"))))
-    yield "no output", changed_graph(lambda model: model.graph.ClearField("output"))
-    yield "no input", changed_graph(lambda model: model.graph.ClearField("input"))
-    yield "an input more", changed_graph(lambda model: model.graph.input.append(
+    yield "no output", changed(lambda model: model.graph.ClearField("output"))
+    yield "no input", changed(lambda model: model.graph.ClearField("input"))
+    yield "an input more", changed(lambda model: model.graph.input.append(
         helper.make_tensor_value_info("secrets", TensorProto.INT32, ("T", "N"))))
-    yield "an input that is a constant, too", changed_graph(lambda model: model.graph.input.append(
+    yield "an input that is a constant, too", changed(lambda model: model.graph.input.append(
         helper.make_tensor_value_info("constant0", TensorProto.FLOAT, (20, 12))))
-    yield "an input of another type", changed_graph(
+    yield "an input of another type", changed(
         lambda model: setattr(model.graph.input[0].type.tensor_type, "elem_type", TensorProto.FLOAT))
-    yield "an input of a fixed size", changed_graph(
+    yield "an input of a fixed size", changed(
         lambda model: setattr(model.graph.input[0].type.tensor_type.shape.dim[0], "dim_value", 3))
     for version in (1, 12, 14, 99, -1):
-        yield f"operators of version {version}", changed_graph(
+        yield f"operators of version {version}", changed(
             lambda model, number=version: setattr(model.opset_import[0], "version", number))
     for version in (0, 9, 10 ** 9):
         yield (f"ONNX's version {version}",
-               changed_graph(lambda model, number=version: setattr(model, "ir_version", number)))
-    yield "a function", changed_graph(lambda model: model.functions.append(helper.make_function(
+               changed(lambda model, number=version: setattr(model, "ir_version", number)))
+    yield "a function", changed(lambda model: model.functions.append(helper.make_function(
         "evil", "f", ["x"], ["y"], [helper.make_node("Tanh", ["x"], ["y"])], [helper.make_opsetid("", 13)])))
-    yield "training information", changed_graph(lambda model: model.training_info.add())
-    yield "metadata", changed_graph(lambda model: model.metadata_props.add())
-    yield "a sparse constant", changed_graph(lambda model: model.graph.sparse_initializer.add())
-    yield "two graphs", changed_file("model.onnx", lambda content: content * 2)
+    yield "training information", changed(lambda model: model.training_info.add())
+    yield "metadata", changed(lambda model: model.metadata_props.add())
+    yield "a sparse constant", changed(lambda model: model.graph.sparse_initializer.add())
+    yield "two graphs", changed_file(file, lambda content: content * 2)
     yield "the model of another feature", _exchanged
     yield "the tagger of parts of speech as the model", changed_both("pos.onnx", "pos.onnx")
     yield "the model as the tagger of parts of speech", changed_both("model.onnx", "model.onnx")
@@ -277,24 +283,45 @@ def graphs(model):
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size > 1:
             for kind, value in (("NaN", np.nan), ("infinity", np.inf), ("1e38", 1e38), ("-1e38", -1e38)):
-                yield f"{kind} in {tensor.name} {values.shape}", changed_graph(_weights(number, _set(0, value)))
-            yield f"NaN all over {tensor.name}", changed_graph(_weights(number, lambda array: array * np.nan))
-            yield f"1e38 all over {tensor.name}", changed_graph(_weights(number, lambda array: array * 0 + 1e38))
+                yield f"{kind} in {tensor.name} {values.shape}", changed(_weights(number, _set(0, value)))
+            yield f"NaN all over {tensor.name}", changed(_weights(number, lambda array: array * np.nan))
+            yield f"1e38 all over {tensor.name}", changed(_weights(number, lambda array: array * 0 + 1e38))
         if values.ndim >= 2:
             yield (f"a row less in {tensor.name} {values.shape}",
-                   changed_graph(_weights(number, lambda array: array[:-1])))
-            yield f"a row more in {tensor.name}", changed_graph(
+                   changed(_weights(number, lambda array: array[:-1])))
+            yield f"a row more in {tensor.name}", changed(
                 _weights(number, lambda array: np.concatenate([array, array[:1]])))
-            yield f"transposed {tensor.name}", changed_graph(_weights(number, lambda array: array.T))
-            yield f"another dimension of {tensor.name}", changed_graph(_weights(number, lambda array: array[..., :-1]))
+            yield f"transposed {tensor.name}", changed(_weights(number, lambda array: array.T))
+            yield f"another dimension of {tensor.name}", changed(_weights(number, lambda array: array[..., :-1]))
         if values.dtype == np.int64:
-            yield f"10^12 in {tensor.name}", changed_graph(_weights(number, _set(0, 10 ** 12)))
-            yield f"-5 in {tensor.name}", changed_graph(_weights(number, _set(0, -5)))
-        yield f"another type of {tensor.name}", changed_graph(_weights(number, lambda array: array.astype(np.float64)))
-        yield f"no bytes in {tensor.name}", changed_graph(
+            yield f"10^12 in {tensor.name}", changed(_weights(number, _set(0, 10 ** 12)))
+            yield f"-5 in {tensor.name}", changed(_weights(number, _set(0, -5)))
+        yield f"another type of {tensor.name}", changed(_weights(number, lambda array: array.astype(np.float64)))
+        yield f"no bytes in {tensor.name}", changed(
             lambda model, at=number: setattr(model.graph.initializer[at], "raw_data", b""))
-        yield f"a dimension of 2^40 in {tensor.name}", changed_graph(
+        yield f"a dimension of 2^40 in {tensor.name}", changed(
             lambda model, at=number: model.graph.initializer[at].dims.append(2 ** 40))
+
+
+def word_vectors():
+    """Vectors of word types that are too large, empty, of several sizes, or not read."""
+    def changed(*arguments, **attributes):
+        return changed_graph(_inserted(*arguments, **attributes), "model.words.onnx")
+
+    yield "vectors of 10,000 dimensions", changed("Pad", ["scores", "pads"], [("pads", [0, 0, 0, 0, 0, 10_000])])
+    yield "vectors of no dimension", changed("Slice", ["scores", "a", "b", "c"], [("a", [0]), ("b", [0]), ("c", [2])])
+    yield "vectors of all types as one", changed("Reshape", ["scores", "shape"], [("shape", [1, 1, -1])])
+    yield "a dimension less", changed("Slice", ["scores", "a", "b", "c"], [("a", [0]), ("b", [-1]), ("c", [2])])
+    yield "a model that reads no vectors", changed_graph(_without_vectors)
+    yield "the words of parts of speech", changed_both("pos.words.onnx", "model.words.onnx")
+
+
+def _without_vectors(model):
+    """Constants in the place of the vectors."""
+    given = next(value for value in model.graph.input if value.name == "word_vectors")
+    width = given.type.tensor_type.shape.dim[2].dim_value
+    model.graph.input.remove(given)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((5, 1, width), np.float32), "word_vectors"))
 
 
 def _with_field(content, field):
@@ -532,7 +559,10 @@ def attacks(folder):
     """Every attack on a copy of the bundle in a folder: a name, and a function that changes a copy."""
     names = sorted(path.name for path in folder.iterdir())
     yield from whole_files(names)
-    yield from graphs(onnx.load(folder / "model.onnx"))
+    yield from graphs(onnx.load(folder / "model.onnx"), "model.onnx")
+    for name, attack in graphs(onnx.load(folder / "model.words.onnx"), "model.words.onnx"):
+        yield f"words, {name}", attack
+    yield from word_vectors()
     yield from vocabularies()
     yield from configurations()
     yield from arrays()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ from random_networks import build, some_sentences
 import ner_mx
 from ner_mx.config import load_config
 from ner_mx.features.batch import collate
+from ner_mx.inference.ensemble import Ensemble
+from ner_mx.inference.exporting import bundle_of_run
+from ner_mx.inference.tagger import Tagger
 from ner_mx.preprocessing.processed_corpus import OUTPUT_FOLDER
 from ner_mx.training import loop as loop_module
 from ner_mx.training.callbacks import Callback
+from ner_mx.training.encoder_outputs import outputs_of_run
 from ner_mx.training.trainer import build_trainer
 
 SMALL = {"features.words.dimension": 12, "features.characters.use": False, "model.units": 8}
@@ -86,6 +91,32 @@ def test_outputs_on_disk_change_nothing(tmp_path, short_sample, checkpoint, laye
     again = ner_mx.train(cached, seed=1, name="again")
     assert again.metrics["best_params_sha256"] == runs[0].metrics["best_params_sha256"]
     assert [path for path in files if path.stat().st_mtime_ns != before[path]] == files[:1]
+
+
+def test_a_teacher_reads_the_outputs_of_its_training_from_disk(tmp_path, short_sample, checkpoint, caplog):
+    """The probabilities are those of its bundle, which computes the encoder."""
+    frozen = {**SMALL, "features.transformer.frozen": "all"}
+    corpus = corpus_of(tmp_path, short_sample, checkpoint, **frozen)
+    run = ner_mx.train(corpus, seed=1, name="teacher")
+    files = set((corpus.folder / OUTPUT_FOLDER).iterdir())
+    sentences = corpus.splits["train"].tokens()
+    with caplog.at_level("INFO"):
+        caplog.clear()
+        found = Ensemble([run.folder]).probabilities(sentences)
+    assert "outputs of the encoder" not in caplog.text and set((corpus.folder / OUTPUT_FOLDER).iterdir()) == files
+    bundle = Tagger.of_bundle(bundle_of_run(run.folder))
+    for probabilities, tokens in zip(found[:20], sentences):
+        np.testing.assert_allclose(probabilities, bundle.marginals(tokens), atol=1e-3)  # on disk, they have 16 bits
+    # Where the processed corpus is another one, or not there, the encoder is computed.
+    meta = json.loads((corpus.folder / "meta.json").read_text())
+    meta["sources"]["train.txt"] = "0" * 64
+    (corpus.folder / "meta.json").write_text(json.dumps(meta))
+    assert outputs_of_run(run.folder) is None
+    shutil.rmtree(corpus.folder)
+    assert outputs_of_run(run.folder) is None
+    again = Ensemble([run.folder]).probabilities(sentences[:5])
+    for probabilities, others in zip(again, found):
+        np.testing.assert_allclose(probabilities, others, atol=1e-3)
 
 
 def test_sentences_in_another_case_are_not_read_from_disk(tmp_path, short_sample, checkpoint):

@@ -26,12 +26,12 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: List[onnx.NodeProto] = []
         self.constants: List[onnx.TensorProto] = []
-        self.inputs: Dict[str, Shape] = {}
+        self.inputs: Dict[str, Tuple[int, Shape]] = {}
         self._opset = OPSET
 
-    def input(self, name: str, shape: Shape = ("T", "N")) -> str:
-        """An array of the batch, int32; its shape is that of a lookup if not given."""
-        self.inputs.setdefault(name, shape)
+    def input(self, name: str, shape: Shape = ("T", "N"), kind: int = TensorProto.INT32) -> str:
+        """An array of the batch, int32 of the shape of a lookup if not given."""
+        self.inputs.setdefault(name, (kind, shape))
         return name
 
     def constant(self, values: Any) -> str:
@@ -53,10 +53,10 @@ class Graph:
         """The rows of a table for an input of ids."""
         return self.add("Gather", self.constant(table), self.input(name, shape), axis=0)
 
-    def slice(self, values: str, begin: int, end: int) -> str:
-        """Rows of the first axis; an ``end`` of 0 is the end of the axis."""
+    def slice(self, values: str, begin: int, end: int, axis: int = 0) -> str:
+        """A part along an axis; an ``end`` of 0 is the end of the axis."""
         last = end or np.iinfo(np.int64).max
-        return self.add("Slice", values, *(self.constant(np.array([value])) for value in (begin, last, 0)))
+        return self.add("Slice", values, *(self.constant(np.array([value])) for value in (begin, last, axis)))
 
     def margins(self, values: str, before: int, after: int, axes: int) -> str:
         """Zeros before and after, along the first of so many axes."""
@@ -93,18 +93,17 @@ class Graph:
         return self.add("LayerNormalization", vectors, self.constant(weight), self.constant(bias), axis=-1,
                         epsilon=epsilon)
 
-    def model(self, emissions: str, classes: int) -> onnx.ModelProto:
-        """The finished model, checked.
+    def model(self, result: str, width: int, output: str = "emissions") -> onnx.ModelProto:
+        """The finished model, whose ``output`` is the result, (T, N, width); checked.
 
         Raises
         ------
         onnx.checker.ValidationError : the graph is not valid; a defect of the exporter.
         """
-        inputs = [helper.make_tensor_value_info(name, TensorProto.INT32, shape)
-                  for name, shape in self.inputs.items()]
-        output = helper.make_tensor_value_info("emissions", TensorProto.FLOAT, ("T", "N", classes))
-        self.nodes.append(helper.make_node("Identity", [emissions], ["emissions"], name="emissions"))
-        graph = helper.make_graph(self.nodes, "ner_mx", inputs, [output], self.constants)
+        inputs = [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in self.inputs.items()]
+        outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ("T", "N", width))]
+        self.nodes.append(helper.make_node("Identity", [result], [output], name=output))
+        graph = helper.make_graph(self.nodes, "ner_mx", inputs, outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self._opset)],
                                   producer_name="ner_mx", ir_version=IR_VERSION)
         onnx.checker.check_model(model, full_check=True)

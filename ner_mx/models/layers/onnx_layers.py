@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
+import onnx
+from onnx import TensorProto
 
+from ner_mx.features.batch import WORD_VECTORS
 from ner_mx.features.characters import CharacterSettings
 from ner_mx.models.embedders import Embedder
 from ner_mx.models.layers.onnx_graph import Graph
@@ -22,9 +26,30 @@ def below(parameters: Mapping[str, np.ndarray], prefix: str) -> Dict[str, np.nda
 
 
 def embedded(graph: Graph, embedders: Sequence[Embedder], parameters: Mapping[str, np.ndarray]) -> str:
-    """The concatenated vectors of all features, (T, N, dimension)."""
-    return graph.concatenated([embedder.export(graph, below(parameters, embedder.feature.name))
-                               for embedder in embedders])
+    """The concatenated vectors of all features, (T, N, dimension).
+
+    Those of features that depend on the word type alone are an input, which :func:`word_graph` computes.
+    """
+    width = sum(embedder.dimension for embedder in embedders if embedder.feature.of_word_type)
+    parts, start = [], 0
+    for of_word_type, group in groupby(embedders, key=lambda embedder: embedder.feature.of_word_type):
+        if not of_word_type:
+            parts += [embedder.export(graph, below(parameters, embedder.feature.name)) for embedder in group]
+            continue
+        vectors = graph.input(WORD_VECTORS, ("T", "N", width), TensorProto.FLOAT)
+        end = start + sum(embedder.dimension for embedder in group)
+        parts.append(vectors if end - start == width else graph.slice(vectors, start, end, axis=2))
+        start = end
+    return graph.concatenated(parts)
+
+
+def word_graph(embedders: Sequence[Embedder], parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """The features that depend on the word type alone as ONNX: arrays of a batch -> ``vectors`` (T, N, D) float32."""
+    graph = Graph()
+    chosen = [embedder for embedder in embedders if embedder.feature.of_word_type]
+    vectors = graph.concatenated([embedder.export(graph, below(parameters, embedder.feature.name))
+                                  for embedder in chosen])
+    return graph.model(vectors, sum(embedder.dimension for embedder in chosen), "vectors")
 
 
 def character_cnn(graph: Graph, settings: CharacterSettings, parameters: Mapping[str, np.ndarray]) -> str:
