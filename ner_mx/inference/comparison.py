@@ -29,12 +29,13 @@ from ner_mx.inference.tagger import Tagger
 from ner_mx.machine import available_cores
 from ner_mx.temporary import temporary_folder
 from ner_mx.training.run_folder import is_run
+from ner_mx.untyped import ReadOnlyValues
 
 
 class ComparedSystem(NamedTuple):
     """One row of a comparison; what is not known is None.
 
-    f1, precision, recall, macro_f1, raw_f1 : fractions.  types : the F1 by type.
+    f1, precision, recall, macro_f1, raw_f1, dev_f1 : fractions.  types : the F1 by type.
     bytes : of the bundle.  parameters : of its networks.
     minutes : of training.
     p : of the difference in F1 to the first row, by paired bootstrap.
@@ -52,6 +53,7 @@ class ComparedSystem(NamedTuple):
     minutes: Optional[float] = None
     speed: Optional[Speed] = None
     p: Optional[float] = None
+    dev_f1: Optional[float] = None
 
 
 def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None,
@@ -135,21 +137,28 @@ def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, speed:
          p: Optional[float]) -> ComparedSystem:
     parameters = sum(constant.size for file in folder.glob("*.onnx")
                      for constant in read_graph(file.read_bytes()).constants.values())
-    metrics = path / "metrics.json"
-    minutes = read_json(metrics)["train"]["seconds"] / 60 if metrics.is_file() else None
+    metrics = read_json(path / "metrics.json") if (path / "metrics.json").is_file() else {}
+    minutes = metrics["train"]["seconds"] / 60 if metrics else None
     micro = evaluation.micro
     return ComparedSystem(
         path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, raw_f1,
         {label: score.f1 for label, score in evaluation.types.items()},
-        sum(file.stat().st_size for file in folder.iterdir()), parameters, minutes, speed, p)
+        sum(file.stat().st_size for file in folder.iterdir()), parameters, minutes, speed, p,
+        _last(metrics, "dev").get("micro", {}).get("f1"))
 
 
 def _of_record(path: Path) -> ComparedSystem:
     record = read_record(path)
-    keys = [key for key in record.metrics if key == "test" or key.startswith("test ")]
-    entity = record.metrics[keys[-1]]["entity"]
+    entity = _last(record.metrics, "test")
     raw = record.metrics.get("raw_text", {}).get("test", {}).get("micro", {}).get("f1")
     return ComparedSystem(
         record.name, entity["micro"]["f1"], entity["micro"]["precision"], entity["micro"]["recall"],
         entity["macro"]["f1"], raw, {label: score["f1"] for label, score in entity["types"].items()},
-        minutes=record.metrics["train"]["seconds"] / 60)
+        minutes=record.metrics["train"]["seconds"] / 60, dev_f1=_last(record.metrics, "dev").get("micro", {}).get("f1"))
+
+
+def _last(metrics: ReadOnlyValues, split: str) -> ReadOnlyValues:
+    """The figures of entities on a split; with predicted annotation, if there is any."""
+    keys = [key for key in metrics if key == split or key.startswith(f"{split} ")]
+    found: ReadOnlyValues = metrics[keys[-1]]["entity"] if keys else {}
+    return found
