@@ -36,6 +36,7 @@ class ComparedSystem(NamedTuple):
     """One row of a comparison; what is not known is None.
 
     f1, precision, recall, macro_f1, raw_f1, dev_f1 : fractions.  types : the F1 by type.
+    token_f1 : of the tags of tokens, micro, without O; others have published it as the F1.
     bytes : of the bundle.  parameters : of its networks.
     minutes : of training.
     p : of the difference in F1 to the first row, by paired bootstrap.
@@ -46,6 +47,7 @@ class ComparedSystem(NamedTuple):
     precision: float
     recall: float
     macro_f1: float
+    token_f1: float
     raw_f1: Optional[float]
     types: Dict[str, float]
     bytes: Optional[int] = None
@@ -111,7 +113,8 @@ def _together(bundles: Sequence[Path], test: Sequence[Sentence], first: np.ndarr
     evaluation = evaluate(gold, predicted)
     micro = evaluation.micro
     return ComparedSystem(
-        f"ensemble of {len(bundles)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1, None,
+        f"ensemble of {len(bundles)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1,
+        _token_f1(evaluation.to_json()), None,
         {label: score.f1 for label, score in evaluation.types.items()},
         p=paired_bootstrap(first, entity_counts(gold, predicted)))
 
@@ -141,24 +144,35 @@ def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, speed:
     minutes = metrics["train"]["seconds"] / 60 if metrics else None
     micro = evaluation.micro
     return ComparedSystem(
-        path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, raw_f1,
+        path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, _token_f1(evaluation.to_json()),
+        raw_f1,
         {label: score.f1 for label, score in evaluation.types.items()},
         sum(file.stat().st_size for file in folder.iterdir()), parameters, minutes, speed, p,
-        _last(metrics, "dev").get("micro", {}).get("f1"))
+        _dev_f1(metrics))
 
 
 def _of_record(path: Path) -> ComparedSystem:
     record = read_record(path)
-    entity = _last(record.metrics, "test")
+    test = _last(record.metrics, "test")
+    entity = test["entity"]
     raw = record.metrics.get("raw_text", {}).get("test", {}).get("micro", {}).get("f1")
     return ComparedSystem(
         record.name, entity["micro"]["f1"], entity["micro"]["precision"], entity["micro"]["recall"],
-        entity["macro"]["f1"], raw, {label: score["f1"] for label, score in entity["types"].items()},
-        minutes=record.metrics["train"]["seconds"] / 60, dev_f1=_last(record.metrics, "dev").get("micro", {}).get("f1"))
+        entity["macro"]["f1"], _token_f1(test), raw, {label: score["f1"] for label, score in entity["types"].items()},
+        minutes=record.metrics["train"]["seconds"] / 60, dev_f1=_dev_f1(record.metrics))
 
 
 def _last(metrics: ReadOnlyValues, split: str) -> ReadOnlyValues:
-    """The figures of entities on a split; with predicted annotation, if there is any."""
+    """The figures on a split; with predicted annotation, if there is any."""
     keys = [key for key in metrics if key == split or key.startswith(f"{split} ")]
-    found: ReadOnlyValues = metrics[keys[-1]]["entity"] if keys else {}
+    found: ReadOnlyValues = metrics[keys[-1]] if keys else {}
     return found
+
+
+def _dev_f1(metrics: ReadOnlyValues) -> Optional[float]:
+    dev = _last(metrics, "dev")
+    return float(dev["entity"]["micro"]["f1"]) if dev else None
+
+
+def _token_f1(figures: ReadOnlyValues) -> float:
+    return float(figures["token"]["micro_without_O"]["f1"])

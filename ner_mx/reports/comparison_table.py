@@ -11,11 +11,12 @@ from typing import Any, Dict, List, Optional, Sequence
 from ner_mx.reports.markdown import table
 from ner_mx.reports.plots import speed_scatter
 
-COLUMNS = ("system", "dev F1", "F1", "precision", "recall", "macro F1", "raw text F1", "p", "MB", "parameters",
-           "minutes", "words/s", "ms/sentence", "memory, MB")
+COLUMNS = ("system", "dev F1", "F1", "precision", "recall", "macro F1", "token F1", "raw text F1", "p", "MB",
+           "parameters", "minutes", "words/s", "ms/sentence", "memory, MB")
 # What a seed changes, and its factor in a table.
 FIGURES = {"dev F1": ("dev_f1", 100), "F1": ("f1", 100), "precision": ("precision", 100), "recall": ("recall", 100),
-           "macro F1": ("macro_f1", 100), "raw text F1": ("raw_f1", 100), "minutes": ("minutes", 1)}
+           "macro F1": ("macro_f1", 100), "token F1": ("token_f1", 100), "raw text F1": ("raw_f1", 100),
+           "minutes": ("minutes", 1)}
 _SEED = re.compile(r"-\d+$")
 
 
@@ -27,7 +28,8 @@ def comparison_table(rows: Sequence[Any]) -> str:
     """
     lines = _means(rows)
     lines += table(COLUMNS, [[
-        row.name, *map(_percent, (row.dev_f1, row.f1, row.precision, row.recall, row.macro_f1, row.raw_f1)),
+        row.name, *map(_percent, (row.dev_f1, row.f1, row.precision, row.recall, row.macro_f1, row.token_f1,
+                                  row.raw_f1)),
         _number(row.p, ".4f"), _number(None if row.bytes is None else row.bytes / 1e6, ".1f"),
         _number(row.parameters, ",d"), _number(row.minutes, ".1f"),
         *(_number(value, form) for value, form in zip(row.speed or (None,) * 3, (",.0f", ".2f", ",.0f")))]

@@ -48,6 +48,7 @@ def test_runs_bundles_and_records_in_one_table(runs, tmp_path, monkeypatch):
     assert rows[0].bytes == sum(path.stat().st_size for path in bundle.iterdir())
     assert rows[1].minutes == rows[2].minutes > 0
     assert rows[0].dev_f1 is None
+    assert rows[0].token_f1 == pytest.approx(first.metrics["test"]["token"]["micro_without_O"]["f1"])
     assert rows[1].dev_f1 == rows[2].dev_f1 == second.metrics["dev"]["entity"]["micro"]["f1"]
     for row in rows[:2]:
         assert row.speed.words_per_second > 0 and row.speed.milliseconds > 0 and row.speed.megabytes > 20
@@ -57,12 +58,12 @@ def test_runs_bundles_and_records_in_one_table(runs, tmp_path, monkeypatch):
 
 
 def test_seeds_have_a_mean():
-    seeds = [ComparedSystem(f"crf-2-{seed}", f1, f1, f1, f1, None, {}, minutes=1.5, dev_f1=f1)
+    seeds = [ComparedSystem(f"crf-2-{seed}", f1, f1, f1, f1, f1, None, {}, minutes=1.5, dev_f1=f1)
              for seed, f1 in enumerate((0.5, 0.75, 0.7), 1)]
     other = seeds[0]._replace(name="other-1")
     lines = comparison_table([*seeds, other]).splitlines()
     expected = f"{100 * np.mean([0.5, 0.75, 0.7]):.2f} ± {100 * np.std([0.5, 0.75, 0.7], ddof=1):.2f}"
-    assert lines[2] == f"| crf-2 | 3 | {' | '.join([expected] * 5)} |  | 1.50 ± 0.00 |"
+    assert lines[2] == f"| crf-2 | 3 | {' | '.join([expected] * 6)} |  | 1.50 ± 0.00 |"
     assert lines[3] == "" and "mean ± sd" not in comparison_table(seeds[:1])
 
 
