@@ -92,6 +92,9 @@ class ModelSettings(Section):
     def export(self, embedders: Sequence[Embedder], parameters: Dict[str, np.ndarray]) -> Any:
         """The network as an ``onnx.ModelProto``.
 
+        It reads features through :func:`ner_mx.models.layers.onnx_layers.embedded`: those that depend on the word
+        type alone have a graph of their own.
+
         Parameters
         ----------
         parameters : by name, as :meth:`ner_mx.training.trainable.Trainable.network_parameters` gives them.
