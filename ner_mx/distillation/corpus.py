@@ -14,7 +14,7 @@ from ner_mx.config import Config
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
-from ner_mx.distillation.unlabelled import CHUNK, Filter, labelled_text, probabilities_of
+from ner_mx.distillation.unlabelled import Filter, labelled_text, probabilities_of
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.ensemble import Ensemble
@@ -91,9 +91,7 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
         if set(tags) != set(teachers.tags):
             raise UserError(f"expected teachers with the tags of the corpus ({', '.join(tags[:9])}), found others "
                             f"({', '.join(teachers.tags[:9])})")
-        # The annotated sentences in one piece: the outputs of an encoder are kept for those of its own training.
-        parts = [*(probabilities_of(augmented[start:start + CHUNK], teachers, cache)
-                   for start in range(0, len(augmented), CHUNK)), text.probabilities,
+        parts = [probabilities_of(augmented, teachers, cache), text.probabilities,
                  probabilities_of([list(sentence.tokens) for sentence in annotated], teachers, cache)]
         return np.concatenate(parts)[:, [teachers.tags.index(tag) for tag in tags]].astype(np.float16)
 

@@ -74,15 +74,19 @@ def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers:
 
 
 def probabilities_of(sentences: Sequence[List[str]], teachers: Ensemble, cache: Path) -> np.ndarray:
-    """The probabilities of the tags of sentences, (tokens, K) float16 for all of them; they are kept in the cache."""
-    path = _place(cache, "all", sentences)
-    found = _cached(path)
-    if found:
-        return found["probabilities"]
-    parts = [np.zeros((0, len(teachers.tags)))]
-    probabilities = np.concatenate(parts + teachers.probabilities(sentences)).astype(np.float16)
-    _write(path, {"probabilities": probabilities})
-    return probabilities
+    """The probabilities of the tags of sentences, (tokens, K) float16 for all of them; every chunk is kept."""
+    # Outputs of an encoder are on disk for all sentences of its training together.
+    size = len(sentences) if teachers.reads_from_disk(sentences) else CHUNK
+    parts = [np.zeros((0, len(teachers.tags)), np.float16)]
+    for start in range(0, len(sentences), size):
+        chunk = sentences[start:start + size]
+        path = _place(cache, "all", chunk)
+        found = _cached(path)
+        if not found:
+            found = {"probabilities": np.concatenate(teachers.probabilities(chunk)).astype(np.float16)}
+            _write(path, found)
+        parts.append(found["probabilities"])
+    return np.concatenate(parts)
 
 
 def _kept(chunk: List[List[str]], teachers: Ensemble, choice: Filter, cache: Path) -> Tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from ner_mx.config import (
 )
 from ner_mx.errors import RunError, first_duplicate
 from ner_mx.files import read_json, write_json
-from ner_mx.training.run_folder import read_run_config
+from ner_mx.training.run_folder import finished_metrics, read_run_config
 from ner_mx.untyped import ReadOnlyValues, Values
 
 # The suffix of the note of a run that diverged.
@@ -159,10 +159,9 @@ def read_record(path: Path) -> Record:
         except (TypeError, ValueError, KeyError, AttributeError):
             raise RunError(f"{path}: expected the record of a run, found other keys") from None
         return _complete(record, path)
-    if not (path / "metrics.json").is_file():
-        raise RunError(f"{path}: expected a finished run, found no metrics.json in it")
+    metrics = finished_metrics(path)
     settings = Settings(portable(read_run_config(path)), source=str(path))
-    return _complete(Record(path.name, settings, read_json(path / "metrics.json"),
+    return _complete(Record(path.name, settings, metrics,
                             read_json(path / "environment.json"), _history(path / "history.jsonl")), path)
 
 

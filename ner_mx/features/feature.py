@@ -224,7 +224,10 @@ class _FromVocabulary(Lookup):
 
 
 class TypeLookup(_FromVocabulary):
-    """A lookup that depends on the word type alone: subclasses define :meth:`value`."""
+    """A lookup that depends on the word type alone: subclasses define :meth:`value`.
+
+    One that has an embedder of its own which looks at other words sets ``of_word_type`` to False.
+    """
 
     of_word_type = True
 

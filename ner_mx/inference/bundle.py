@@ -31,7 +31,7 @@ from ner_mx.inference.bundle_folder import (
     to_json,
     write_folder,
 )
-from ner_mx.inference.graph_check import check_graph, check_word_graph, sample_texts
+from ner_mx.inference.graph_check import check_graph, check_word_graph, sample_texts, sample_types
 from ner_mx.inference.signatures import sign
 from ner_mx.registry import register
 from ner_mx.strict_json import parse_json
@@ -181,7 +181,7 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
                   for graph in (name, *[f"{name}{WORDS}"][:network.has_words])}
         _check_names(files, [*REQUIRED, *graphs, *["features.npz"][:bool(encoder.arrays())],
                              *["transitions.npz"][:config.learns_transitions]])
-        _check_graphs(files, encoder)
+        check_graphs(files, encoder)
     except ConfigError as error:  # such as a feature whose module is not loaded
         raise BundleError(f"{folder}: expected a configuration that can be read, found: "
                           f"{first_line(error)}") from None
@@ -234,11 +234,21 @@ def _check_names(files: Mapping[str, bytes], expected: Sequence[str]) -> None:
         raise ValueError(f"{unexpected[0]}, which the model does not need")
 
 
-def _check_graphs(files: Mapping[str, bytes], encoder: Encoder) -> None:
-    texts = sample_texts(encoder)
+def check_graphs(files: Mapping[str, bytes], encoder: Encoder) -> None:
+    """Check the graphs of a bundle, see :mod:`ner_mx.inference.graph_check`.
+
+    Parameters
+    ----------
+    files : their contents by name.
+
+    Raises
+    ------
+    ValueError : one is not that of a network with the features and tags of the encoder, or is too large.
+    """
+    texts, types = sample_texts(encoder), sample_types(encoder)
     for name, network in networks_of(encoder).items():
         words = f"{name}{WORDS}.onnx"
-        width = _checked(words, check_word_graph, files[words], network.features, texts) if network.has_words else 0
+        width = _checked(words, check_word_graph, files[words], network.features, types) if network.has_words else 0
         _checked(f"{name}.onnx", check_graph, files[f"{name}.onnx"], network.features, texts, width,
                  len(network.classes))
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import TYPE_CHECKING, Dict, List, Sequence
 
 import numpy as np
 
 from ner_mx.config import Decoding
+from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.decoding.recognizer import LONGEST
 from ner_mx.errors import BundleError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.bundle_folder import MANIFEST
 from ner_mx.inference.tagger import Tagger
 from ner_mx.training.run_folder import is_run
+
+if TYPE_CHECKING:
+    from ner_mx.training.encoder_outputs import EncoderOutputs
 
 # The smallest probability whose logarithm is taken.
 SMALLEST = 1e-12
@@ -40,7 +45,9 @@ class Ensemble:
     def __init__(self, paths: Sequence[Path]):
         if not paths:
             raise UserError("expected a run or bundle, or several, found nothing")
-        self._taggers = [_tagger(path) for path in paths]
+        # Networks with the same frozen encoder read its outputs from one place.
+        self._outputs: Dict[str, EncoderOutputs] = {}
+        self._taggers = [_tagger(path, self._outputs) for path in paths]
         self.tags = list(self._taggers[0].recognizer.encoder.tags)
         for path, tagger in zip(paths, self._taggers):
             tags = tagger.recognizer.encoder.tags
@@ -59,6 +66,15 @@ class Ensemble:
                 total += marginals[:, order]
         return [total / len(self._taggers) for total in totals]
 
+    def reads_from_disk(self, sentences: Sequence[Sequence[str]]) -> bool:
+        """Whether the outputs of an encoder are on disk for exactly these sentences, in this order."""
+        if any(len(tokens) > LONGEST for tokens in sentences):
+            return False
+        encoder = self._taggers[0].recognizer.encoder
+        return bool(self._outputs) and any(
+            outputs.are_stored(encoder.encode([Sentence(tuple(tokens)) for tokens in sentences]))
+            for outputs in self._outputs.values())
+
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
         """The well-formed tags of each sentence whose product of probabilities is largest."""
         encoding = self._taggers[0].recognizer.encoder.settings.tag_encoding
@@ -70,7 +86,7 @@ class Ensemble:
         return result
 
 
-def _tagger(path: Path) -> Tagger:
+def _tagger(path: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
     if not is_run(path) or (path / MANIFEST).is_file():
         if not path.is_dir():
             raise BundleError(f"{path}: expected a run or a bundle, found no folder")
@@ -86,7 +102,7 @@ def _tagger(path: Path) -> Tagger:
         return Tagger.of_bundle(bundle_of_run(path))
     recognizer = load_recognizer(path, "cpu")
     assert isinstance(recognizer.scorer, Trainable)
-    recognizer.scorer.prepare = outputs
+    recognizer.scorer.prepare = shared.setdefault(outputs.made_from, outputs)
     return Tagger(recognizer, {})
 
 

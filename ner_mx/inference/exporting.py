@@ -20,14 +20,21 @@ from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.features.batch import collate
 from ner_mx.features.encoded import Encoded
-from ner_mx.files import read_json
-from ner_mx.inference.bundle import MODEL, WORDS, Bundle, BundleConfig, write_bundle
+from ner_mx.inference.bundle import (
+    MODEL,
+    WORDS,
+    Bundle,
+    BundleConfig,
+    bundle_content,
+    check_graphs,
+    write_bundle,
+)
 from ner_mx.inference.bundle_folder import is_bundle_file
 from ner_mx.inference.signatures import read_secret_key
 from ner_mx.inference.tagger import Tagger
 from ner_mx.models.layers.onnx_layers import word_graph
 from ner_mx.training.run_evaluation import load_recognizer
-from ner_mx.training.run_folder import read_run_config
+from ner_mx.training.run_folder import finished_metrics, read_run_config
 from ner_mx.training.task import predicted_tags
 from ner_mx.training.trainable import Trainable
 from ner_mx.untyped import Values
@@ -67,17 +74,15 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
     Raises
     ------
     UserError : the key cannot be read.
-    RunError : the folder is not a finished run, or the two engines disagree.
+    RunError : the folder is not a finished run, the two engines disagree, or the network is too large.
     BundleError : the folder holds something else, or a bundle that may not be replaced.
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
     _check_place(folder, overwrite)
     secret = None if key is None else read_secret_key(key)
-    if not (run / "metrics.json").is_file():
-        raise RunError(f"{run}: expected a finished run, found no metrics.json in it")
-    recognizer = load_recognizer(run, "cpu")
-    bundle = bundle_of(recognizer, read_run_config(run), read_json(run / "metrics.json"))
+    metrics, recognizer = finished_metrics(run), load_recognizer(run, "cpu")
+    bundle = bundle_of(recognizer, read_run_config(run), metrics)
     splits = {split: _stored_sentences(run, split) for split in ("dev", "test")}
     sentences = [sentence for split in splits.values() for sentence in split]
     if not sentences:
@@ -95,6 +100,11 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
         bundle = smaller
     bundle.card["examples"] = _examples(splits["dev"] or splits["test"])
     bundle.card.update(precision=precision, **({"f1_by_precision": f1} if f1 else {}))
+    try:
+        check_graphs(bundle_content(bundle).files, bundle.encoder)  # what is written can be read
+    except ValueError as error:
+        raise RunError(f"{run}: expected a network that a bundle may hold, found: {error}; nothing was "
+                       "written") from None
     write_bundle(bundle, folder, secret)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Export(difference, len(sentences), size, f1)
@@ -127,9 +137,8 @@ def bundle_of_run(run: Path) -> Bundle:
     ------
     RunError : the folder is not a finished run.
     """
-    if not (run / "metrics.json").is_file():
-        raise RunError(f"{run}: expected a finished run, found no metrics.json in it")
-    return bundle_of(load_recognizer(run, "cpu"), read_run_config(run), read_json(run / "metrics.json"))
+    metrics = finished_metrics(run)
+    return bundle_of(load_recognizer(run, "cpu"), read_run_config(run), metrics)
 
 
 def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle:

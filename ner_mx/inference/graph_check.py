@@ -29,46 +29,60 @@ MAX_WIDTH = 2048
 # From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
 
-# Sentences and their tokens, of batches that are long, wide, and small.
-SAMPLES = ((TOKENS // LONGEST, LONGEST), (TOKENS // 32, 32), (32, TOKENS // 32), (64, 1), (1, 1))
-# The words of the samples, as many as are read at once without their sentences, and their characters.
-WORDS, CHARACTERS = TYPES, 126
+# Sentences and their tokens: for any batch, there is a sample with at least its sentences and its tokens, so that no
+# array of the batch is larger than that of the sample, see known_integers() of the operators.
+MOST = 32
+SAMPLES = (*((sentences, min(LONGEST, TOKENS // sentences)) for sentences in range(TOKENS // LONGEST, MOST + 1)),
+           (TOKENS // 32, 32), (64, 1), (1, 1))
+# The characters of words in sentences, and of word types, which are longer in no text.
+CHARACTERS, TYPE_CHARACTERS = 126, 999
 
 
 def sample_texts(encoder: Encoder) -> List[Encoded]:
-    """Text in the shapes that batches have, up to the largest."""
-    words = ["".join(letters) * (CHARACTERS // 3) for letters in islice(product("abcdefgh", repeat=3), WORDS)]
-    samples = []
-    for sentences, tokens in SAMPLES:
-        repeated = islice(cycle(words), sentences * tokens)
-        samples.append(encoder.encode([Sentence(tuple(islice(repeated, tokens))) for _ in range(sentences)]))
-    return samples
+    """Sentences in the shapes of :data:`SAMPLES`."""
+    words = cycle(_words(CHARACTERS))
+    longest = encoder.encode([Sentence(tuple(islice(words, LONGEST))) for _ in range(MOST)])
+    wide = encoder.encode([Sentence(tuple(islice(words, TOKENS // 32))) for _ in range(TOKENS // 32)])
+    return [_part(longest if sentences <= MOST else wide, sentences, tokens) for sentences, tokens in SAMPLES]
 
 
-def check_word_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded]) -> int:
+def sample_types(encoder: Encoder) -> Encoded:
+    """As many word types as are read at once, and as long as they can be, each as a sentence."""
+    return encoder.encode([Sentence((word,)) for word in _words(TYPE_CHARACTERS)])
+
+
+def _words(characters: int) -> List[str]:
+    return ["".join(letters) * (characters // 3) for letters in islice(product("abcdefgh", repeat=3), TYPES)]
+
+
+def _part(text: Encoded, sentences: int, tokens: int) -> Encoded:
+    """The first tokens of the first sentences."""
+    chosen = (text.bounds[:sentences, None] + np.arange(tokens)).reshape(-1)
+    return replace(text, word_type=text.word_type[chosen], tags=text.tags[chosen],
+                   bounds=np.arange(sentences + 1) * tokens,
+                   by_token={name: array[chosen] for name, array in text.by_token.items()})
+
+
+def check_word_graph(model: bytes, features: Sequence[Feature], types: Encoded) -> int:
     """Check the serialized graph of the vectors of word types without running it; returns their dimension.
 
     Parameters
     ----------
     features : of the network; those that depend on the word type alone must be read by the graph.
-    texts : see :func:`sample_texts`.
+    types : see :func:`sample_types`.
 
     Raises
     ------
     ValueError : as :func:`check_graph`.
     """
     graph, read = read_graph(model), [feature for feature in features if feature.of_word_type]
-    widths = set()
-    for text in texts:
-        alone = text.types_alone(np.arange(len(text.text.lengths)))
-        batch = collate(read, alone, next(plan_scoring(read, alone, TYPES)))
-        vectors = _checked_output(graph, read, batch, "vectors")
-        if vectors.shape[:2] != _shape(batch) or len(vectors.shape) != 3 or not 0 < vectors.shape[2] <= MAX_WIDTH:
-            raise ValueError(f"vectors of the shape {vectors.shape} for {_shape(batch)} tokens")
-        widths.add(vectors.shape[2])
-    if len(widths) != 1:
-        raise ValueError(f"vectors of the dimensions {sorted(widths)}")
-    return int(widths.pop())
+    batch = collate(read, types, np.arange(len(types)))
+    vectors = _checked_output(graph, read, batch, "vectors")
+    if vectors.shape[:2] != _shape(batch) or len(vectors.shape) != 3 or not vectors.shape[2]:
+        raise ValueError(f"vectors of the shape {vectors.shape} for {_shape(batch)} tokens")
+    if vectors.shape[2] > MAX_WIDTH:
+        raise ValueError(f"vectors of {vectors.shape[2]:,} dimensions for a word, more than {MAX_WIDTH:,}")
+    return vectors.shape[2]
 
 
 def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encoded], width: int,
@@ -88,8 +102,8 @@ def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encod
         that is not registered, or would take too much time or memory.
     """
     graph, read = read_graph(model), [feature for feature in features if not feature.of_word_type]
-    if width and WORD_VECTORS not in graph.inputs:
-        raise ValueError(f"a model that does not read {WORD_VECTORS}, although the configuration has such features")
+    if width and (WORD_VECTORS not in graph.inputs or graph.inputs[WORD_VECTORS].shape[2:] != (width,)):
+        raise ValueError(f"a model that does not read {WORD_VECTORS} of the dimension {width}")
     for text in texts:
         if width:
             text = replace(text, word_vectors=np.zeros((len(text.text.lengths), width), np.float32))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.errors import ScoresError, first_line
-from ner_mx.features.batch import Batch
+from ner_mx.features.batch import WORD_VECTORS, Batch
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Feature
 from ner_mx.inference.type_vectors import TypeVectors
@@ -46,7 +46,11 @@ class OnnxSession:
         self._output = output
         self.inputs: List[str] = [value.name for value in self._session.get_inputs()]
 
-    def __call__(self, batch: Batch, width: Optional[int] = None) -> np.ndarray:
+    def width(self, name: str) -> int:
+        """The last dimension of an input."""
+        return int(next(value.shape[-1] for value in self._session.get_inputs() if value.name == name))
+
+    def __call__(self, batch: Batch, width: int) -> np.ndarray:
         """(T, N, width) float32, the output; values in padding mean nothing.
 
         Raises
@@ -57,7 +61,7 @@ class OnnxSession:
             result: np.ndarray = self._session.run([self._output], {name: batch[name] for name in self.inputs})[0]
         except Exception as error:  # onnxruntime's own classes have no other base
             raise ScoresError(f"expected a model that onnxruntime can run, found: {first_line(error)}") from None
-        expected = (int(batch.length.max()), len(batch.length), width or result.shape[-1])
+        expected = (int(batch.length.max()), len(batch.length), width)
         if result.shape != expected or result.dtype != np.float32:
             raise ScoresError(f"expected an output of the shape {expected}, found {result.shape} of {result.dtype}")
         return result
@@ -78,8 +82,7 @@ class OnnxScorer:
         self._session = OnnxSession(model, "emissions")
         self.features = [feature for feature in features if not feature.of_word_type]
         self._decoder = decoder
-        self._vectors = None if words is None else TypeVectors(OnnxSession(words, "vectors"), [
-            feature for feature in features if feature.of_word_type])
+        self._vectors = None if words is None else _type_vectors(words, features, self._session.width(WORD_VECTORS))
 
     def prepared(self, encoded: Encoded) -> Encoded:
         """The same sentences with the vectors of their word types."""
@@ -97,3 +100,9 @@ class OnnxScorer:
     def decoder(self) -> Decoder:
         """What turns the emissions into tags."""
         return self._decoder
+
+
+def _type_vectors(model: bytes, features: Sequence[Feature], width: int) -> TypeVectors:
+    session = OnnxSession(model, "vectors")
+    return TypeVectors(lambda batch: session(batch, width), [
+        feature for feature in features if feature.of_word_type], width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import Callable, Dict, List, Sequence
 
@@ -21,19 +22,24 @@ TYPES = 512
 class TypeVectors:
     """The vectors of word types from the features that depend on the type alone.
 
-    Several threads may use it at once.
+    Several threads may use it at once, and a process that was forked.
 
     Parameters
     ----------
     vectors : a batch to (T, N, D) float32, the vectors of its tokens.
     features : whose arrays it reads, all of them of the word type alone.
+    width : D.
     """
 
-    def __init__(self, vectors: Callable[[Batch], np.ndarray], features: Sequence[Feature]):
-        self._vectors, self._features = vectors, features
-        self._lock = Lock()
+    def __init__(self, vectors: Callable[[Batch], np.ndarray], features: Sequence[Feature], width: int):
+        self._vectors, self._features, self._width = vectors, features, width
+        self._reset()
+
+    def _reset(self) -> None:
+        self._process, self._lock = os.getpid(), Lock()
         self._rows: Dict[bytes, int] = {}
-        self._table = np.zeros((0, 0), np.float32)
+        # Memory that is not written yet is taken by no one.
+        self._table = np.empty((max(1, CACHE // (4 * self._width)), self._width), np.float32)
 
     def __call__(self, encoded: Encoded) -> np.ndarray:
         """(V, D) float32, the vectors of V word types.
@@ -42,42 +48,33 @@ class TypeVectors:
         ------
         ScoresError : they cannot be computed.
         """
+        if self._process != os.getpid():  # another thread of the parent may have held the lock
+            self._reset()
         words = _words(encoded)
+        result = np.empty((len(words), self._width), np.float32)
         with self._lock:
             rows = np.fromiter((self._rows.get(word, -1) for word in words), np.int64, len(words))
-            known = self._table[rows[rows >= 0]]
-        missing = np.flatnonzero(rows < 0)
-        if not len(missing):
-            return known
-        computed = self._computed(encoded, missing)
-        result = np.empty((len(words), computed.shape[1]), np.float32)
-        result[rows >= 0], result[missing] = known if len(known) else 0, computed
-        with self._lock:
-            self._keep([words[index] for index in missing], computed)
+            known = rows >= 0
+            result[known] = self._table[rows[known]]
+        missing = np.flatnonzero(~known)
+        if len(missing):
+            alone = encoded.types_alone(missing)
+            for chosen in plan_scoring(self._features, alone, TYPES):
+                result[missing[chosen]] = self._vectors(collate(self._features, alone, chosen))[0]
+            with self._lock:
+                self._keep(words, missing, result)
         return result
 
-    def _computed(self, encoded: Encoded, types: np.ndarray) -> np.ndarray:
-        """(types, D) float32."""
-        alone = encoded.types_alone(types)
-        parts, order = [], []
-        for chosen in plan_scoring(self._features, alone, TYPES):
-            parts.append(self._vectors(collate(self._features, alone, chosen))[0])
-            order.append(chosen)
-        result = np.concatenate(parts)
-        result[np.concatenate(order)] = result.copy()
-        return result
-
-    def _keep(self, words: Sequence[bytes], vectors: np.ndarray) -> None:
-        """Add vectors to the cache; a full one is emptied, and frequent words are soon in it again."""
-        if not self._table.size:
-            self._table = np.empty((max(1, CACHE // (4 * vectors.shape[1])), vectors.shape[1]), np.float32)
-        short = [place for place, word in enumerate(words) if len(word) <= LONGEST_CACHED and word not in self._rows]
-        short = short[:len(self._table)]
-        if len(self._rows) + len(short) > len(self._table):
+    def _keep(self, words: Sequence[bytes], types: np.ndarray, vectors: np.ndarray) -> None:
+        """Add the vectors of some types to the cache; a full one is emptied, and soon has the frequent words again."""
+        new = {words[index]: index for index in types.tolist()
+               if len(words[index]) <= LONGEST_CACHED and words[index] not in self._rows}
+        chosen = list(new.items())[:len(self._table)]
+        if len(self._rows) + len(chosen) > len(self._table):
             self._rows.clear()
-        first = len(self._rows)
-        self._table[first:first + len(short)] = vectors[short]
-        self._rows.update((words[place], first + number) for number, place in enumerate(short))
+        for row, (word, index) in enumerate(chosen, start=len(self._rows)):
+            self._table[row] = vectors[index]
+            self._rows[word] = row
 
 
 def _words(encoded: Encoded) -> List[bytes]:

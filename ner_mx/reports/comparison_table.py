@@ -17,7 +17,7 @@ COLUMNS = ("system", "dev F1", "F1", "precision", "recall", "macro F1", "token F
 FIGURES = {"dev F1": ("dev_f1", 100), "F1": ("f1", 100), "precision": ("precision", 100), "recall": ("recall", 100),
            "macro F1": ("macro_f1", 100), "token F1": ("token_f1", 100), "raw text F1": ("raw_f1", 100),
            "minutes": ("minutes", 1)}
-_SEED = re.compile(r"-\d+$")
+_SEED = re.compile(r"-\d{1,3}$")
 
 
 def comparison_table(rows: Sequence[Any]) -> str:

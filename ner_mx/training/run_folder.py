@@ -12,7 +12,7 @@ from ner_mx.features.encoder import Encoder
 from ner_mx.files import read_json, replacing_folder, write_json, write_text
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
 from ner_mx.training.provenance import code_digest, environment
-from ner_mx.untyped import Device
+from ner_mx.untyped import Device, Values
 
 # What a run keeps of the description of its corpus, for its report.
 DATA_KEYS = ("counts", "scheme", "split", "duplicates", "proposed", "raw_text", "features", "warnings")
@@ -39,6 +39,18 @@ def read_run_config(folder: Path) -> Config:
     if not path.is_file():
         raise RunError(f"{folder}: expected a run folder, found no config.yaml in it")
     return validate(migrated(read_yaml(path)), str(path))
+
+
+def finished_metrics(folder: Path) -> Values:
+    """The figures of a finished run.
+
+    Raises
+    ------
+    RunError : it is no run, or not finished.
+    """
+    if not (folder / "metrics.json").is_file():
+        raise RunError(f"{folder}: expected a finished run, found no metrics.json in it")
+    return dict(read_json(folder / "metrics.json"))
 
 
 def read_run_encoder(folder: Path, config: Config) -> Encoder:

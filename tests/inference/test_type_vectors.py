@@ -1,6 +1,8 @@
 """The vectors of word types: those of a network that computes each type alone, whatever was asked before."""
 
 import itertools
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,7 +28,8 @@ def parts():
     graph = bundle_of(recognizer, config, {"data": {}, "seed": 1}).graphs["model.words"]
     features = [feature for feature in recognizer.encoder.features if feature.of_word_type]
     assert [feature.name for feature in features] == ["words", "characters", "casing"]
-    return recognizer.encoder, features, OnnxSession(graph, "vectors")
+    session = OnnxSession(graph, "vectors")
+    return recognizer.encoder, features, lambda batch: session(batch, DIMENSION)
 
 
 class Counting:
@@ -62,7 +65,7 @@ def assert_expected(found, encoding, expected):
 def test_a_type_is_computed_once(parts, expected):
     encoder, features, session = parts
     counting = Counting(session)
-    vectors = TypeVectors(counting, features)
+    vectors = TypeVectors(counting, features, DIMENSION)
     short = [word for word in WORDS if len(word.encode()) <= type_vectors.LONGEST_CACHED]
     for words in (short[:90], short[50:170], short, list(reversed(short))):
         encoding = encoded(encoder, words)
@@ -73,7 +76,7 @@ def test_a_type_is_computed_once(parts, expected):
 def test_long_words_are_not_kept(parts, expected):
     encoder, features, session = parts
     counting = Counting(session)
-    vectors = TypeVectors(counting, features)
+    vectors = TypeVectors(counting, features, DIMENSION)
     long = [word for word in WORDS if len(word.encode()) > type_vectors.LONGEST_CACHED][:50]
     for times in (1, 2, 3):
         encoding = encoded(encoder, long)
@@ -85,7 +88,7 @@ def test_long_words_are_not_kept(parts, expected):
 def test_a_small_cache_changes_no_vector(parts, expected, monkeypatch, kept):
     encoder, features, session = parts
     monkeypatch.setattr(type_vectors, "CACHE", 4 * DIMENSION * kept)
-    vectors = TypeVectors(session, features)
+    vectors = TypeVectors(session, features, DIMENSION)
     random = np.random.RandomState(4)
     for _ in range(30):
         encoding = encoded(encoder, [WORDS[index] for index in random.randint(len(WORDS), size=60)])
@@ -93,10 +96,33 @@ def test_a_small_cache_changes_no_vector(parts, expected, monkeypatch, kept):
         assert len(vectors._rows) <= kept == len(vectors._table)
 
 
+def test_two_types_may_have_the_same_form(parts, expected):
+    """As after a change of case: each is one of the word types."""
+    encoder, features, session = parts
+    vectors = TypeVectors(session, features, DIMENSION)
+    twice = encoder.with_words(encoder.encode([Sentence(("x", "y", "z"))]), [WORDS[3], WORDS[3], WORDS[6]])
+    for encoding in (twice, encoder.encode([Sentence((WORDS[9], WORDS[6]))]), twice):
+        assert_expected(vectors(encoding), encoding, expected)
+    assert len(set(vectors._rows.values())) == len(vectors._rows) == 3
+
+
+def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent(parts):
+    encoder, features, session = parts
+    vectors = TypeVectors(session, features, DIMENSION)
+    encoding = encoder.encode([Sentence(("Ada",))])
+    before = vectors(encoding)
+    with vectors._lock:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            os._exit(0 if np.array_equal(vectors(encoding), before) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_threads_share_a_cache(parts, expected, monkeypatch):
     encoder, features, session = parts
     monkeypatch.setattr(type_vectors, "CACHE", 4 * DIMENSION * 100)
-    vectors = TypeVectors(session, features)
+    vectors = TypeVectors(session, features, DIMENSION)
     texts = [encoded(encoder, [WORDS[index] for index in np.random.RandomState(seed).randint(len(WORDS), size=90)])
              for seed in range(60)]
     with ThreadPoolExecutor(8) as pool:

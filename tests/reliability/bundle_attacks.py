@@ -313,7 +313,43 @@ def word_vectors():
     yield "vectors of all types as one", changed("Reshape", ["scores", "shape"], [("shape", [1, 1, -1])])
     yield "a dimension less", changed("Slice", ["scores", "a", "b", "c"], [("a", [0]), ("b", [-1]), ("c", [2])])
     yield "a model that reads no vectors", changed_graph(_without_vectors)
+    yield "vectors whose dimension is that of the longest word", changed_graph(_widened, "model.words.onnx")
+    yield "vectors of a dimension with a name", changed_graph(_named_width)
+    for file in ("model.onnx", "model.words.onnx"):
+        for kind, nodes, constants in (
+                ("constants", [helper.make_node("Slice", ["flat", "begin", "end", "zero"], ["some"])],
+                 [("begin", [-100]), ("end", [20])]),
+                ("the text", [helper.make_node("Shape", ["flat"], ["size"]),
+                              helper.make_node("Slice", ["many", "size", "end", "zero"], ["some"])],
+                 [("many", np.zeros(4096, np.float32)), ("end", [2 ** 62])])):
+            yield f"{file}: larger for a smaller batch, by borders from {kind}", changed_graph(
+                lambda model, nodes=nodes, constants=constants: _growing(model, nodes, constants), file)
     yield "the words of parts of speech", changed_both("pos.words.onnx", "model.words.onnx")
+
+
+def _growing(model, nodes, constants):
+    """An array that is empty for the largest batches, and doubled for the others."""
+    doubled = [helper.make_node("Concat", [before, before], [after], axis=0) for before, after in zip(
+        ["some", *(f"more{number}" for number in range(25))], [f"more{number}" for number in range(26)])]
+    _before_output(model, helper.make_node("Reshape", ["scores", "all"], ["flat"]), *nodes, *doubled,
+                   helper.make_node("Shape", ["more25"], ["sizes"]),
+                   helper.make_node("Gather", ["sizes", "zeros"], ["pads"]),
+                   helper.make_node("Pad", ["flat", "pads"], ["longer"]),
+                   helper.make_node("Identity", ["scores"], ["emissions"]),
+                   constants=[("all", [-1]), ("zero", [0]), ("zeros", [0, 0]), *constants])
+
+
+def _widened(model):
+    """Zeros after the vectors, as many as the longest word has characters."""
+    _before_output(model, helper.make_node("Shape", ["characters"], ["size"]),
+                   helper.make_node("Gather", ["size", "places"], ["pads"]),
+                   helper.make_node("Pad", ["scores", "pads"], ["emissions"]), constants=[("places", [0] * 6)])
+
+
+def _named_width(model):
+    """The dimension of the vectors as that of any array."""
+    given = next(value for value in model.graph.input if value.name == "word_vectors")
+    given.type.tensor_type.shape.dim[2].dim_param = "D"
 
 
 def _without_vectors(model):

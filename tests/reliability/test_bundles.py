@@ -34,6 +34,8 @@ def test_a_hostile_bundle_works_or_is_refused_in_one_line(example, structured, t
     "external data at 'secret.env'", "a loop of 10^15 trips", "an array doubled 40 times", "operators of com.microsoft",
     "the model of another feature", "words, NaN in constant0 (20, 12)",
     "words, a row less in constant0 (20, 12)", "vectors of 10,000 dimensions", "a model that reads no vectors",
+    "vectors whose dimension is that of the longest word", "vectors of a dimension with a name",
+    "model.onnx: larger for a smaller batch", "model.words.onnx: larger for a smaller batch",
     "pos: []", "temperature 5e-324", "the tag 'Q-PER'", "the tag 'x0'", "casing off", "labels that are lone surrogates",
     "the last lexicon missing", "a lexicon more", "model.onnx: pipe", "model.onnx: zeros without end",
     "model.onnx: sparse 50 GB", "vocab.json: link outside", "transitions.npz: 100,000 members",

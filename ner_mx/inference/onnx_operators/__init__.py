@@ -84,14 +84,19 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def known_integers(array: Array, what: str) -> List[int]:
+def known_integers(array: Array, what: str, constant: bool = True) -> List[int]:
     """The known values of an array of integers.
+
+    Parameters
+    ----------
+    constant : whether they must not depend on the size of the batch.  Where they may, the operator's output must
+        not become larger for a smaller batch: graphs are checked on the largest batches alone.
 
     Raises
     ------
     ValueError : they are not known, or no integers.
     """
-    if array.known is None or array.dtype.kind != "i":
+    if array.known is None or array.dtype.kind != "i" or constant and not array.constant:
         raise ValueError(f"{what} that depend on the text")
     values: List[int] = array.known.reshape(-1).tolist()
     return values

@@ -16,6 +16,9 @@ from ner_mx.inference.onnx_operators import (
 )
 from ner_mx.registry import register
 
+# From here on, the end of a slice is that of the array, whatever its length.
+LAST = 1 << 31
+
 
 @register.operator("Gather")
 def gather(node: Node, table: Array, indices: Array) -> Result:
@@ -62,7 +65,8 @@ def shape_of(node: Node, values: Array) -> Result:
 def number_range(node: Node, start: Array, limit: Array, step: Array) -> Result:
     """Numbers in steps of one."""
     read_attributes(node)
-    (first,), (last,), (by,) = (known_integers(array, "limits of a range") for array in (start, limit, step))
+    (first,), (by,) = (known_integers(array, "the beginning and the step of a range") for array in (start, step))
+    last, = known_integers(limit, "limits of a range", constant=False)
     if by != 1 or not 0 <= last - first < 1 << 31:
         raise ValueError(f"a range from {first} to {last} in steps of {by}")
     return Result([Array(start.dtype, (last - first,))])
@@ -76,6 +80,8 @@ def part(node: Node, values: Array, begins: Array, ends: Array, axes: Array) -> 
     borders = zip(*(known_integers(array, "borders of a slice") for array in (begins, ends, axes)))
     for begin, end, axis in borders:
         axis = axis_of(axis, len(shape))
+        if begin < 0 <= end < LAST:
+            raise ValueError(f"a slice from {begin} to {end}, which is longer for a shorter array")
         shape[axis] = len(range(*slice(begin, end).indices(shape[axis])))
     return Result([values._replace(shape=tuple(shape), known=None)])
 
