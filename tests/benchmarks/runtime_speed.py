@@ -23,8 +23,10 @@ SINGLE = 400
 def with_raw_text(tag_batch):
     """A function that tags tokenized sentences, and one that finds entities in texts with it."""
     from ner_mx.decoding.entities import find_entities
+    from ner_mx.registry import register
 
-    return tag_batch, lambda texts: find_entities(texts, tag_batch)
+    tokenizer = register.tokenizer["rules"]()
+    return tag_batch, lambda texts: find_entities(texts, tokenizer, tag_batch)
 
 
 def rate(function, inputs, words):
