@@ -2,13 +2,19 @@
 
 import pytest
 
-from ner_mx.experiments.records import read_records
+from ner_mx.config import load_experiment
+from ner_mx.experiments.plans import read_plan
+from ner_mx.experiments.records import read_record, read_records
+from ner_mx.experiments.replication import known_outcome
 from ner_mx.reports.replication_report import (
     compared_pairs,  # its own name looks like a test's
     replication_report,
 )
 from ner_mx.reports.report_rows import read_rows
 from ner_mx.reports.run_summary import summary_rows, summary_table
+
+
+GLOVE = {"features.words.vectors.path": "glove-6B-50d.npy", "features.words.vectors.words": "glove-6B.parquet"}
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +95,19 @@ def test_significance_of_the_rows(rows, report):
             ("| `conll2003-vectors` | `conll2003` |", "+2.44", "0.0023", "0.1000")]:
         row = [cell.strip() for cell in next(line for line in lines if line.startswith(pair)).split("|")]
         assert (row[3], row[4], row[6]) == (difference, welch, ranks)
+
+
+def test_the_records_of_the_encoders_are_those_of_their_plan(root, tmp_path, monkeypatch):
+    """The settings of every record are what the plan says today; students are named experiments, trained by distill."""
+    monkeypatch.chdir(tmp_path)
+    plan, runs = read_plan(root / "reports/encoders.plan.yaml")
+    folder = root / plan.records
+    known = {run.name for run in runs if known_outcome(run, folder) is not None}
+    others = {path.stem for path in folder.glob("*.json")} - known
+    assert len(known) >= 22
+    for name in others:
+        settings = read_record(folder / f"{name}.json").settings
+        experiment = name.rpartition("-")[0]
+        assert experiment.endswith("-student")
+        assert not settings.differs(load_experiment(experiment, {
+            **GLOVE, "run.seed": settings.seed, "run.name": name, "run.threads": 1}))
