@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import statistics
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
-from ner_mx.config import experiment_names, load_experiment, portable, read_experiment
-from ner_mx.config.experiments import parent_of
+from ner_mx.config import experiment_names, read_experiment
 from ner_mx.data.text_files import read_text
 from ner_mx.errors import ConfigError, UserError
-from ner_mx.evaluation.significance import compare_samples, holm
 from ner_mx.experiments.records import Settings
 from ner_mx.files import write_text
 from ner_mx.reports import plots
+from ner_mx.reports.compared_rows import (
+    Rows,
+    is_ours,
+    nearest_experiment,
+    own_rows,
+    rows_elsewhere,
+    settings_of,
+    significance,
+)
 from ner_mx.reports.html_page import html_page
 from ner_mx.reports.markdown import spread, table
 from ner_mx.reports.paper import CHOICES, CORPORA, GENRES, ROWS, PaperRow
 from ner_mx.reports.report_rows import ReportRow, read_rows
-
-Rows = Mapping[str, ReportRow]
-Pair = Tuple[str, str]
-
-# The fewest runs of a row that is tested against another.
-TESTED = 3
 
 
 def write_replication(records: Path, output: Path, baseline: Optional[str] = None) -> Dict[str, ReportRow]:
@@ -68,10 +69,10 @@ def replication_report(rows: Rows, pictures: Sequence[str] = (), notes: str = ""
     for name in dict.fromkeys(row.table for row in ROWS):
         lines += _paper_table(name, [row for row in ROWS if row.table == name], rows)
     lines += _genres(rows)
-    lines += _own_rows(rows)
+    lines += _own_table(rows)
     lines += _other_corpora(rows)
     lines += _remarks(rows)
-    lines += _significance(rows, baseline)
+    lines += significance(rows, baseline)
     lines += [line for picture in pictures for line in (f"![{Path(picture).stem}]({picture})", "")]
     lines += [notes.strip(), ""] if notes else []
     if replicates:
@@ -116,15 +117,11 @@ def _paper_table(name: str, paper: List[PaperRow], rows: Rows) -> List[str]:
         cells.append([row.label, theirs, their_parts, spread(ours.scores()), _parts(ours), len(ours.records),
                       ours.failures, f"{statistics.mean(successful):.2f}" if successful else "none",
                       f"{statistics.mean(ours.scores()) - row.f1:+.2f}"])
-        changes = ours.records[0].settings.departures(_settings_of(row.experiment))
+        changes = ours.records[0].settings.departures(settings_of(row.experiment))
         if changes:
             remarks += [f"- `{row.experiment}`, our runs compared with the experiment: {'; '.join(changes)}"]
     return [f"## {name}", "", *table(("", "paper", "P / R", "ours", "P / R", "n", "failed", "successful",
                                       "difference"), cells), *remarks, *[""] * bool(remarks)]
-
-
-def _settings_of(experiment: str) -> Settings:
-    return Settings(portable(load_experiment(experiment)))
 
 
 def _parts(row: ReportRow) -> str:
@@ -157,23 +154,12 @@ def _figures(row: ReportRow) -> List[Any]:
             f"{statistics.mean(train['seconds'] for train in trained) / 60:.0f}"]
 
 
-def _own(rows: Rows) -> List[ReportRow]:
-    """Our rows on the paper's corpora that the paper does not have."""
-    known = {row.experiment for row in ROWS}
-    return [row for row in rows.values() if row.name not in known and row.records and row.corpus in CORPORA]
-
-
-def _elsewhere(rows: Rows) -> List[ReportRow]:
-    """Rows on corpora that are not the paper's."""
-    return [row for row in rows.values() if row.records and row.corpus not in CORPORA]
-
-
-def _own_rows(rows: Rows) -> List[str]:
-    own = _own(rows)
+def _own_table(rows: Rows) -> List[str]:
+    own = own_rows(rows)
     if not own:
         return []
     named = experiment_names()
-    origins = [_origin(row) for row in own if row.name not in named and _is_ours(row)]
+    origins = [_origin(row) for row in own if row.name not in named and is_ours(row)]
     return ["## Other rows", "",
             *table(("", *FIGURES), [[f"`{row.name}`", *_figures(row)] for row in own], text=3),
             *origins, *[""] * bool(origins)]
@@ -181,7 +167,7 @@ def _own_rows(rows: Rows) -> List[str]:
 
 def _other_corpora(rows: Rows) -> List[str]:
     """Rows on other corpora, and the differences of those on one corpus from its first row."""
-    others = _elsewhere(rows)
+    others = rows_elsewhere(rows)
     if not others:
         return []
     firsts: Dict[str, ReportRow] = {}
@@ -197,21 +183,8 @@ def _other_corpora(rows: Rows) -> List[str]:
             *changes, *[""] * bool(changes)]
 
 
-def _is_ours(row: ReportRow) -> bool:
-    """Whether the runs of a row are those of a configuration, and not of another system."""
-    return row.records[0].settings.config is not None
-
-
-def _nearest(row: ReportRow) -> Tuple[str, List[str]]:
-    """The experiment on the same corpus with the fewest differences from a row, and these."""
-    made = {name: row.records[0].settings.departures(_settings_of(name))
-            for name in experiment_names() if name.partition("-")[0] == row.corpus}
-    nearest = min(made, key=lambda name: len(made[name]))
-    return nearest, made[nearest]
-
-
 def _origin(row: ReportRow) -> str:
-    name, changes = _nearest(row)
+    name, changes = nearest_experiment(row)
     return f"- `{row.name}` is `{name}` with {'; '.join(changes) or 'no change'}"
 
 
@@ -242,70 +215,6 @@ def _features(settings: Settings) -> str:
     found += [f"lexicon {name}{', partial' * lexicon['partial']}" for name, lexicon
               in features["lexicons"]["sources"].items()]
     return " + ".join(found) or "none"
-
-
-def compared_pairs(rows: Rows, baseline: Optional[str] = None) -> List[Pair]:
-    """The pairs of rows that a reader compares: neighbours in a table, a row and the experiment it varies,
-    or every row and the baseline."""
-    if baseline is not None:
-        pairs = [(name, baseline) for name in rows if name != baseline]
-    else:
-        pairs = []
-        for name in dict.fromkeys(row.table for row in ROWS):
-            pairs += _neighbours([row.experiment for row in ROWS if row.table == name and row.experiment in rows])
-        pairs += _with_origins([row.name for row in _own(rows) if _is_ours(row)], rows)
-        elsewhere: Dict[str, List[str]] = {}
-        for row in _elsewhere(rows):
-            elsewhere.setdefault(row.corpus, []).append(row.name)
-        pairs += [pair for names in elsewhere.values() for pair in _neighbours(names)]
-    return [pair for pair in dict.fromkeys(pairs) if _is_comparable(*(rows[name] for name in pair))]
-
-
-def _neighbours(names: Sequence[str]) -> List[Pair]:
-    return [(following, name) for name, following in zip(names, names[1:])]
-
-
-def _with_origins(names: Iterable[str], rows: Rows) -> List[Pair]:
-    """Each row with the experiment that it varies, or that it extends, if that has runs."""
-    pairs = []
-    for name in names:
-        origin = name
-        for _ in range(len(experiment_names())):
-            is_named = origin in experiment_names()
-            origin = (parent_of(origin) if is_named else _nearest(rows[name])[0]) or ""
-            if not origin or origin in rows:
-                break
-        if origin and origin != name:
-            pairs.append((name, origin))
-    return pairs
-
-
-def _is_comparable(row: ReportRow, other: ReportRow) -> bool:
-    return (min(len(row.records), len(other.records)) >= TESTED
-            and (row.corpus, row.entities) == (other.corpus, other.entities))
-
-
-def _significance(rows: Rows, baseline: Optional[str]) -> List[str]:
-    """Tests of the differences between pairs of rows."""
-    pairs = compared_pairs(rows, baseline)
-    if not pairs:
-        return []
-    compared = [compare_samples(rows[name].scores(), rows[other].scores()) for name, other in pairs]
-    adjusted = holm([comparison.welch for comparison in compared])
-    cells = [[f"`{name}`", f"`{other}`", f"{comparison.difference:+.2f}", _p_value(comparison.welch),
-              _p_value(corrected), _p_value(comparison.ranks)]
-             for (name, other), comparison, corrected in zip(pairs, compared, adjusted)]
-    return ["## Significance", "",
-            "Pairs of rows that follow each other in a table, and rows with the experiment that they vary"
-            if baseline is None else f"Every row compared with `{baseline}`", "",
-            "Two-sided p values on the test F1 of the seeds: Welch's t test, the same adjusted for the number of "
-            "pairs in this table (Holm 1979), and the Wilcoxon rank-sum test (exact if no two F1 are equal). "
-            "With three seeds per row the rank-sum test cannot fall below 0.1, with five not below 0.008.", "",
-            *table(("row", "compared with", "difference", "Welch", "Welch, Holm", "rank-sum"), cells, text=2)]
-
-
-def _p_value(p: float) -> str:
-    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
 def _not_run(rows: Rows) -> List[str]:

@@ -19,7 +19,8 @@ from ner_mx.experiments.records import (
     write_record,
 )
 from ner_mx.files import write_json
-from ner_mx.reports.replication_report import compared_pairs, replication_report
+from ner_mx.reports.compared_rows import compared_pairs
+from ner_mx.reports.replication_report import replication_report
 from ner_mx.reports.report_rows import read_rows
 from ner_mx.reports.run_summary import summary_rows, summary_table
 

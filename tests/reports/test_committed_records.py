@@ -6,13 +6,12 @@ from ner_mx.config import load_experiment
 from ner_mx.experiments.plans import read_plan
 from ner_mx.experiments.records import read_record, read_records
 from ner_mx.experiments.replication import known_outcome
+from ner_mx.reports.compared_rows import compared_pairs  # its own name looks like a test's
 from ner_mx.reports.replication_report import (
-    compared_pairs,  # its own name looks like a test's
     replication_report,
 )
 from ner_mx.reports.report_rows import read_rows
 from ner_mx.reports.run_summary import summary_rows, summary_table
-
 
 GLOVE = {"features.words.vectors.path": "glove-6B-50d.npy", "features.words.vectors.words": "glove-6B.parquet"}
 

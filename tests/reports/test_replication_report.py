@@ -14,9 +14,9 @@ from ner_mx.errors import RunError, UserError
 from ner_mx.evaluation.significance import compare_samples, holm
 from ner_mx.experiments.records import Record, Settings, read_record, write_failure, write_record
 from ner_mx.files import write_json
+from ner_mx.reports.compared_rows import compared_pairs  # its own name looks like a test's
 from ner_mx.reports.paper import ROWS
 from ner_mx.reports.replication_report import (
-    compared_pairs,  # its own name looks like a test's
     replication_report,
     write_replication,
 )
