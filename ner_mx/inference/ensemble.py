@@ -91,19 +91,9 @@ def _tagger(path: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
         if not path.is_dir():
             raise BundleError(f"{path}: expected a run or a bundle, found no folder")
         return Tagger.load(path)
-    from ner_mx.inference.exporting import bundle_of_run
-    from ner_mx.training.encoder_outputs import outputs_of_run
-    from ner_mx.training.run_evaluation import load_recognizer
-    from ner_mx.training.trainable import Trainable
+    from ner_mx.inference.exporting import tagger_of_run
 
-    outputs = outputs_of_run(path)
-    if outputs is None:
-        # A run is used as the bundle that would be exported: onnxruntime takes a tenth of the time.
-        return Tagger.of_bundle(bundle_of_run(path))
-    recognizer = load_recognizer(path, "cpu")
-    assert isinstance(recognizer.scorer, Trainable)
-    recognizer.scorer.prepare = shared.setdefault(outputs.made_from, outputs)
-    return Tagger(recognizer, {})
+    return tagger_of_run(path, shared)
 
 
 def _digest(path: Path) -> str:
