@@ -114,7 +114,7 @@ def _place(cache: Path, kind: str, sentences: Sequence[List[str]]) -> Path:
 
 
 def _cached(path: Path) -> Optional[Dict[str, np.ndarray]]:
-    """The arrays of a file; None if there is none, or it is damaged."""
+    """The arrays of a file; None if it is missing or damaged."""
     try:
         return read_arrays(path)
     except RunError:

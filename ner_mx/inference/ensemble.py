@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Dict, List, Sequence
 import numpy as np
 
 from ner_mx.config import Decoding
-from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.recognizer import LONGEST
 from ner_mx.errors import BundleError, UserError
@@ -68,12 +67,9 @@ class Ensemble:
 
     def reads_from_disk(self, sentences: Sequence[Sequence[str]]) -> bool:
         """Whether the outputs of an encoder are on disk for exactly these sentences, in this order."""
-        if any(len(tokens) > LONGEST for tokens in sentences):
+        if any(len(tokens) > LONGEST for tokens in sentences):  # they are read in windows
             return False
-        encoder = self._taggers[0].recognizer.encoder
-        return bool(self._outputs) and any(
-            outputs.are_stored(encoder.encode([Sentence(tuple(tokens)) for tokens in sentences]))
-            for outputs in self._outputs.values())
+        return any(outputs.are_stored(sentences) for outputs in self._outputs.values())
 
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
         """The well-formed tags of each sentence whose product of probabilities is largest."""

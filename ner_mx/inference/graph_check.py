@@ -18,6 +18,7 @@ from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature
 from ner_mx.inference.onnx_file import MAX_RANK, ArrayType, Node, OnnxGraph, read_graph
 from ner_mx.inference.onnx_operators import KNOWN, Array, Result
+from ner_mx.inference.onnx_session import BATCH
 from ner_mx.inference.type_vectors import TYPES
 from ner_mx.registry import register
 
@@ -30,10 +31,8 @@ MAX_WIDTH = 2048
 CONSTANT_GROWTH, CONSTANT_BYTES = 10, 1 << 20
 
 # Sentences and their tokens: for any batch, there is a sample with at least its sentences and its tokens, so that no
-# array of the batch is larger than that of the sample, see known_integers() of the operators.
-MOST = 32
-SAMPLES = (*((sentences, min(LONGEST, TOKENS // sentences)) for sentences in range(TOKENS // LONGEST, MOST + 1)),
-           (TOKENS // 32, 32), (64, 1), (1, 1))
+# array of the batch is larger than that of the sample, see known_integers() of the operators.  And a small one.
+SAMPLES = (*((sentences, TOKENS // sentences) for sentences in range(TOKENS // LONGEST, BATCH + 1)), (1, 1))
 # The characters of words in sentences, and of word types, which are longer in no text.
 CHARACTERS, TYPE_CHARACTERS = 126, 999
 
@@ -41,9 +40,8 @@ CHARACTERS, TYPE_CHARACTERS = 126, 999
 def sample_texts(encoder: Encoder) -> List[Encoded]:
     """Sentences in the shapes of :data:`SAMPLES`."""
     words = cycle(_words(CHARACTERS))
-    longest = encoder.encode([Sentence(tuple(islice(words, LONGEST))) for _ in range(MOST)])
-    wide = encoder.encode([Sentence(tuple(islice(words, TOKENS // 32))) for _ in range(TOKENS // 32)])
-    return [_part(longest if sentences <= MOST else wide, sentences, tokens) for sentences, tokens in SAMPLES]
+    text = encoder.encode([Sentence(tuple(islice(words, LONGEST))) for _ in range(BATCH)])
+    return [_part(text, sentences, tokens) for sentences, tokens in SAMPLES]
 
 
 def sample_types(encoder: Encoder) -> Encoded:

@@ -15,6 +15,9 @@ from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Feature
 from ner_mx.inference.type_vectors import TypeVectors
 
+# Sentences per batch: few enough that a page of text is work for several cores.
+BATCH = 32
+
 
 class OnnxSession:
     """A graph that is computed on one thread.

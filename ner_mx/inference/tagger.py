@@ -23,7 +23,7 @@ from ner_mx.inference.bundle import (
     read_bundle,
 )
 from ner_mx.inference.bundle_folder import Content
-from ner_mx.inference.onnx_session import OnnxScorer
+from ner_mx.inference.onnx_session import BATCH, OnnxScorer
 from ner_mx.inference.thresholds import Thresholds
 from ner_mx.machine import available_cores
 from ner_mx.registry import load_code, register
@@ -32,8 +32,6 @@ from ner_mx.untyped import ReadOnlyValues, Values
 # A number, numbers by type, both as text, or None.
 MinScore = Union[None, str, float, Mapping[str, float]]
 
-# Sentences per batch: few enough that a page of text is work for several cores.
-BATCH = 32
 # How many characters of a stream are read ahead, so that batches are full.
 READ_AHEAD = 1 << 16
 

@@ -7,12 +7,13 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from ner_mx.compat import choose_device
 from ner_mx.config import Config
+from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.recognizer import plan_scoring
 from ner_mx.errors import UserError
 from ner_mx.features.batch import collate
@@ -48,7 +49,7 @@ class EncoderOutputs:
 
     def __init__(self, corpus: ProcessedCorpus, feature: Transformer, device: Device, keep: bool = True):
         architecture, settings = feature.architecture, feature.settings
-        self._feature, self._device, self._keep = feature, device, keep
+        self._encoder, self._feature, self._device, self._keep = corpus.encoder, feature, device, keep
         self._last: Tuple[str, Optional[np.ndarray]] = "", None
         self._folder = corpus.folder / OUTPUT_FOLDER
         self._width = architecture.units * (architecture.layers + 1 if settings.layers == "mix" else 1)
@@ -85,8 +86,9 @@ class EncoderOutputs:
             array = self._written(path, encoded)
         return encoded.with_token_array(OUTPUTS, array)
 
-    def are_stored(self, encoded: Encoded) -> bool:
-        """Whether they are on disk."""
+    def are_stored(self, sentences: Sequence[Sequence[str]]) -> bool:
+        """Whether they are on disk for exactly these tokenized sentences, in this order."""
+        encoded = self._encoder.encode([Sentence(tuple(tokens)) for tokens in sentences])
         return (self._folder / f"{self._key(encoded)}.npy").is_file()
 
     def _key(self, encoded: Encoded) -> str:

@@ -107,6 +107,13 @@ def test_a_teacher_reads_the_outputs_of_its_training_from_disk(tmp_path, short_s
     bundle = Tagger.of_bundle(bundle_of_run(run.folder))
     for probabilities, tokens in zip(found[:20], sentences):
         np.testing.assert_allclose(probabilities, bundle.marginals(tokens), atol=1e-3)  # on disk, they have 16 bits
+    # Beside a teacher of another kind, which knows nothing of the encoder.
+    plain = ner_mx.train(corpus_of(tmp_path / "plain", short_sample, checkpoint, **{
+        **SMALL, "features.transformer.use": False}), seed=1, name="plain")
+    for paths in ([plain.folder, run.folder], [run.folder, plain.folder]):
+        both = Ensemble(paths)
+        assert both.reads_from_disk(sentences) and not both.reads_from_disk(sentences[1:])
+    assert not Ensemble([plain.folder]).reads_from_disk(sentences)
     # Where the processed corpus is another one, or not there, the encoder is computed.
     meta = json.loads((corpus.folder / "meta.json").read_text())
     meta["sources"]["train.txt"] = "0" * 64
