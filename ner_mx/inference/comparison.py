@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class ComparedSystem(NamedTuple):
 
 
 def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None,
-            ensemble: bool = False) -> List[ComparedSystem]:
+            ensemble: bool = False, timed: bool = True) -> List[ComparedSystem]:
     """Score runs and bundles on the test set of a configuration, and measure them; records have their own figures.
 
     Parameters
@@ -67,6 +67,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     paths : folders of runs and of bundles, and files of records.
     config : whose ``corpus`` says what is tagged; not read if there are records alone.
     ensemble : add a row for all runs and bundles together, whose probabilities are averaged.
+    timed : whether speed and size are measured; if not, networks with a frozen encoder read its outputs from disk.
 
     Raises
     ------
@@ -81,39 +82,43 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
         raise RunError(f"{other}: expected a run, a bundle or the record of a run, found nothing")
     if not folders:
         return [_of_record(path) for path in paths]
-    test = _test_set(config)
+    for path in folders:
+        if not ((path / MANIFEST).is_file() or is_run(path)):
+            raise RunError(f"{path}: expected a run, a bundle or the record of a run, found another folder")
+    test, together = _test_set(config), Ensemble(folders, threads) if ensemble or not timed else None
     with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
-        bundles = {path: _as_bundle(path, place / path.name) for path in folders}
-        speeds = dict(zip(folders, measure([bundles[path] for path in folders], [
+        bundles = {path: _as_bundle(path, place / path.name) for path in folders} if timed else {}
+        speeds = dict(zip(bundles, measure(list(bundles.values()), [
             sentence.tokens for sentence in test], threads or available_cores())))
         rows: List[ComparedSystem] = []
         counts: List[np.ndarray] = []
         for path in paths:
-            if path not in bundles:
+            if path not in folders:
                 rows.append(_of_record(path))
                 continue
-            tagger = Tagger.load(bundles[path], threads)
+            tagger = (Tagger.load(bundles[path], threads) if timed or together is None
+                      else together.taggers[folders.index(path)])
             predicted = [list(tags_of([entity.span for entity in entities], len(sentence.tokens), "IOB2"))
                          for entities, sentence in zip(tagger.tag_batch([s.tokens for s in test]), test)]
             gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
             counts.append(entity_counts(gold, predicted))
             raw = evaluate_raw(raw_documents(test), config.corpus.tokenizer, tagger.recognizer.tag_batch)
             p = paired_bootstrap(counts[0], counts[-1]) if len(counts) > 1 else None
-            rows.append(_row(path, bundles[path], evaluate(gold, predicted), raw.micro.f1, speeds[path], p))
-        if ensemble:
-            rows.append(_together([bundles[path] for path in folders], test, counts[0]))
+            rows.append(_row(path, bundles.get(path), evaluate(gold, predicted), raw.micro.f1, speeds.get(path), p))
+        if ensemble and together is not None:
+            rows.append(_together(together, test, counts[0]))
     return rows
 
 
-def _together(bundles: Sequence[Path], test: Sequence[Sentence], first: np.ndarray) -> ComparedSystem:
+def _together(ensemble: Ensemble, test: Sequence[Sentence], first: np.ndarray) -> ComparedSystem:
     """The row of an ensemble."""
-    tags = Ensemble(bundles).tag_batch([sentence.tokens for sentence in test])
+    tags = ensemble.tag_batch([sentence.tokens for sentence in test])
     predicted = [list(convert_tags(sentence, "IOB2")) for sentence in tags]
     gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
     evaluation = evaluate(gold, predicted)
     micro = evaluation.micro
     return ComparedSystem(
-        f"ensemble of {len(bundles)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1,
+        f"ensemble of {len(ensemble.taggers)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1,
         _token_f1(evaluation.to_json()), None,
         {label: score.f1 for label, score in evaluation.types.items()},
         p=paired_bootstrap(first, entity_counts(gold, predicted)))
@@ -128,18 +133,15 @@ def _as_bundle(path: Path, place: Path) -> Path:
     """A bundle as it is, or that which would be exported from a run."""
     if (path / MANIFEST).is_file():
         return path
-    if not is_run(path):
-        raise RunError(f"{path}: expected a run, a bundle or the record of a run, found another folder")
     from ner_mx.inference.exporting import bundle_of_run
 
     write_bundle(bundle_of_run(path), place)
     return place
 
 
-def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, speed: Speed,
+def _row(path: Path, bundle: Optional[Path], evaluation: Evaluation, raw_f1: float, speed: Optional[Speed],
          p: Optional[float]) -> ComparedSystem:
-    parameters = sum(constant.size for file in folder.glob("*.onnx")
-                     for constant in read_graph(file.read_bytes()).constants.values())
+    size, parameters = (None, None) if bundle is None else _sizes(bundle)
     metrics = read_json(path / "metrics.json") if (path / "metrics.json").is_file() else {}
     minutes = metrics["train"]["seconds"] / 60 if metrics else None
     micro = evaluation.micro
@@ -147,8 +149,14 @@ def _row(path: Path, folder: Path, evaluation: Evaluation, raw_f1: float, speed:
         path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, _token_f1(evaluation.to_json()),
         raw_f1,
         {label: score.f1 for label, score in evaluation.types.items()},
-        sum(file.stat().st_size for file in folder.iterdir()), parameters, minutes, speed, p,
-        _dev_f1(metrics))
+        size, parameters, minutes, speed, p, _dev_f1(metrics))
+
+
+def _sizes(bundle: Path) -> Tuple[int, int]:
+    """The bytes of a bundle, and the parameters of its networks."""
+    return sum(file.stat().st_size for file in bundle.iterdir()), sum(
+        constant.size for file in bundle.glob("*.onnx")
+        for constant in read_graph(file.read_bytes()).constants.values())
 
 
 def _of_record(path: Path) -> ComparedSystem:

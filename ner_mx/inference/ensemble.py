@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -29,9 +29,11 @@ class Ensemble:
     Parameters
     ----------
     paths : of runs or bundles.
+    threads : that compute batches of a bundle; None takes all cores.
 
     Attributes
     ----------
+    taggers : one for each path.
     tags : those of the first, in its order.
     sources : the SHA-256 of each, by name.
 
@@ -41,14 +43,14 @@ class Ensemble:
     RunError, BundleError : one cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path]):
+    def __init__(self, paths: Sequence[Path], threads: Optional[int] = None):
         if not paths:
             raise UserError("expected a run or bundle, or several, found nothing")
         # Networks with the same frozen encoder read its outputs from one place.
         self._outputs: Dict[str, EncoderOutputs] = {}
-        self._taggers = [_tagger(path, self._outputs) for path in paths]
-        self.tags = list(self._taggers[0].recognizer.encoder.tags)
-        for path, tagger in zip(paths, self._taggers):
+        self.taggers = [_tagger(path, self._outputs, threads) for path in paths]
+        self.tags = list(self.taggers[0].recognizer.encoder.tags)
+        for path, tagger in zip(paths, self.taggers):
             tags = tagger.recognizer.encoder.tags
             if set(tags) != set(self.tags):
                 raise UserError(f"{path}: expected the tags of {paths[0]} ({', '.join(self.tags[:9])}), found others "
@@ -58,22 +60,22 @@ class Ensemble:
     def probabilities(self, sentences: Sequence[Sequence[str]]) -> List[np.ndarray]:
         """(tokens, K) for each sentence, in the order of ``tags``: the mean of the marginals."""
         totals = [np.zeros((len(tokens), len(self.tags))) for tokens in sentences]
-        for tagger in self._taggers:
+        for tagger in self.taggers:
             tags = tagger.recognizer.encoder.tags
             order = [tags.index(tag) for tag in self.tags]
             for total, marginals in zip(totals, tagger.recognizer.marginals_batch(sentences)):
                 total += marginals[:, order]
-        return [total / len(self._taggers) for total in totals]
+        return [total / len(self.taggers) for total in totals]
 
     def reads_from_disk(self, sentences: Sequence[Sequence[str]]) -> bool:
         """Whether the outputs of an encoder are on disk for exactly these sentences, in this order."""
-        if any(len(tokens) > LONGEST for tokens in sentences):  # they are read in windows
+        if not sentences or any(len(tokens) > LONGEST for tokens in sentences):  # those are read in windows
             return False
         return any(outputs.are_stored(sentences) for outputs in self._outputs.values())
 
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
         """The well-formed tags of each sentence whose product of probabilities is largest."""
-        encoding = self._taggers[0].recognizer.encoder.settings.tag_encoding
+        encoding = self.taggers[0].recognizer.encoder.settings.tag_encoding
         decoder = Decoder(self.tags, Decoding(), encoding=encoding)
         result = []
         for probabilities in self.probabilities(sentences):
@@ -82,14 +84,14 @@ class Ensemble:
         return result
 
 
-def _tagger(path: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
+def _tagger(path: Path, shared: Dict[str, EncoderOutputs], threads: Optional[int]) -> Tagger:
     if not is_run(path) or (path / MANIFEST).is_file():
         if not path.is_dir():
             raise BundleError(f"{path}: expected a run or a bundle, found no folder")
-        return Tagger.load(path)
+        return Tagger.load(path, threads)
     from ner_mx.inference.exporting import tagger_of_run
 
-    return tagger_of_run(path, shared)
+    return tagger_of_run(path, shared, threads)
 
 
 def _digest(path: Path) -> str:

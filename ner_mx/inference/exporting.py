@@ -82,7 +82,7 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
         raise UserError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
     _check_place(folder, overwrite)
     secret = None if key is None else read_secret_key(key)
-    metrics, recognizer = finished_metrics(run), load_recognizer(run, "cpu")
+    metrics, recognizer = finished_metrics(run), load_recognizer(run, "cpu", exact=True)
     bundle = bundle_of(recognizer, read_run_config(run), metrics)
     splits = {split: _stored_sentences(run, split) for split in ("dev", "test")}
     sentences = [sentence for split in splits.values() for sentence in split]
@@ -142,7 +142,7 @@ def bundle_of_run(run: Path) -> Bundle:
     return bundle_of(load_recognizer(run, "cpu"), read_run_config(run), metrics)
 
 
-def tagger_of_run(run: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
+def tagger_of_run(run: Path, shared: Dict[str, EncoderOutputs], threads: Optional[int] = None) -> Tagger:
     """A finished run as the bundle that would be exported: onnxruntime takes a tenth of the time.
 
     One with a frozen encoder, beside whose processed corpus there are outputs of it, reads these through MXNet.
@@ -150,6 +150,7 @@ def tagger_of_run(run: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
     Parameters
     ----------
     shared : outputs by what they are made from, for several runs with the same encoder; this run's are added.
+    threads : of onnxruntime; None takes all cores.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def tagger_of_run(run: Path, shared: Dict[str, EncoderOutputs]) -> Tagger:
     """
     outputs = outputs_of_run(run)
     if outputs is None:
-        return Tagger.of_bundle(bundle_of_run(run))
+        return Tagger.of_bundle(bundle_of_run(run), threads)
     recognizer = load_recognizer(run, "cpu")
     assert isinstance(recognizer.scorer, Trainable)
     recognizer.scorer.prepare = shared.setdefault(outputs.made_from, outputs)

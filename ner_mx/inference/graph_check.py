@@ -16,15 +16,20 @@ from ner_mx.features.batch import WORD_VECTORS, Batch, collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature
+from ner_mx.inference.graph_memory import held_together, most_memory
 from ner_mx.inference.onnx_file import MAX_RANK, ArrayType, Node, OnnxGraph, read_graph
 from ner_mx.inference.onnx_operators import KNOWN, Array, Result
 from ner_mx.inference.onnx_session import BATCH
 from ner_mx.inference.type_vectors import TYPES
 from ner_mx.registry import register
 
-# The limits of a graph on each of the sample batches: bytes of one array, of all arrays, and multiplications. The
-# network of the experiment conll2003 takes 1/19, 1/73 and 1/880 of them.
-MAX_ARRAY, MAX_BYTES, MAX_MULTIPLICATIONS = 1 << 28, 1 << 33, 1 << 42
+# The limits of a graph on each of the sample batches: bytes of one array, of those in memory at a time, of all that
+# are written, and multiplications.  The network of the experiment conll2003 takes 1/41, 1/195, 1/5,000 and 1/2,000 of
+# them, the vectors of its word types 2/5, 1/8, 1/200 and 1/100,000, an encoder as large as BERT-base 3/8, 3/7, 1/7
+# and 1/6.
+MAX_ARRAY, MAX_MEMORY, MAX_WRITTEN, MAX_MULTIPLICATIONS = 1 << 28, 1 << 32, 1 << 37, 1 << 42
+# The operators of a graph at most: which arrays are in memory at a time takes as many bits squared.
+MAX_OPERATORS = 4096
 # The largest dimension of the vectors of word types, which are in memory for all types of a text at once.
 MAX_WIDTH = 2048
 # From constants alone, a graph may only restore weights that are stored in 8 or 16 bits.
@@ -75,7 +80,7 @@ def check_word_graph(model: bytes, features: Sequence[Feature], types: Encoded) 
     """
     graph, read = read_graph(model), [feature for feature in features if feature.of_word_type]
     batch = collate(read, types, np.arange(len(types)))
-    vectors = _checked_output(graph, read, batch, "vectors")
+    vectors = _checked_output(graph, read, batch, "vectors", _held_together(graph))
     if vectors.shape[:2] != _shape(batch) or len(vectors.shape) != 3 or not vectors.shape[2]:
         raise ValueError(f"vectors of the shape {vectors.shape} for {_shape(batch)} tokens")
     if vectors.shape[2] > MAX_WIDTH:
@@ -102,12 +107,13 @@ def check_graph(model: bytes, features: Sequence[Feature], texts: Sequence[Encod
     graph, read = read_graph(model), [feature for feature in features if not feature.of_word_type]
     if width and (WORD_VECTORS not in graph.inputs or graph.inputs[WORD_VECTORS].shape[2:] != (width,)):
         raise ValueError(f"a model that does not read {WORD_VECTORS} of the dimension {width}")
+    together = _held_together(graph)
     for text in texts:
         if width:
             text = replace(text, word_vectors=np.zeros((len(text.text.lengths), width), np.float32))
         # The largest batch that text of this shape is divided into.
         batch = collate(read, text, next(plan_scoring(read, text, len(text))))
-        scores = _checked_output(graph, read, batch, "emissions")
+        scores = _checked_output(graph, read, batch, "emissions", together)
         if scores.shape != (*_shape(batch), classes):
             raise ValueError(f"scores of the shape {scores.shape} instead of {(*_shape(batch), classes)}")
 
@@ -117,14 +123,22 @@ def _shape(batch: Batch) -> Tuple[int, int]:
     return int(batch.length.max()), len(batch.length)
 
 
-def _checked_output(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, output: str) -> Array:
+def _held_together(graph: OnnxGraph) -> np.ndarray:
+    """See :func:`held_together`."""
+    if len(graph.nodes) > MAX_OPERATORS:
+        raise ValueError(f"a model of {len(graph.nodes):,} operators, more than {MAX_OPERATORS:,}")
+    return held_together(graph.nodes)
+
+
+def _checked_output(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, output: str,
+                    together: np.ndarray) -> Array:
     """The only output of a graph on a batch."""
     arrays = {name: Array(values.dtype, values.shape, values if values.size <= KNOWN else None, constant=True)
               for name, values in graph.constants.items()}
     tables = _tables(graph, features, batch)
     for name, declared in graph.inputs.items():
         arrays[name] = _input(name, declared, batch, arrays)._replace(table=tables.get(name))
-    arrays = _computed(graph.nodes, arrays)
+    arrays = _computed(graph.nodes, arrays, together)
     if list(graph.outputs) != [output] or output not in arrays:
         raise ValueError(f"a model with the outputs {', '.join(graph.outputs)} instead of {output}")
     if arrays[output].dtype != np.float32:
@@ -158,25 +172,30 @@ def _tables(graph: OnnxGraph, features: Sequence[Feature], batch: Batch) -> Dict
     return tables
 
 
-def _computed(nodes: Sequence[Node], arrays: Dict[str, Array]) -> Dict[str, Array]:
-    """The arrays of the graph by name, computed by the rules of its operators."""
+def _computed(nodes: Sequence[Node], arrays: Dict[str, Array], together: np.ndarray) -> Dict[str, Array]:
+    """The arrays of the graph by name, computed by the rules of its operators; ``together``: see held_together()."""
     arrays = dict(arrays)
-    used = multiplications = constants = 0
+    multiplications = constants = 0
+    written = np.zeros(len(nodes), np.int64)
     most = CONSTANT_BYTES + CONSTANT_GROWTH * sum(array.bytes for array in arrays.values() if array.constant)
-    for node in nodes:
+    for number, node in enumerate(nodes):
         result = _outputs(node, arrays)
         if len(result.arrays) != len(node.outputs) or any(name in arrays or not name for name in node.outputs):
             raise ValueError(f"an operator {node.operator} with the outputs {node.outputs[:4]}")
         arrays.update(zip(node.outputs, result.arrays))
         for array in result.arrays:
-            constants += array.bytes if array.constant else 0
-            used += 0 if array.constant else array.bytes
             if not array.constant and array.bytes > MAX_ARRAY or len(array.shape) > MAX_RANK:
                 raise ValueError(f"an operator {node.operator} with an output of the shape "
                                  f"{array.shape[:MAX_RANK + 1]}, which is too large")
+            constants += array.bytes if array.constant else 0
+            written[number] += 0 if array.constant else array.bytes
         multiplications += result.multiplications
-        if used > MAX_BYTES or multiplications > MAX_MULTIPLICATIONS or constants > most:
+        if multiplications > MAX_MULTIPLICATIONS or constants > most:
             raise ValueError("a model that takes too much time or memory for each batch")
+    if written.sum() > MAX_WRITTEN:
+        raise ValueError("a model that takes too much time for each batch")
+    if most_memory(together, written) > MAX_MEMORY:
+        raise ValueError("a model that takes too much memory for each batch")
     return arrays
 
 

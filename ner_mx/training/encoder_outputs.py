@@ -23,7 +23,7 @@ from ner_mx.files import replacing
 from ner_mx.models.embedders.transformer import PIECES
 from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.transformer.encoder_network import EncoderNetwork
-from ner_mx.models.transformer.word_vectors import FrozenOutputs, LayerMix
+from ner_mx.models.transformer.word_vectors import FrozenOutputs, LayerMix, half
 from ner_mx.preprocessing.processed_corpus import OUTPUT_FOLDER, ProcessedCorpus, read_processed
 from ner_mx.training import interrupts
 from ner_mx.training.run_folder import finished_metrics, read_run_config
@@ -120,7 +120,7 @@ class EncoderOutputs:
         """Fill an array, (tokens, ...), with the outputs."""
         for sentences in plan_scoring([self._feature], encoded, 64):
             batch = collate([self._feature], encoded, sentences)
-            values = self._outputs(*network_inputs(batch, PIECES, self._device))
+            values = half(self._outputs(*network_inputs(batch, PIECES, self._device)))
             for row, sentence in enumerate(sentences):
                 start, end = encoded.bounds[sentence:sentence + 2]
                 array[start:end] = values[:end - start, row]

@@ -33,8 +33,12 @@ from ner_mx.training.trainable import Trainable
 log = logging.getLogger(__name__)
 
 
-def load_recognizer(folder: Path, device: Optional[str] = None) -> Recognizer:
+def load_recognizer(folder: Path, device: Optional[str] = None, exact: bool = False) -> Recognizer:
     """The best network of a run, on its own device or on ``device`` (as in ``run.device``).
+
+    Parameters
+    ----------
+    exact : see :class:`~ner_mx.training.trainable.Trainable`.
 
     Raises
     ------
@@ -44,6 +48,7 @@ def load_recognizer(folder: Path, device: Optional[str] = None) -> Recognizer:
     context = choose_device(device or config.run.device)
     encoder = read_run_encoder(folder, config)
     model = _loaded(Trainable(config, encoder, encoder.tags, context, config.features.tag_encoding), folder)
+    model.exact = exact
     model.temperature = read_temperature(folder) or 1.0
     taggers: Dict[str, Scorer] = {}
     for feature in encoder.predicted():

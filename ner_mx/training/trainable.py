@@ -41,6 +41,8 @@ class Trainable:
     ----------
     prepare : what adds arrays to sentences that the network would otherwise compute for each batch; None for
         nothing.
+    exact : whether inputs that are computed outside of the network are exactly those of bundles, instead of what a
+        cache of them holds.
     """
 
     def __init__(self, config: Config, encoder: Encoder, classes: Sequence[str], device: Device,
@@ -49,6 +51,7 @@ class Trainable:
         self.encoding = encoding
         self.temperature = 1.0
         self.prepare: Optional[Prepare] = None
+        self.exact = False
         active = config.features.active()
         self.features: List[Feature] = [feature for feature in encoder.features if feature.name in active]
         self.embedders: List[Embedder] = embedders_of(self.features)
@@ -107,7 +110,8 @@ class Trainable:
     def _inputs(self, batch: Batch) -> List[Any]:
         batch = batch.with_arrays(self.config.model.collate(batch))
         for embedder in self.embedders:
-            batch = batch.with_arrays(embedder.computed(self.network.block(embedder), batch, self.device))
+            batch = batch.with_arrays(embedder.computed(self.network.block(embedder), batch, self.device,
+                                                         self.exact))
         return network_inputs(batch, self.network.inputs, self.device)
 
     def transitions(self) -> List[Optional[np.ndarray]]:

@@ -75,6 +75,10 @@ def test_an_ensemble(runs, tmp_path, monkeypatch):
     assert together.name == "ensemble of 1" and together.f1 == pytest.approx(alone.f1, abs=0.02)
     *_, both = compare([bundle, second.folder], config, threads=1, ensemble=True)
     assert both.name == "ensemble of 2" and both.speed is None and 0 < both.p <= 1
+    *untimed, same = compare([bundle, second.folder], config, threads=1, ensemble=True, timed=False)
+    assert same == both and [row.f1 for row in untimed] == pytest.approx([row.f1 for row in compare(
+        [bundle, second.folder], config, threads=1)])
+    assert all(row.speed is row.bytes is row.parameters is None for row in untimed)
     sentence = ["Jordan", "May", "left", "Washington", "."]
     ensemble = Ensemble([bundle, second.folder])
     marginals = [ner_mx.load(path).marginals(sentence) for path in (bundle, second.folder)]

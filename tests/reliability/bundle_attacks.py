@@ -141,6 +141,19 @@ def _doubling(model, times=40):
                    constants=[("zero", [0]), ("one", [1])])
 
 
+def _large(model, count, in_turn):
+    """Large arrays, of each of which a column remains; in turn, each is made from that of the one before."""
+    nodes, constants, before = [], [], "scores"
+    for number in range(count):
+        last = "emissions" if number == count - 1 else f"sum{number}"
+        nodes += [helper.make_node("Pad", [before if in_turn else "scores", f"pads{number}"], [f"large{number}"]),
+                  helper.make_node("ReduceMax", [f"large{number}"], [f"most{number}"], axes=[2], keepdims=1),
+                  helper.make_node("Add", [before, f"most{number}"], [last])]
+        constants.append((f"pads{number}", [0, 0, 0, 0, 0, 12_000 + number % 7]))
+        before = last
+    _before_output(model, *nodes, constants=constants)
+
+
 def _loop(model):
     body = helper.make_graph([
         helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["state"], ["next"])], "body",
@@ -187,6 +200,8 @@ def graphs(model, file):
     yield "a loop of 10^15 trips", changed(_loop)
     yield "an array doubled 40 times", changed(_doubling)
     yield "an array doubled 5,000 times", changed(lambda model: _doubling(model, 5000))
+    yield "60 large arrays, each of which may wait for the others", changed(lambda model: _large(model, 60, False))
+    yield "1,000 large arrays, one after the other", changed(lambda model: _large(model, 1000, True))
     for operator in ("If", "Scan", "Expand", "Tile", "ConstantOfShape", "RandomNormal", "Einsum", "NonZero", "Resize",
                      "StringNormalizer", "Unique", "Exp", "Sqrt", "Div", "Sequence", "Loop", "OneHot", "TopK"):
         yield f"the operator {operator}", changed(_inserted(operator, ["scores"]))

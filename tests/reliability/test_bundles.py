@@ -31,7 +31,8 @@ def test_a_hostile_bundle_works_or_is_refused_in_one_line(example, structured, t
 
 
 @pytest.mark.parametrize("name", [
-    "external data at 'secret.env'", "a loop of 10^15 trips", "an array doubled 40 times", "operators of com.microsoft",
+    "external data at 'secret.env'", "a loop of 10^15 trips", "an array doubled 40 times",
+    "60 large arrays", "1,000 large arrays", "operators of com.microsoft",
     "the model of another feature", "words, NaN in constant0 (20, 12)",
     "words, a row less in constant0 (20, 12)", "vectors of 10,000 dimensions", "a model that reads no vectors",
     "vectors whose dimension is that of the longest word", "vectors of a dimension with a name",

@@ -112,7 +112,8 @@ def test_a_teacher_reads_the_outputs_of_its_training_from_disk(tmp_path, short_s
         **SMALL, "features.transformer.use": False}), seed=1, name="plain")
     for paths in ([plain.folder, run.folder], [run.folder, plain.folder]):
         both = Ensemble(paths)
-        assert both.reads_from_disk(sentences) and not both.reads_from_disk(sentences[1:])
+        assert both.reads_from_disk(sentences)
+        assert not both.reads_from_disk(sentences[1:]) and not both.reads_from_disk([])
     assert not Ensemble([plain.folder]).reads_from_disk(sentences)
     # Where the processed corpus is another one, or not there, the encoder is computed.
     meta = json.loads((corpus.folder / "meta.json").read_text())

@@ -50,8 +50,13 @@ class Embedder:
         """A Gluon ``HybridBlock`` that turns the arrays into (T, N, dimension)."""
         raise NotImplementedError
 
-    def computed(self, block: Block, batch: Batch, device: Device) -> Dict[str, Any]:
-        """Arrays of ``inputs`` that are no arrays of the batch, but computed from them outside of the network."""
+    def computed(self, block: Block, batch: Batch, device: Device, exact: bool = False) -> Dict[str, Any]:
+        """Arrays of ``inputs`` that are no arrays of the batch, but computed from them outside of the network.
+
+        Parameters
+        ----------
+        exact : whether they are what a bundle computes; if not, what a cache of them holds.
+        """
         return {}
 
     def export(self, graph: Graph, parameters: Mapping[str, np.ndarray]) -> str:

@@ -45,13 +45,15 @@ class TransformerEmbedder(Embedder):
     def _is_frozen(self) -> bool:
         return bool(self.feature.settings.frozen == "all")
 
-    def computed(self, block: Block, batch: Batch, device: Device) -> Dict[str, Any]:
+    def computed(self, block: Block, batch: Batch, device: Device, exact: bool = False) -> Dict[str, Any]:
         """The outputs of an encoder of which nothing is trained, unless the batch has them from a cache."""
         if not self._is_frozen or OUTPUTS in batch.arrays:
             return {}
         from ner_mx.models.layers.device_arrays import network_inputs
+        from ner_mx.models.transformer.word_vectors import half
 
-        return {OUTPUTS: block.outputs(*network_inputs(batch, PIECES, device)).astype(np.float32)}
+        outputs = block.outputs(*network_inputs(batch, PIECES, device))
+        return {OUTPUTS: outputs if exact else half(outputs).astype(np.float32)}
 
     def export(self, graph: Graph, parameters: Mapping[str, np.ndarray]) -> str:
         """The same."""

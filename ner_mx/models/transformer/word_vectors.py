@@ -136,9 +136,14 @@ class FrozenOutputs:
         encoder.hybridize()
 
     def __call__(self, pieces: Tensor, length: Tensor, places: Tensor) -> np.ndarray:
-        """(T, N, units), or (T, N, layers * units) if layers are mixed; float16, as they are cached."""
+        """(T, N, units), or (T, N, layers * units) if layers are mixed."""
         layers = self.encoder(pieces, length)
         layers = layers if self._mix.is_learned else [self._mix(*layers[self._mix.first:])]
         words = [at_words(mx.nd, layer, places, self._settings.pooling == "mean").asnumpy() for layer in layers]
-        with np.errstate(over="ignore"):
-            return np.clip(np.concatenate(words, axis=2), -HALF_MAX, HALF_MAX).astype(np.float16)
+        return np.concatenate(words, axis=2)
+
+
+def half(outputs: np.ndarray) -> np.ndarray:
+    """Outputs in the precision in which they are cached."""
+    with np.errstate(over="ignore"):
+        return np.clip(outputs, -HALF_MAX, HALF_MAX).astype(np.float16)
