@@ -42,6 +42,7 @@ setup(
         "serve": [*RUNTIME, *CLI, "fastapi>=0.115", "uvicorn>=0.30", "prometheus-client>=0.20"],
         "corpora": [*RUNTIME, *CLI, "pyarrow>=14", "zstandard>=0.22"],
         "spacy": ["spacy>=3.7"],
+        "crf": ["python-crfsuite>=0.9.10"],
         "encoders": ["safetensors>=0.4", "tokenizers>=0.15", "huggingface_hub>=0.23"],
         "report": ["matplotlib>=3.6", "markdown>=3.5", "scipy>=1.9"],
         "vectors": ["gensim>=4.3.3", "zstandard>=0.22", *CLI],

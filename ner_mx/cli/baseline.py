@@ -8,11 +8,13 @@ from typing import List, Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import AsJson, ConfigPath, Experiment, Settings, print_evaluation, resolved
+from ner_mx.cli.options import AsJson, ConfigPath, Experiment, OverwriteResult, Settings, print_evaluation, resolved
 from ner_mx.config import parse_settings
 from ner_mx.registry import register
 
 SystemName = Annotated[str, typer.Argument(help="A registered system, such as majority.")]
+Folder = Annotated[Optional[Path], typer.Option(
+    help="Write the fitted system into this folder, for ner-mx compare.")]
 Save = Annotated[Optional[Path], typer.Option(help="Write a record into this folder, for reports.")]
 SystemSettings = Annotated[Optional[List[str]], typer.Option(
     "--with", metavar="KEY=VALUE", help="A setting of the system; may be repeated.")]
@@ -20,14 +22,14 @@ SystemSettings = Annotated[Optional[List[str]], typer.Option(
 
 @register.command("baseline")
 def baseline(system: SystemName, config: ConfigPath = None, experiment: Experiment = None,
-             settings: Settings = None, system_settings: SystemSettings = None, save: Save = None,
-             as_json: AsJson = False) -> None:
+             settings: Settings = None, system_settings: SystemSettings = None, folder: Folder = None,
+             save: Save = None, overwrite: OverwriteResult = False, as_json: AsJson = False) -> None:
     """Fit another system on a corpus and score it by the same evaluator."""
     from ner_mx.experiments.records import write_record
     from ner_mx.experiments.system_scoring import score_system
 
     record, evaluations = score_system(system, resolved(config, experiment, settings),
-                                       parse_settings(system_settings or ()))
+                                       parse_settings(system_settings or ()), folder, overwrite)
     for split, evaluation in evaluations.items():
         print_evaluation(evaluation, as_json, split)
     if save:

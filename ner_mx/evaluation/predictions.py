@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Sequence
 
 from ner_mx.data.formats.conll import DOCUMENT_MARKER, in_column
+from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import parse_tag
+from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.data.text_files import read_lines
 from ner_mx.errors import CorpusError, shown
 from ner_mx.evaluation.scores import Evaluation, evaluate
@@ -50,16 +52,55 @@ def read_predictions(path: Path) -> Predictions:
             raise CorpusError(path, number, f"expected a word, its gold tag and its predicted tag, "
                                             f"found {shown(line)}")
         for tag in columns[-2:]:
-            try:
-                parse_tag(tag)
-            except ValueError as error:
-                raise CorpusError(path, number, str(error)) from None
+            _check_tag(tag, path, number)
         for column, value in zip(sentences, (columns[0], *columns[-2:])):
             column[-1].append(value)
     if not sentences.tokens[-1]:
         for column in sentences:
             column.pop()
     return sentences
+
+
+def _check_tag(tag: str, path: Path, line: int) -> None:
+    try:
+        parse_tag(tag)
+    except ValueError as error:
+        raise CorpusError(path, line, str(error)) from None
+
+
+def read_predicted_tags(path: Path, sentences: Sequence[Sentence]) -> List[List[str]]:
+    """The tags that a tool gave to known sentences, from a file with a token first and its tag last in each line.
+
+    Other columns, the borders of sentences and markers of documents without a tag may be as the tool left them.
+
+    Returns
+    -------
+    The tags of each sentence in IOB2, whatever their scheme was.
+
+    Raises
+    ------
+    CorpusError : the file is missing or not UTF-8, its tokens are not those of the sentences, or a tag is unknown.
+    """
+    expected = [in_column(token) for sentence in sentences for token in sentence.tokens]
+    tags: List[str] = []
+    number = 0
+    for number, line in enumerate(read_lines(path, "utf-8", None, "predictions"), start=1):
+        columns = line.split()
+        is_due = len(tags) < len(expected) and columns[:1] == [expected[len(tags)]]
+        if not columns or (columns[0] == DOCUMENT_MARKER and not is_due):
+            continue
+        if not is_due:
+            due = (f"the token {shown(expected[len(tags)])}, which is next in the test set" if len(tags) < len(expected)
+                   else "the end of the file, since the test set has no more tokens")
+            raise CorpusError(path, number, f"expected {due}; found {shown(line)}")
+        if len(columns) < 2:
+            raise CorpusError(path, number, f"expected a token and its tag, found {shown(line)}")
+        _check_tag(columns[-1], path, number)
+        tags.append(columns[-1])
+    if len(tags) < len(expected):
+        raise CorpusError(path, number, f"expected {len(expected):,} tokens as in the test set, found {len(tags):,}")
+    rest = iter(tags)
+    return [list(convert_tags([next(rest) for _ in sentence.tokens], "IOB2")) for sentence in sentences]
 
 
 def score_file(path: Path) -> Evaluation:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Tuple
+from pathlib import Path
+from typing import Dict, Optional, Tuple
 
 from ner_mx.config import Config, portable
 from ner_mx.data.annotation import check_annotation
+from ner_mx.data.raw_text import raw_documents
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.experiments.records import OWN_SYSTEM, Record, Settings
+from ner_mx.experiments.system_folder import check_place, write_system
 from ner_mx.files import sha256
 from ner_mx.preprocessing.source_files import corpus_sources
 from ner_mx.registry import register
@@ -19,14 +23,17 @@ from ner_mx.training.provenance import environment
 from ner_mx.untyped import ReadOnlyValues
 
 
-def score_system(name: str, config: Config, settings: ReadOnlyValues) -> Tuple[Record, Dict[str, Evaluation]]:
-    """Fit a system on the corpus of a configuration, and score it on dev and test.
+def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Optional[Path] = None,
+                 overwrite: bool = False) -> Tuple[Record, Dict[str, Evaluation]]:
+    """Fit a system on the corpus of a configuration, and score it on dev and test, on tokens and from raw text.
 
     Parameters
     ----------
     name : of a registered system.
     config : its sections ``corpus`` and ``run`` count.
     settings : of the system.
+    folder : to which the system is written; None for none.
+    overwrite : whether a fitted system in it may be replaced.
 
     Returns
     -------
@@ -35,22 +42,30 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues) -> Tuple[R
     Raises
     ------
     ConfigError, CorpusError
+    RunError : the folder holds something else, or a system that may not be replaced.
     """
+    if folder:
+        check_place(folder, overwrite)
     system: System = register.system[name](settings, config.run.seed)
     corpus = read_splits(config.corpus)
     splits = check_annotation(corpus.splits, config.corpus).splits
     started = time.perf_counter()
     system.fit(splits["train"], splits["dev"])
     seconds = time.perf_counter() - started
-    evaluations = {}
+    evaluations, raw = {}, {}
     for split in ("dev", "test"):
         gold = [convert_tags(sentence.gold, "IOB2") for sentence in splits[split]]
         evaluations[split] = evaluate(gold, system.tag(splits[split]))
+        raw[split] = evaluate_raw(raw_documents(splits[split]), config.corpus.tokenizer, system.tag_batch)
     sources = corpus_sources(corpus.files, config.corpus)
     metrics = {**{split: evaluation.to_json() for split, evaluation in evaluations.items()},
+               "raw_text": {split: evaluation.to_json() for split, evaluation in raw.items()},
                "train": {"seconds": seconds}, "system": system.describe(),
                "data": {file: sha256(path) for file, path in sources.items()}, "seed": config.run.seed}
-    return Record(config.run.name, _recorded(name, config, system.settings), metrics, environment("cpu")), evaluations
+    record = Record(config.run.name, _recorded(name, config, system.settings), metrics, environment("cpu"))
+    if folder:
+        write_system(system, record, folder, overwrite)
+    return record, evaluations
 
 
 def _recorded(name: str, config: Config, settings: ReadOnlyValues) -> Settings:

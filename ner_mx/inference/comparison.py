@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -14,21 +14,23 @@ from ner_mx.data.raw_text import raw_documents
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags, tags_of
+from ner_mx.decoding.entities import TagBatch
 from ner_mx.errors import RunError, UserError, first_duplicate
+from ner_mx.evaluation.predictions import read_predicted_tags
 from ner_mx.evaluation.raw_scores import evaluate_raw
-from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.evaluation.scores import evaluate
 from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
 from ner_mx.experiments.records import read_record
-from ner_mx.files import read_json
+from ner_mx.experiments.system_folder import is_system, read_system, system_record
 from ner_mx.inference.bundle import write_bundle
-from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.bundle_folder import is_bundle
 from ner_mx.inference.ensemble import Ensemble
 from ner_mx.inference.measuring import Speed, measure
 from ner_mx.inference.onnx_file import read_graph
 from ner_mx.inference.tagger import Tagger
 from ner_mx.machine import available_cores
 from ner_mx.temporary import temporary_folder
-from ner_mx.training.run_folder import is_run
+from ner_mx.training.run_folder import finished_metrics, is_run
 from ner_mx.untyped import ReadOnlyValues
 
 
@@ -58,70 +60,101 @@ class ComparedSystem(NamedTuple):
     dev_f1: Optional[float] = None
 
 
-def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None,
-            ensemble: bool = False, timed: bool = True) -> List[ComparedSystem]:
-    """Score runs and bundles on the test set of a configuration, and measure them; records have their own figures.
+def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None, ensemble: bool = False,
+            timed: bool = True, predictions: Optional[Mapping[str, Path]] = None) -> List[ComparedSystem]:
+    """Score systems on the test set of a configuration, and measure them; records have their own figures.
 
     Parameters
     ----------
-    paths : folders of runs and of bundles, and files of records.
+    paths : folders of runs, of bundles and of fitted systems, and files of records.
     config : whose ``corpus`` says what is tagged; not read if there are records alone.
     ensemble : add a row for all runs and bundles together, whose probabilities are averaged.
     timed : whether speed and size are measured; if not, networks with a frozen encoder read its outputs from disk.
+    predictions : of systems that are not here, as files by name, see
+        :func:`~ner_mx.evaluation.predictions.read_predicted_tags`.
 
     Raises
     ------
     UserError : one is something else, or two have the same name.
     """
-    duplicate = first_duplicate([path.name for path in paths])
+    outside = predictions or {}
+    duplicate = first_duplicate([*(path.name for path in paths), *outside])
     if duplicate:
         raise UserError(f"{duplicate}: expected different names, found two of the name")
+    _check_kinds(paths)
     folders = [path for path in paths if path.is_dir()]
-    other = next((path for path in paths if not path.is_file() and path not in folders), None)
-    if other:
-        raise RunError(f"{other}: expected a run, a bundle or the record of a run, found nothing")
-    if not folders:
+    if not folders and not outside:
         return [_of_record(path) for path in paths]
-    for path in folders:
-        if not ((path / MANIFEST).is_file() or is_run(path)):
-            raise RunError(f"{path}: expected a run, a bundle or the record of a run, found another folder")
-    test, together = _test_set(config), Ensemble(folders, threads) if ensemble or not timed else None
+    test = _test_set(config)
+    scoring = _Scoring(test, config)
+    predicted = {name: read_predicted_tags(path, test) for name, path in outside.items()}
+    networks = [path for path in folders if not is_system(path)]
+    together = Ensemble(networks, threads) if networks and (ensemble or not timed) else None
+    rows: List[ComparedSystem] = []
     with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
-        bundles = {path: _as_bundle(path, place / path.name) for path in folders} if timed else {}
-        speeds = dict(zip(bundles, measure(list(bundles.values()), [
+        measured = {path: path if is_bundle(path) or is_system(path) else _exported(path, place / path.name)
+                    for path in folders} if timed else {}
+        speeds = dict(zip(measured, measure(list(measured.values()), [
             sentence.tokens for sentence in test], threads or available_cores())))
-        rows: List[ComparedSystem] = []
-        counts: List[np.ndarray] = []
         for path in paths:
             if path not in folders:
                 rows.append(_of_record(path))
                 continue
-            tagger = (Tagger.load(bundles[path], threads) if timed or together is None
-                      else together.taggers[folders.index(path)])
-            predicted = [list(tags_of([entity.span for entity in entities], len(sentence.tokens), "IOB2"))
-                         for entities, sentence in zip(tagger.tag_batch([s.tokens for s in test]), test)]
-            gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
-            counts.append(entity_counts(gold, predicted))
-            raw = evaluate_raw(raw_documents(test), config.corpus.tokenizer, tagger.recognizer.tag_batch)
-            p = paired_bootstrap(counts[0], counts[-1]) if len(counts) > 1 else None
-            rows.append(_row(path, bundles.get(path), evaluate(gold, predicted), raw.micro.f1, speeds.get(path), p))
-        if ensemble and together is not None:
-            rows.append(_together(together, test, counts[0]))
+            if path in networks:
+                tagger = (Tagger.load(measured[path], threads) if timed or together is None
+                          else together.taggers[networks.index(path)])
+                row = scoring.row(path.name, tagger.recognizer.tag_batch)
+            else:
+                row = scoring.row(path.name, read_system(path).tag_batch)
+            rows.append(_with_figures(row, path, measured.get(path), speeds.get(path)))
+    rows += [scoring.row_of_tags(name, tags) for name, tags in predicted.items()]
+    if ensemble and together is not None:
+        tags = together.tag_batch([sentence.tokens for sentence in test])
+        rows.append(scoring.row_of_tags(f"ensemble of {len(networks)}", [
+            list(convert_tags(sentence, "IOB2")) for sentence in tags]))
     return rows
 
 
-def _together(ensemble: Ensemble, test: Sequence[Sentence], first: np.ndarray) -> ComparedSystem:
-    """The row of an ensemble."""
-    tags = ensemble.tag_batch([sentence.tokens for sentence in test])
-    predicted = [list(convert_tags(sentence, "IOB2")) for sentence in tags]
-    gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
-    evaluation = evaluate(gold, predicted)
-    micro = evaluation.micro
-    return ComparedSystem(
-        f"ensemble of {len(ensemble.taggers)}", micro.f1, micro.precision, micro.recall, evaluation.macro_f1,
-        _token_f1(evaluation.to_json()), None,
-        {label: score.f1 for label, score in evaluation.types.items()},
-        p=paired_bootstrap(first, entity_counts(gold, predicted)))
+def _check_kinds(paths: Sequence[Path]) -> None:
+    """Check that every path is something that can be compared.
+
+    Raises
+    ------
+    RunError : one is not.
+    """
+    for path in paths:
+        if not path.exists():
+            raise RunError(f"{path}: expected a run, a bundle, a fitted system or the record of a run, found nothing")
+        if path.is_dir() and not (is_bundle(path) or is_run(path) or is_system(path)):
+            raise RunError(f"{path}: expected a run, a bundle, a fitted system or the record of a run, found another "
+                           "folder")
+
+
+class _Scoring:
+    """Scores systems on one test set, with the significance of their difference to the first."""
+
+    def __init__(self, test: Sequence[Sentence], config: Config):
+        self._test, self._tokenizer = test, config.corpus.tokenizer
+        self._gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
+        self._first: Optional[np.ndarray] = None
+
+    def row(self, name: str, tag_batch: TagBatch) -> ComparedSystem:
+        """The row of something that tags sentences."""
+        found = tag_batch([sentence.tokens for sentence in self._test])
+        tags = [list(tags_of([entity.span for entity in entities], len(sentence.tokens), "IOB2"))
+                for entities, sentence in zip(found, self._test)]
+        raw = evaluate_raw(raw_documents(self._test), self._tokenizer, tag_batch)
+        return self.row_of_tags(name, tags)._replace(raw_f1=raw.micro.f1)
+
+    def row_of_tags(self, name: str, tags: Sequence[Sequence[str]]) -> ComparedSystem:
+        """The row of tags in IOB2, one list for each sentence."""
+        counts, evaluation = entity_counts(self._gold, tags), evaluate(self._gold, tags)
+        p = None if self._first is None else paired_bootstrap(self._first, counts)
+        self._first = counts if self._first is None else self._first
+        micro = evaluation.micro
+        return ComparedSystem(
+            name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, _token_f1(evaluation.to_json()), None,
+            {label: score.f1 for label, score in evaluation.types.items()}, p=p)
 
 
 def _test_set(config: Config) -> List[Sentence]:
@@ -129,34 +162,28 @@ def _test_set(config: Config) -> List[Sentence]:
     return list(splits["test"])
 
 
-def _as_bundle(path: Path, place: Path) -> Path:
-    """A bundle as it is, or that which would be exported from a run."""
-    if (path / MANIFEST).is_file():
-        return path
+def _exported(run: Path, place: Path) -> Path:
+    """The bundle that would be exported from a run."""
     from ner_mx.inference.exporting import bundle_of_run
 
-    write_bundle(bundle_of_run(path), place)
+    write_bundle(bundle_of_run(run), place)
     return place
 
 
-def _row(path: Path, bundle: Optional[Path], evaluation: Evaluation, raw_f1: float, speed: Optional[Speed],
-         p: Optional[float]) -> ComparedSystem:
-    size, parameters = (None, None) if bundle is None else _sizes(bundle)
-    metrics = read_json(path / "metrics.json") if (path / "metrics.json").is_file() else {}
-    minutes = metrics["train"]["seconds"] / 60 if metrics else None
-    micro = evaluation.micro
-    return ComparedSystem(
-        path.name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, _token_f1(evaluation.to_json()),
-        raw_f1,
-        {label: score.f1 for label, score in evaluation.types.items()},
-        size, parameters, minutes, speed, p, _dev_f1(metrics))
-
-
-def _sizes(bundle: Path) -> Tuple[int, int]:
-    """The bytes of a bundle, and the parameters of its networks."""
-    return sum(file.stat().st_size for file in bundle.iterdir()), sum(
-        constant.size for file in bundle.glob("*.onnx")
-        for constant in read_graph(file.read_bytes()).constants.values())
+def _with_figures(row: ComparedSystem, path: Path, measured: Optional[Path], speed: Optional[Speed]) -> ComparedSystem:
+    """A row with what is known of a system beside its scores."""
+    metrics: ReadOnlyValues = {}
+    if is_system(path):
+        metrics = system_record(path).metrics
+    elif not is_bundle(path):
+        metrics = finished_metrics(path)
+    size = parameters = None
+    if measured is not None:
+        size = sum(file.stat().st_size for file in measured.rglob("*") if file.is_file())
+        parameters = sum(constant.size for file in measured.glob("*.onnx")
+                         for constant in read_graph(file.read_bytes()).constants.values()) or None
+    return row._replace(bytes=size, parameters=parameters, speed=speed, dev_f1=_dev_f1(metrics),
+                        minutes=metrics["train"]["seconds"] / 60 if metrics else None)
 
 
 def _of_record(path: Path) -> ComparedSystem:

@@ -12,7 +12,7 @@ from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.recognizer import LONGEST
 from ner_mx.errors import BundleError, UserError
 from ner_mx.files import sha256
-from ner_mx.inference.bundle_folder import MANIFEST
+from ner_mx.inference.bundle_folder import MANIFEST, is_bundle
 from ner_mx.inference.tagger import Tagger
 from ner_mx.training.run_folder import is_run
 
@@ -85,7 +85,7 @@ class Ensemble:
 
 
 def _tagger(path: Path, shared: Dict[str, EncoderOutputs], threads: Optional[int]) -> Tagger:
-    if not is_run(path) or (path / MANIFEST).is_file():
+    if not is_run(path) or is_bundle(path):
         if not path.is_dir():
             raise BundleError(f"{path}: expected a run or a bundle, found no folder")
         return Tagger.load(path, threads)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Counter as CounterType
 from typing import Dict, List, Sequence
 
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import convert_tags
-from ner_mx.errors import ConfigError
+from ner_mx.files import read_json, write_json
 from ner_mx.registry import register
-from ner_mx.systems import System
+from ner_mx.systems import System, checked_settings
 from ner_mx.untyped import ReadOnlyValues, Values
+
+TAGS = "tags.json"
 
 
 @register.system("majority")
@@ -19,9 +22,7 @@ class Majority(System):
     """The most frequent tag of each word in the training data; O for other words."""
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
-        if settings:
-            raise ConfigError(f"majority: expected no settings, found {', '.join(settings)}")
-        super().__init__(settings, seed)
+        super().__init__(checked_settings(self.name, settings, {}), seed)
         self._tags: Dict[str, str] = {}
 
     def fit(self, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:
@@ -40,3 +41,11 @@ class Majority(System):
     def describe(self) -> Values:
         """The number of words."""
         return {"words": len(self._tags)}
+
+    def save(self, folder: Path) -> None:
+        """Write the tags by word."""
+        write_json(folder / TAGS, self._tags)
+
+    def load(self, folder: Path) -> None:
+        """Read them."""
+        self._tags = read_json(folder / TAGS)

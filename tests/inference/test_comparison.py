@@ -7,10 +7,16 @@ import pytest
 
 import ner_mx
 from ner_mx.config import Config
-from ner_mx.errors import RunError, UserError
+from ner_mx.data.sentence import Sentence
+from ner_mx.data.splits import read_splits
+from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.errors import CorpusError, RunError, UserError
+from ner_mx.evaluation.predictions import read_predicted_tags
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
 from ner_mx.experiments.records import read_record, write_record
+from ner_mx.experiments.system_folder import read_system
+from ner_mx.experiments.system_scoring import score_system
 from ner_mx.inference.comparison import ComparedSystem, compare
 from ner_mx.inference.ensemble import Ensemble
 from ner_mx.reports.comparison_table import comparison_table
@@ -91,7 +97,7 @@ def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):
     config, first, *_ = runs
     with pytest.raises(UserError, match="first: expected different names"):
         compare([first.folder, first.folder], config)
-    with pytest.raises(RunError, match="expected a run, a bundle or the record of a run, found nothing"):
+    with pytest.raises(RunError, match="none: expected a run, a bundle, a fitted system .*, found nothing"):
         compare([tmp_path / "none"], config)
     (tmp_path / "folder").mkdir()
     with pytest.raises(RunError, match="found another folder"):
@@ -136,3 +142,46 @@ def test_the_bootstrap():
 def test_the_front_of_what_no_other_beats():
     points = [("a", 1, 5), ("b", 2, 4), ("c", 2, 3), ("d", 3, 4), ("e", 0.5, 5)]
     assert [points[index][0] for index in pareto_front(points)] == ["a", "d"]
+
+
+def test_fitted_systems_and_the_tags_of_other_tools(runs, tmp_path, monkeypatch, call_command):
+    monkeypatch.chdir(tmp_path)
+    config, first, _, bundle, _ = runs
+    record, evaluations = score_system("phrases", config.updated({"run.name": "floor"}), {}, tmp_path / "floor")
+    test = read_splits(config.corpus).splits["test"]
+    lines = ["-DOCSTART- -X- O", ""]
+    for sentence, tags in zip(test, read_system(tmp_path / "floor").tag(test)):
+        lines += [f"{token} noun {tag}" for token, tag in zip(sentence.tokens, convert_tags(tags, "BILOU"))]
+        lines += [""] * (len(lines) % 2)  # where sentences end does not matter
+    other = tmp_path / "other.conll"
+    other.write_text("\n".join(lines))
+    network, floor, same = compare([bundle, tmp_path / "floor"], config, threads=1, predictions={"other": other})
+    assert (floor.name, same.name) == ("floor", "other") and 0.2 < floor.f1 < 0.3
+    assert floor.f1 == same.f1 == evaluations["test"].micro.f1 and floor.types == same.types and floor.p == same.p
+    assert floor.speed.words_per_second > 0 and floor.bytes > 100 and floor.parameters is None and same.speed is None
+    assert 10 < floor.speed.megabytes < network.speed.megabytes  # which loads onnxruntime
+    assert floor.dev_f1 == evaluations["dev"].micro.f1 and floor.minutes is not None
+    assert floor.raw_f1 == record.metrics["raw_text"]["test"]["micro"]["f1"] and same.raw_f1 is None
+    *_, together = compare([bundle, tmp_path / "floor"], config, threads=1, ensemble=True, timed=False)
+    assert together.name == "ensemble of 1"  # a system has no probabilities
+    [alone] = compare([], config, predictions={"other": other})
+    assert alone.f1 == same.f1 and alone.p is None
+    done = call_command("-m", "ner_mx", "compare", "--predictions", "other")
+    assert done.returncode == 2 and "--predictions other: expected NAME=FILE" in done.stderr
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda lines: lines[:-1], "expected 5 tokens as in the test set, found 4"),
+    (lambda lines: [*lines, "more O"], "other:6: expected the end of the file, since .*; found 'more O'"),
+    (lambda lines: [lines[0], "Berlin O", *lines[2:]], "other:2: expected the token 'May', which is next"),
+    (lambda lines: [lines[0], "May", *lines[2:]], "other:2: expected a token and its tag, found 'May'"),
+    (lambda lines: [lines[0], "May X-PER", *lines[2:]], "other:2: .*X-PER"),
+    (lambda lines: ["", lines[0]], "expected 5 tokens as in the test set, found 1")])
+def test_tags_of_another_test_set(tmp_path, change, message):
+    sentences = [Sentence(("Jordan", "May")), Sentence(("left", "Rome", "."))]
+    lines = ["Jordan B-PER", "May I-PER", "left O", "Rome B-LOC", ". O"]
+    (tmp_path / "other").write_text("\n".join(lines) + "\n")
+    assert read_predicted_tags(tmp_path / "other", sentences) == [["B-PER", "I-PER"], ["O", "B-LOC", "O"]]
+    (tmp_path / "other").write_text("\n".join(change(lines)) + "\n")
+    with pytest.raises(CorpusError, match=message):
+        read_predicted_tags(tmp_path / "other", sentences)

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import sys
 
 import pytest
 
@@ -10,11 +11,13 @@ from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 from ner_mx.data.tag_schemes import convert_tags
-from ner_mx.errors import ConfigError
+from ner_mx.errors import ConfigError, RunError, TrainingError, UserError
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.experiments.records import read_record, write_record
+from ner_mx.experiments.system_folder import is_system, read_system, system_record
 from ner_mx.experiments.system_scoring import score_system
 from ner_mx.registry import register
+from ner_mx.systems.crf import attributes
 
 TINY = {"features.words.dimension": 16, "features.words.dropout": 0.0, "features.characters.use": False,
         "model.units": 16, "model.dropout.input": 0.0, "model.dropout.output": 0.0, "training.epochs": 20,
@@ -135,7 +138,7 @@ def test_our_own_system_takes_no_corpus_and_tags_after_fitting_alone():
 
 
 def test_an_unknown_system_names_the_known():
-    with pytest.raises(ConfigError, match="expected one of majority, ner_mx.*, found 'majorty'; "
+    with pytest.raises(ConfigError, match="expected one of .*majority, ner_mx.*, found 'majorty'; "
                                           "did you mean majority?"):
         register.system["majorty"]
 
@@ -179,3 +182,147 @@ def test_the_record_of_our_own_system_is_that_of_a_configuration(tmp_path):
     assert (made.model.units, made.training.epochs, made.corpus.name, made.run.name) == (16, 1, "names", "names-1")
     # The corpus has no parts of speech, so none were read.
     assert not made.features.pos.use and made.corpus.columns.pos is None
+
+
+# --- phrases ---
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+@pytest.mark.parametrize("seed", range(5))
+def test_phrases_against_brute_force(seed, share):
+    train, test = random_sentences(40, seed), random_sentences(20, seed + 100)
+    system = register.system["phrases"]({"share": share})
+    system.fit(train, [])
+    entities = [(sentence.tokens[span.start:span.end], span.label) for sentence in train
+                for span in spans_of(sentence.tags)]
+    everything = [sentence.tokens[start:end] for sentence in train for start in range(8) for end in range(start + 1, 9)
+                  if end <= len(sentence.tokens)]
+
+    def type_of(phrase):
+        labels = sorted(label for known, label in entities if known == phrase)
+        best = max(labels, key=labels.count, default=None)
+        return best if best and labels.count(best) >= share * everything.count(phrase) else None
+
+    for sentence, tags in zip(test, system.tag(stripped(test))):
+        expected, place = set(), 0
+        while place < len(sentence.tokens):
+            ends = [end for end in range(len(sentence.tokens), place, -1) if type_of(sentence.tokens[place:end])]
+            if ends:
+                expected.add((place, ends[0], type_of(sentence.tokens[place:ends[0]])))
+            place = ends[0] if ends else place + 1
+        assert set(spans_of(tags)) == expected
+    assert system.describe() == {"phrases": len({phrase for phrase, _ in entities if type_of(phrase)})}
+
+
+def test_phrases_have_the_published_figures_of_the_baseline(shared):
+    """Tjong Kim Sang and De Meulder 2003, table 5."""
+    config = load_experiment("conll2003", {"corpus.path": str(shared / "conll2003/iob2")})
+    _, evaluations = score_system("phrases", config, {})
+    for split, published in (("dev", (78.33, 65.23, 71.18)), ("test", (71.91, 50.90, 59.61))):
+        micro = evaluations[split].micro
+        assert [round(100 * value, 2) for value in (micro.precision, micro.recall, micro.f1)] == list(published)
+
+
+# --- CRF ---
+
+def test_the_attributes_of_a_crf_by_hand():
+    first, second = attributes(["Ada", "U2"])
+    assert first == ["bias", "w=Ada", "l=ada", "s=Xxx", "r=Xx", "p=a", "x=a", "p=ad", "x=da", "p=ada", "x=ada",
+                     "-2l", "-1l", "1l=u2", "1s=X9", "2l", "0,1=ada u2"]
+    assert second[:5] == ["bias", "w=U2", "l=u2", "s=X9", "r=X9"] and second[-1] == "-1,0=ada u2"
+    assert attributes([]) == [] and len(attributes(["x" * 10 ** 6])[0][1]) < 50
+
+
+def test_a_crf_learns_a_tiny_corpus_and_reads_no_tags():
+    system = register.system["crf"]({"iterations": 30})
+    system.fit(name_sentences(60, 1), [])
+    test = name_sentences(30, 3)
+    tagged = system.tag(stripped(test))
+    assert evaluate([sentence.tags for sentence in test], tagged).micro.f1 > 0.99
+    assert system.tag([sentence._replace(tags=("B-LOC",) * len(sentence.tokens)) for sentence in test]) == tagged
+    assert [scored.span for scored in system.tag_batch([test[0].tokens])[0]] == list(spans_of(tagged[0]))
+    assert system.describe()["tags"] == 3 and system.describe()["attributes"] > 20
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"iteration": 3}, "crf: expected one of c1, .*, found iteration; did you mean iterations?"),
+    ({"iterations": 3.5}, "crf: iterations: expected a value like 100, found 3.5"),
+    ({"iterations": True}, "crf: iterations: expected a value like 100, found True"),
+    ({"encoding": 3}, "crf: encoding: expected text, found 3")])
+def test_settings_of_a_system(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        register.system["crf"](settings)
+    assert register.system["crf"]({"c1": 1}).settings["c1"] == 1
+
+
+def test_a_crf_without_its_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycrfsuite", None)
+    with pytest.raises(UserError, match="the system crf needs python-crfsuite: pip install"):
+        register.system["crf"]({}).fit(name_sentences(2, 1), [])
+
+
+# --- spaCy ---
+
+def test_spacy_learns_a_tiny_corpus_with_vectors(tmp_path):
+    words = sorted({token.lower() for sentence in name_sentences(50, 1) for token in sentence.tokens})
+    (tmp_path / "vectors.txt").write_text("".join(
+        f"{word} {float(word in map(str.lower, NAMES))} {number} 0.5\n" for number, word in enumerate(words)))
+    system = register.system["spacy"]({"steps": 200, "vectors": str(tmp_path / "vectors.txt")}, seed=2)
+    system.fit(name_sentences(200, 1), name_sentences(20, 2))
+    test = name_sentences(30, 3)
+    tagged = system.tag(stripped(test))
+    assert evaluate([sentence.tags for sentence in test], tagged).micro.f1 > 0.9
+    system.save(tmp_path)
+    again = register.system["spacy"]({})
+    again.load(tmp_path)
+    assert again.tag(stripped(test)) == tagged and system.describe()["components"] == ["tok2vec", "ner"]
+    assert again._pipeline.vocab.vectors.shape == (len(words), 3)
+    for word in ("ada", "Ada", "ADA"):  # the words of the vectors are in lower case
+        assert again._pipeline.vocab[word].vector[0] == 1
+    with pytest.raises(TrainingError, match="spacy init: expected the command to succeed, found: .*none"):
+        register.system["spacy"]({"language": "none"}).fit(name_sentences(3, 1), [])
+    with pytest.raises(UserError, match="expected a pipeline of spaCy"):
+        again.load(tmp_path / "none")
+
+
+# --- on disk ---
+
+@pytest.mark.parametrize("name", ["majority", "phrases", "crf"])
+def test_a_system_on_disk_tags_as_before(tmp_path, name):
+    splits = [name_sentences(30, 1), name_sentences(10, 2), name_sentences(10, 3)]
+    config = load_experiment("sample", {**write_corpus(tmp_path, *splits), "run.name": "names"})
+    folder = tmp_path / "system"
+    record, evaluations = score_system(name, config, {}, folder)
+    system = read_system(folder)
+    assert evaluate([sentence.tags for sentence in splits[2]], system.tag(stripped(splits[2]))).to_json() == \
+        evaluations["test"].to_json()
+    assert system_record(folder).to_json() == {**record.to_json(), "name": "system"} and is_system(folder)
+    assert record.metrics["raw_text"]["test"]["micro"]["f1"] > 0.9
+    with pytest.raises(RunError, match="holds a fitted system already"):
+        score_system(name, config, {}, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "record.json"}
+    score_system(name, config, {}, folder, overwrite=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "record.json"} == before
+
+    [model] = set(before) - {"system.json"}
+    (folder / model).write_bytes(before[model][:10])
+    with pytest.raises(UserError, match="expected"):
+        read_system(folder)
+    (folder / model).unlink()
+    with pytest.raises(UserError, match="expected"):
+        read_system(folder)
+
+
+def test_folders_that_are_no_systems(tmp_path):
+    config = load_experiment("sample", {**write_corpus(tmp_path, *[name_sentences(5, 1)] * 3), "run.name": "names"})
+    with pytest.raises(RunError, match="expected a fitted system to replace, found other files"):
+        score_system("majority", config, {}, tmp_path, overwrite=True)
+    with pytest.raises(RunError, match="expected a fitted system, found no system.json"):
+        read_system(tmp_path)
+    with pytest.raises(UserError, match="ner_mx: expected a system that can be saved"):
+        register.system["ner_mx"]({}).save(tmp_path)
+    for manifest in ("{}", "[]", '{"format": 2, "system": "majority", "settings": {}, "seed": 1}',
+                     '{"format": 1, "system": "none", "settings": {}, "seed": 1}',
+                     '{"format": 1, "system": "majority", "settings": {"a": 1}, "seed": 1}'):
+        (tmp_path / "system.json").write_text(manifest)
+        with pytest.raises(RunError, match="expected a fitted system, found"):
+            read_system(tmp_path)
