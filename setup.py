@@ -58,5 +58,6 @@ setup(
         "mutants": ["mutmut==3.8.1; python_version >= '3.10'"],
         "bench": ["torch>=2.2", "spacy>=3.7"],
     },
-    entry_points={"console_scripts": ["ner-mx = ner_mx.cli.main:main"]},
+    entry_points={"console_scripts": ["ner-mx = ner_mx.cli.main:main"],
+                  "spacy_factories": ["ner_mx = ner_mx.inference.spacy_component:create_component"]},
 )
