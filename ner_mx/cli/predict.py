@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import typer
 from typing_extensions import Annotated
@@ -17,7 +18,13 @@ from ner_mx.registry import register
 
 log = logging.getLogger(__name__)
 
-Model = Annotated[Path, typer.Argument(help="A bundle, or the folder of a run.")]
+# What finds the entities of several texts, and the tokenizer of formats with columns.
+Predictor = Tuple[Callable[[Sequence[str]], List[List[Any]]], Any]
+
+Model = Annotated[Optional[str], typer.Argument(help="A bundle, or the folder of a run; left out with --url.")]
+Url = Annotated[Optional[str], typer.Option(
+    help="A service that ner-mx serve runs, such as http://127.0.0.1:8080, instead of a model. Requests are repeated "
+         "while it is busy; NER_MX_API_KEY is sent if it is set.")]
 Text = Annotated[Optional[str], typer.Argument(
     help="Raw text; each line of stdin is a text if not given.")]
 TextFile = Annotated[Optional[Path], typer.Option(
@@ -49,26 +56,46 @@ def _texts(stream: Any, file: Optional[Path]) -> Iterator[List[str]]:
 
 
 @register.command("predict")
-def predict(model: Model, text: Text = None, file: TextFile = None, output: OutputFormat = "jsonl",
-            device: Device = None, min_score: MinScore = None, trusted: Trusted = None) -> None:
+def predict(model: Model = None, text: Text = None, file: TextFile = None, output: OutputFormat = "jsonl",
+            device: Device = None, min_score: MinScore = None, trusted: Trusted = None, url: Url = None) -> None:
     """Find the entities of raw text; prints one JSON object per text."""
-    from ner_mx.api import load
     from ner_mx.data.compression import opened
-    from ner_mx.inference.bundle_folder import is_bundle
 
     if output not in register.output:
         raise UserError(f"--format: {register.output.unknown(output)}")
+    if url is not None:
+        if text is not None or device is not None or min_score is not None or trusted:
+            raise UserError("--url: expected a text alone, or --file, found a model or its options, too")
+        model, text = None, model
+    elif model is None:
+        raise UserError("expected a bundle or the folder of a run, or --url, found neither")
     if text is not None and file:
         raise UserError("--file: expected a text or a file of texts, found both")
-    if is_bundle(model) and device not in (None, "auto", "cpu"):
-        raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
     if text is not None and len(text) < 1000 and Path(text).is_file():
         log.warning("%s is tagged as a text; --file tags what is in the file of this name", text)
-    tagger = load(model, device=device, min_score=min_score, trusted=trusted_keys(trusted))
+    predict_batch, tokenizer = (_remote(url) if model is None
+                                else _local(Path(model), device, min_score, trusted_keys(trusted)))
     written = register.output[output]
     with nullcontext(sys.stdin.buffer) if file is None else opened(file) as stream:
         for group in ([text],) if text is not None else _texts(stream, file):
-            for line, entities in zip(group, tagger.predict_batch(group)):
+            for line, entities in zip(group, predict_batch(group)):
                 # Bytes of an argument that are not UTF-8 are written as they were given.
-                sys.stdout.buffer.write(written(line, entities, tagger.tokenizer).encode("utf-8", "surrogateescape"))
+                sys.stdout.buffer.write(written(line, entities, tokenizer).encode("utf-8", "surrogateescape"))
             sys.stdout.buffer.flush()
+
+
+def _local(model: Path, device: Optional[str], min_score: Any, trusted: Optional[Sequence[Path]]) -> Predictor:
+    from ner_mx.api import load
+    from ner_mx.inference.bundle_folder import is_bundle
+
+    if is_bundle(model) and device not in (None, "auto", "cpu"):
+        raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
+    tagger = load(model, device=device, min_score=min_score, trusted=trusted)
+    return tagger.predict_batch, tagger.tokenizer
+
+
+def _remote(url: Optional[str]) -> Predictor:
+    from ner_mx.inference.remote import RemoteTagger
+
+    # The tokenizer of the bundle is not known here; the columns of --format conll have that of this package.
+    return RemoteTagger(str(url), os.environ.get("NER_MX_API_KEY")).predict_batch, register.tokenizer["rules"]()

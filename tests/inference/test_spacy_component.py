@@ -2,7 +2,7 @@
 
 import pytest
 import spacy
-from random_networks import build, some_sentences
+from random_networks import some_sentences
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
@@ -12,19 +12,9 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import tags_of
 from ner_mx.errors import BundleError
 from ner_mx.evaluation.scores import evaluate
-from ner_mx.inference.bundle import write_bundle
-from ner_mx.inference.exporting import bundle_of
 from ner_mx.inference.tagger import Tagger
 
 TEXT = "Ada  Lovelace left Florence. The bank of England,\n\nsaid Ada, is near U.S. banks. "
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spacy") / "bundle"
-    recognizer, config = build({})
-    write_bundle(bundle_of(recognizer, config, {"data": {}, "seed": 1}), folder)
-    return folder
 
 
 def pipeline(bundle, **settings):

@@ -213,6 +213,7 @@ def test_phrases_against_brute_force(seed, share):
     assert system.describe() == {"phrases": len({phrase for phrase, _ in entities if type_of(phrase)})}
 
 
+@pytest.mark.corpus
 def test_phrases_have_the_published_figures_of_the_baseline(shared):
     """Tjong Kim Sang and De Meulder 2003, table 5."""
     config = load_experiment("conll2003", {"corpus.path": str(shared / "conll2003/iob2")})
