@@ -241,7 +241,7 @@ def test_another_model_keeps_only_the_keys_that_it_has(tmp_path):
     assert config.model.model_dump() == {"width": 7, "units": 99, "dropout": {"input": 0.1, "output": 0.4}}
     back = config.updated({"model.name": "bilstm-cnn"}).model
     assert (back.name, back.units, back.layers, back.dropout.model_dump()) == (
-        "bilstm-cnn", 99, 1, {"input": 0.1, "layers": 0.0, "output": 0.4})
+        "bilstm-cnn", 99, 1, {"input": 0.1, "spatial": 0.0, "layers": 0.0, "output": 0.4})
 
 
 def test_another_optimizer_and_schedule_keep_only_the_keys_that_they_have(tmp_path):
@@ -275,7 +275,7 @@ def test_a_name_is_short_for_a_section_with_that_name():
     ("run.seed=1:30", "run.seed: should be a valid integer, found '1:30'"),
     ("run.seed=yes", "run.seed: should be a valid integer, found 'yes'"),
     ("model.dropout.output=1.0", "model.dropout.output: should be less than 1, found '1.0'"),
-    ("model.dropout.word=0.1", "model.dropout.word: unknown key; the keys here are input, layers, output"),
+    ("model.dropout.word=0.1", "model.dropout.word: unknown key; the keys here are input, spatial, layers, output"),
     ("model=3", "model: expected a name, or a mapping with the key name, found '3'"),
     ("features=3", "features: should be a valid dictionary"),
     ("features.wrds.use=true", "features.wrds: unknown key; did you mean words.; a feature of your own must be"),
@@ -632,10 +632,11 @@ VARIED = {
     "corpus.separator": "tab", "corpus.comment": "#", "corpus.columns.token": 1, "corpus.columns.pos": None,
     "corpus.columns.tag": 2, "corpus.tag_names": ["O"], "corpus.label_key": "spans", "corpus.overlaps": "first",
     "corpus.tokenizer.name": "whitespace", "corpus.tokenizer.language": "de", "corpus.tokenizer.lines": "join",
-    "corpus.types": ["PER"], "corpus.unknown_tags": "outside",
+    "corpus.types": ["PER"], "corpus.unknown_tags": "outside", "corpus.cut": 45, "corpus.pad": 45,
     "corpus.documents.names": "auto", "corpus.documents.leave_out": ["pt/"], "corpus.split.method": "last",
     "corpus.split.by": "sentence", "features.pos.use": False, "features.digits": "keep",
     "features.tag_encoding": "IOB2",
+    "features.words.max_size": 5, "features.characters.longest": 5,
     "features.words.dimension": 50, "features.words.initial": "normal", "features.words.vectors.path": "v.txt",
     "features.words.vectors.words": "w.txt",
     "features.words.vectors.encoding": "latin-1", "features.words.vectors.limit": 5,
@@ -650,9 +651,11 @@ NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.nam
            "training.evaluation_batch", "training.callbacks", "features.transformer.cache"}
 # Of the section features; of the section corpus, every key that decides anything decides the features.
 PROCESSED = {"features.digits", "features.tag_encoding", "features.words.use", "features.words.lower",
-             "features.words.min_count", "features.words.vectors.path", "features.words.vectors.words",
+             "features.words.min_count", "features.words.max_size", "features.words.vectors.path",
+             "features.words.vectors.words",
              "features.words.vectors.encoding", "features.words.vectors.limit", "features.words.vectors.scale",
-             "features.characters.use", "features.characters.types", "features.casing.use", "features.pos.use",
+             "features.characters.use", "features.characters.types",
+             "features.characters.longest", "features.casing.use", "features.pos.use",
              "features.transformer.use", "features.transformer.path", "features.lexicons.use",
              "features.lexicons.sources", "training.use_dev"}
 

@@ -98,6 +98,8 @@ class Corpus(Section):
     types: Optional[List[str]] = None
     unknown_tags: Literal["error", "outside"] = "error"
     split_digits: bool = False
+    cut: Optional[int] = Field(None, ge=1)
+    pad: Optional[int] = Field(None, ge=1)
     documents: Documents = Documents()
     split: Split = default_section()
 

@@ -10,8 +10,8 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import parse_tag
 from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.data.text_files import read_lines
-from ner_mx.errors import CorpusError, shown
-from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.errors import CorpusError, UserError, shown
+from ner_mx.evaluation.scores import evaluate
 from ner_mx.files import write_text
 
 
@@ -103,12 +103,27 @@ def read_predicted_tags(path: Path, sentences: Sequence[Sentence]) -> List[List[
     return [list(convert_tags([next(rest) for _ in sentence.tokens], "IOB2")) for sentence in sentences]
 
 
-def score_file(path: Path) -> Evaluation:
-    """Score a file of predictions.
+class BatchMean(NamedTuple):
+    """The token F1 without O as others have published it: a mean over batches, the incomplete last one dropped.
+
+    f1 : the mean.  batches : of how many.  left_out : sentences of the last one.
+    """
+
+    f1: float
+    batches: int
+    left_out: int
+
+
+def batch_mean(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], size: int) -> BatchMean:
+    """The mean over complete batches of sentences in their order; it is no F1 of all tokens.
 
     Raises
     ------
-    CorpusError : as :func:`read_predictions`.
+    UserError : there is no complete batch.
     """
-    predictions = read_predictions(path)
-    return evaluate(predictions.gold, predictions.predicted)
+    batches = len(gold) // size
+    if not batches:
+        raise UserError(f"expected at least {size} sentences for a batch, found {len(gold)}")
+    parts = [slice(start, start + size) for start in range(0, batches * size, size)]
+    scores = [evaluate(gold[part], predicted[part]).to_json()["token"]["micro_without_O"]["f1"] for part in parts]
+    return BatchMean(sum(scores) / batches, batches, len(gold) - batches * size)

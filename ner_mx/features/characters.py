@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, Counter, Dict, Literal, Mapping, Sequence, Tuple
+from typing import Annotated, Any, Counter, Dict, Literal, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from pydantic import Field
@@ -31,12 +31,14 @@ class CharacterSettings(FeatureSettings):
     """The section ``features.characters``.
 
     types : read the four types of characters, too.
+    longest : read so many of the first characters of a word; None for all.
     dimension, type_dimension : of the vectors of characters and of their types.
     filters : of the convolution, and thus the dimension of the vector of a word.
     width : characters that the convolution sees at once.
     """
 
     types: bool = False
+    longest: Optional[int] = Field(None, ge=1)
     dimension: Annotated[int, RESULT] = Field(25, ge=1)
     type_dimension: Annotated[int, RESULT] = Field(4, ge=1)
     filters: Annotated[int, RESULT] = Field(53, ge=1)
@@ -84,7 +86,7 @@ class Characters(Feature):
     def encode_type(self, word: str) -> Tuple[TypeValue, ...]:
         """The ids of the characters of a word, and their types."""
         # A word of raw text may be of any length; one of a corpus is not truncated by the tokenizer either.
-        characters = fold_digits(word, self.features.digits)[:LONGEST]
+        characters = fold_digits(word, self.features.digits)[:min(LONGEST, self.settings.longest or LONGEST)]
         ids = self.vocabulary.ids(characters)
         if not self.settings.types:
             return (ids,)

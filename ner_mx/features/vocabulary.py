@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Counter, Dict, Iterable, List, Sequence
+from typing import Any, Counter, Dict, Iterable, List, Optional, Sequence
 
 from ner_mx.errors import RunError
 
@@ -30,10 +30,10 @@ class Vocabulary:
             raise ValueError("an item is duplicated")
 
     @classmethod
-    def counted(cls, counts: Counter[str], minimum: int = 1) -> Vocabulary:
-        """The strings seen at least ``minimum`` times, the most frequent first."""
+    def counted(cls, counts: Counter[str], minimum: int = 1, most: Optional[int] = None) -> Vocabulary:
+        """The strings seen at least ``minimum`` times, the most frequent first; at most ``most`` of them."""
         kept = [item for item, count in counts.items() if count >= minimum]
-        return cls(sorted(kept, key=lambda item: (-counts[item], item)))
+        return cls(sorted(kept, key=lambda item: (-counts[item], item))[:most])
 
     def extended(self, items: Iterable[str]) -> Vocabulary:
         """The same strings, followed by those of ``items`` that are new."""

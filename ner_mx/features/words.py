@@ -40,6 +40,7 @@ class WordSettings(FeatureSettings):
 
     lower : look words up in lower case.
     min_count : rarer words of the training data are unknown.
+    max_size : so many of its most frequent words are known; None for all.
     dimension : None takes that of the vectors, or :data:`DIMENSION`.
     initial : of rows without a pretrained vector: uniform in +-sqrt(3 / dimension), or N(0, 1).
     trainable : whether training changes the table.
@@ -49,6 +50,7 @@ class WordSettings(FeatureSettings):
 
     lower: bool = True
     min_count: int = Field(1, ge=1)
+    max_size: Optional[int] = Field(None, ge=1)
     dimension: Annotated[Optional[int], RESULT] = Field(None, ge=1)
     initial: Annotated[Literal["normal", "uniform"], RESULT] = "uniform"
     trainable: Annotated[bool, RESULT] = True
@@ -111,7 +113,7 @@ class Words(TypeLookup):
         counts: Counter[str] = Counter()
         for word, count in data.types.items():
             counts[words.value(word)] += count
-        words.vocabulary = Vocabulary.counted(counts, settings.min_count)
+        words.vocabulary = Vocabulary.counted(counts, settings.min_count, settings.max_size)
         if not settings.vectors.path:
             return words
         vectors = read_vectors(settings.vectors)

@@ -11,6 +11,7 @@ from ner_mx import __version__
 from ner_mx.config import Config, features_fingerprint
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.document_titles import genre
+from ner_mx.data.fixed_length import of_fixed_length
 from ner_mx.data.long_sentences import without_long_sentences
 from ner_mx.data.plausibility import implausible
 from ner_mx.data.raw_text import compare_tokens, raw_documents
@@ -57,8 +58,10 @@ def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCor
     CorpusError, ConfigError : before anything is written.
     """
     corpus = read_splits(config.corpus)
-    splits, scheme, warnings = check_annotation(corpus.splits, config.corpus)
-    warnings = corpus.warnings + warnings + implausible(splits["train"])
+    complete, scheme, warnings = check_annotation(corpus.splits, config.corpus)
+    warnings = corpus.warnings + warnings + implausible(complete["train"])
+    splits = {name: of_fixed_length(sentences, config.corpus.cut, config.corpus.pad, warnings)
+              for name, sentences in complete.items()}
     resolved = _resolved(config, all_sentences(splits))
     config = config.updated(resolved)
     for name in config.features.active():
@@ -82,13 +85,14 @@ def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCor
         "scheme": scheme.scheme, "counts": split_counts, "duplicates": duplicates(splits), "tags": len(encoder.tags),
         "features": {feature.name: feature.statistics(splits, encoded) for feature in encoder.features},
         "warnings": warnings.described(), "proposed": corpus.proposed,
-        "raw_text": {name: compare_tokens(splits[name], config.corpus.tokenizer)._asdict() for name in ("dev", "test")},
+        "raw_text": {name: compare_tokens(complete[name], config.corpus.tokenizer)._asdict()
+                     for name in ("dev", "test")},
     }
     gold = {name: [list(convert_tags(sentence.gold, "IOB2")) for sentence in splits[name]]
             for name in ("dev", "test")}
     pretrained = {feature.name: arrays for feature in encoder.features for arrays in [feature.pretrained()]
                   if arrays}
-    texts = {name: raw_documents(splits[name]) for name in ("dev", "test")}
+    texts = {name: raw_documents(complete[name]) for name in ("dev", "test")}
     soft = teaching.probabilities(encoder.tags, train) if teaching else None
     processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), texts, meta, soft)
     write_processed(corpus_folder(config), processed)

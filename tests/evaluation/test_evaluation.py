@@ -8,7 +8,7 @@ from seqeval.metrics import classification_report as seqeval_report
 
 from ner_mx.errors import UserError
 from ner_mx.evaluation.conlleval import conlleval
-from ner_mx.evaluation.predictions import Predictions, read_predictions, score_file, write_predictions
+from ner_mx.evaluation.predictions import Predictions, batch_mean, read_predictions, write_predictions
 from ner_mx.evaluation.scores import Score, evaluate
 
 
@@ -72,16 +72,22 @@ def test_unequal_lengths_are_errors():
         evaluate([["O"]], [["O", "O"]])
 
 
+def scored(path):
+    """The evaluation of a file."""
+    predictions = read_predictions(path)
+    return evaluate(predictions.gold, predictions.predicted)
+
+
 def test_scoring_a_file_of_predictions(tmp_path):
     path = tmp_path / "p.txt"
     path.write_text("Rome NNP B-LOC B-LOC\nfell VBD O O\n\nBo NNP B-PER O\n")
-    assert score_file(path).micro == (2, 1, 1)
+    assert scored(path).micro == (2, 1, 1)
     path.write_text("Rome B-LOC B_LOC\n")
     with pytest.raises(UserError, match="p.txt:1: expected O or B-"):
-        score_file(path)
+        read_predictions(path)
     path.write_text("Rome B-LOC\n")
     with pytest.raises(UserError, match="p.txt:1: expected a word, its gold tag"):
-        score_file(path)
+        read_predictions(path)
 
 
 def test_tokens_with_spaces_and_markers_are_written_and_read(tmp_path):
@@ -95,7 +101,7 @@ def test_tokens_with_spaces_and_markers_are_written_and_read(tmp_path):
 def test_a_document_marker_with_tags_counts_as_a_token_as_in_conlleval(tmp_path):
     path = tmp_path / "p"
     path.write_text("-DOCSTART- -X- O O\n\nRome NNP B-LOC B-LOC\n-DOCSTART- O\nfell VBD O O\n")
-    evaluation = score_file(path)
+    evaluation = scored(path)
     assert evaluation.tokens == 3 and evaluation.micro.correct == 1
 
 
@@ -123,3 +129,22 @@ def test_scores_of_seen_and_unseen_entities():
     assert scores == {"seen": Score(2, 2, 1), "unseen": Score(2, 1, 1)}
     every = evaluate(gold, predicted).micro
     assert tuple(map(sum, zip(*scores.values()))) == tuple(every)
+
+
+def test_a_mean_over_batches_is_no_f1_of_all_tokens(tmp_path, call_command):
+    gold, predicted = random_tags(3, sentences=50)
+
+    def f1(first, last):
+        pairs = [pair for tags in zip(gold[first:last], predicted[first:last]) for pair in zip(*tags)]
+        both = sum(one == other != "O" for one, other in pairs)
+        return 2 * both / (sum(one != "O" for one, _ in pairs) + sum(other != "O" for _, other in pairs))
+
+    found = batch_mean(gold, predicted, 16)
+    assert found == (pytest.approx((f1(0, 16) + f1(16, 32) + f1(32, 48)) / 3), 3, 2) and found.f1 != f1(0, 50)
+    write_predictions(tmp_path / "p", Predictions([["x"] * len(tags) for tags in gold], gold, predicted))
+    done = call_command("-m", "ner_mx", "score", tmp_path / "p", "--batches", "16")
+    assert done.stdout.splitlines()[-1] == (
+        f"token F1 without O: {100 * f1(0, 50):.2f}; as a mean over 3 batches of 16 sentences: "
+        f"{100 * found.f1:.2f}, 2 sentences left out")
+    done = call_command("-m", "ner_mx", "score", tmp_path / "p", "--batches", "51")
+    assert done.returncode == 2 and "expected at least 51 sentences for a batch, found 50" in done.stderr

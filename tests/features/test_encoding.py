@@ -44,6 +44,9 @@ def test_vocabulary_is_in_gluonnlps_order():
     items = ["zebra", "the", "nowhere", "cat"]
     known = [ours.id(item) - 1 for item in items]  # gluonnlp has no id for padding before <unk>
     assert known == theirs[items]
+    fewer = gluonnlp.Vocab(counts, max_size=3, unknown_token="<unk>", padding_token=None, bos_token=None,
+                           eos_token=None)
+    assert Vocabulary.counted(counts, 1, 3).to_json() == fewer.idx_to_token[1:]
 
 
 @given(st.lists(WORDS, unique=True))

@@ -42,7 +42,7 @@ def give(layout, **values):
 
 def test_a_model_is_trained_and_served(layout, short_sample, root, tmp_path):
     channels(layout, short_sample, train=["train.txt"], validation=["dev.txt"], test=["test.txt"])
-    give(layout, **SMALL, precision="int8", sagemaker_program="x.py", **{"_tuning_objective_metric": "f1"})
+    give(layout, **SMALL, precision="int8", sagemaker_program="x.py", _tuning_objective_metric="f1")
     layout.model.mkdir()  # hosts mount it, so that it cannot be replaced
     before = layout.model.stat().st_ino
     assert train(layout) == 0 and not layout.failure.exists() and layout.model.stat().st_ino == before

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from ner_mx.config import validate
+from ner_mx.data.fixed_length import of_fixed_length
+from ner_mx.data.sentence import Sentence, no_warnings
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.preprocessing.pipeline import process, summary
 from ner_mx.preprocessing.processed_corpus import is_current, read_processed
@@ -50,6 +52,29 @@ def test_counts_and_warnings(make):
     assert "types that the training data lacks (PER)" in warnings
     text = summary(meta)
     assert "10 tags that break IOB2" in text and "33.33% of test" in text
+
+
+def test_sentences_of_one_length(make):
+    config = make(corpus={"cut": 1, "pad": 3})
+    corpus, whole = process(config), process(make())
+    assert corpus.gold == {"dev": [["B-LOC", "O", "O"]], "test": [["B-LOC", "O", "O"], ["B-PER", "O", "O"]]}
+    assert corpus.splits["test"].tokens() == [["Rome", "[PAD]", "[PAD]"], ["Bo", "[PAD]", "[PAD]"]]
+    assert set(corpus.splits["train"].lengths) == {3} and corpus.meta["counts"]["train"]["tokens"] == 90
+    # What is left out and added is counted, and raw text is what it was.
+    left_out = {reason.partition(",")[0]: count for reason, count in corpus.meta["warnings"].items()}
+    assert left_out["tokens beyond corpus.cut"] == 30 + 1 + 1
+    assert left_out["tokens that are no words"] == 2 * (30 + 1 + 2)
+    assert corpus.texts == whole.texts and corpus.meta["raw_text"] == whole.meta["raw_text"]
+
+
+def test_an_entity_is_cut_with_its_sentence():
+    sentences = [Sentence(("a", "b", "c"), ("O", "B-X", "I-X"), ("D", "N", "N")), Sentence(("d",))]
+    warnings = no_warnings()
+    assert of_fixed_length(sentences, None, None, warnings) == sentences and not warnings
+    cut, padded = of_fixed_length(sentences, 2, 2, warnings)
+    assert cut == Sentence(("a", "b"), ("O", "B-X"), ("D", "N"))
+    assert padded == Sentence(("d", "[PAD]"), ("O", "O"))
+    assert [len(sentence.tokens) for sentence in of_fixed_length(sentences, None, 2, no_warnings())] == [3, 2]
 
 
 def test_vectors_are_stored_by_word_with_their_coverage(make, tmp_path):

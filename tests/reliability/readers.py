@@ -12,7 +12,7 @@ from ner_mx.config import Corpus, load_config
 from ner_mx.data.document_titles import _names
 from ner_mx.data.reading import read
 from ner_mx.data.sentence import Sentence
-from ner_mx.evaluation.predictions import score_file
+from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.inference.text_lines import line_groups
 from ner_mx.registry import register
 from ner_mx.resources.dbpedia import triples
@@ -90,7 +90,7 @@ def targets(folder):
     result["a lexicon"] = (".csv", b"entry,category\nAda Bert,PER\n\"Rome, NY\",LOC\n1996 Games,MISC\n", _lexicon)
     result["triples"] = (".ttl", TRIPLES.encode(), lambda path: list(triples(path, _Counter())))
     result["a configuration"] = (".yaml", CONFIG.encode(), load_config)
-    result["predictions"] = (".txt", b"Ada B-PER B-PER\nleft O O\n\nRome B-LOC O\n", score_file)
+    result["predictions"] = (".txt", b"Ada B-PER B-PER\nleft O O\n\nRome B-LOC O\n", read_predictions)
     result["names of documents"] = (".txt", b"bc/cctv/00/cctv_0000\nnw/wsj/00/wsj_0001\n",
                                     lambda path: _names(path, "utf-8"))
     result["lines of text"] = (".txt", "Ada left.\r\nRome fell.\n日本\n".encode(), _lines)

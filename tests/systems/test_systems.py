@@ -5,6 +5,7 @@ import random
 import sys
 
 import pytest
+from random_checkpoints import write_checkpoint
 
 from ner_mx.config import load_experiment
 from ner_mx.data.detection import format_named
@@ -327,3 +328,30 @@ def test_folders_that_are_no_systems(tmp_path):
         (tmp_path / "system.json").write_text(manifest)
         with pytest.raises(RunError, match="expected a fitted system, found"):
             read_system(tmp_path)
+
+
+# --- transformers ---
+
+@pytest.mark.filterwarnings("ignore")
+def test_transformers_fine_tunes_a_tiny_encoder(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "encoder")
+    settings = {"path": str(checkpoint), "epochs": 30, "batch_size": 8, "learning_rate": 2e-3, "longest": 32}
+    system = register.system["transformers"](settings)
+    system.fit(name_sentences(150, 1), [])
+    test = name_sentences(30, 3)
+    tagged = system.tag(stripped(test))
+    assert evaluate([sentence.tags for sentence in test], tagged).micro.f1 > 0.8
+    assert [system.tag([sentence])[0] for sentence in stripped(test)] == tagged  # padding changes nothing
+    # Words beyond the longest sequence are not read.
+    long = Sentence(("Ada",) * 100)
+    assert system.tag([long])[0][-1] == "O" and system.tag([long])[0][0] == "B-PER"
+    (tmp_path / "system").mkdir()
+    system.save(tmp_path / "system")
+    again = register.system["transformers"](settings)
+    again.load(tmp_path / "system")
+    assert again.tag(stripped(test)) == tagged and again.describe()["parameters"] > 1000
+    example = system._example(["Ada", "antidisment", "."], [1, 2, 0])
+    assert example["labels"][:2] == [-100, 1] and sorted(set(example["labels"])) == [-100, 0, 1, 2]
+    assert len(example["labels"]) == len(example["input_ids"]) and example["labels"].count(2) == 1
+    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+        register.system["transformers"]({"path": str(tmp_path / "none")}).fit(name_sentences(2, 1), [])

@@ -227,6 +227,18 @@ def test_dropout_drops_with_its_rate_and_scales_the_rest(place, rate):
     np.testing.assert_allclose(dropped[kept], vectors[kept] / (1 - rate), rtol=1e-4)
 
 
+def test_spatial_dropout_drops_a_dimension_for_all_words_of_a_sentence():
+    model, batch = transparent({"model.dropout.spatial": 0.3})
+    vectors, dropped = model.emissions(batch), training_emissions(model, batch)
+    real = np.arange(len(vectors))[:, None] < batch.length
+    is_zero = dropped == 0
+    for sentence, size in enumerate(batch.length):
+        assert (is_zero[:size, sentence] == is_zero[0, sentence]).all()
+    assert abs(is_zero[0].mean() - 0.3) < 0.03 and (is_zero[0, 0] != is_zero[0, 1]).any()
+    kept = real[:, :, None] & ~is_zero
+    np.testing.assert_allclose(dropped[kept], vectors[kept] / 0.7, rtol=1e-4)
+
+
 @pytest.mark.parametrize("directions", ["separate", "joined"])
 def test_dropout_between_layers(directions):
     """When nearly all outputs of the first layer are dropped, the words make no difference any more."""

@@ -17,11 +17,14 @@ from ner_mx.untyped import Block
 class Dropout(Section):
     """Probabilities of dropping.
 
-    input : on the concatenated vectors of the features.  layers : between layers of the LSTM.
+    input : on the concatenated vectors of the features.
+    spatial : on the same, but on whole dimensions of them for all words of a sentence.
+    layers : between layers of the LSTM.
     output : on the outputs of the LSTM, where the paper has it.
     """
 
     input: float = Field(0.25, ge=0, lt=1)
+    spatial: float = Field(0.0, ge=0, lt=1)
     layers: float = Field(0.0, ge=0, lt=1)
     output: float = Field(0.5, ge=0, lt=1)
 

@@ -8,7 +8,7 @@ from ner_mx.models.bilstm_cnn import BiLSTMCNN
 from ner_mx.models.embedders import Embedder
 from ner_mx.models.layers.bilstm import BiLSTM
 from ner_mx.models.layers.embedding_layer import EmbeddingLayer, linear
-from ner_mx.models.layers.joining import dropped
+from ner_mx.models.layers.joining import dropped, dropped_dimensions
 from ner_mx.untyped import Operators, Tensor
 
 
@@ -25,8 +25,7 @@ class TaggerNetwork(EmbeddingLayer):
     def __init__(self, settings: BiLSTMCNN, embedders: Sequence[Embedder], classes: int):
         super().__init__(embedders, ["reverse"])
         self._summed = settings.output == "summed"
-        self._input_dropout = settings.dropout.input
-        self._output_dropout = settings.dropout.output
+        self._dropout = settings.dropout
         with self.name_scope():
             self.bilstm = BiLSTM(settings, self.dimension)
             self.forward_output = linear(settings.units, classes)
@@ -34,10 +33,10 @@ class TaggerNetwork(EmbeddingLayer):
 
     def scores(self, F: Operators, vectors: Tensor, others: List[Tensor]) -> Tensor:
         """(T, N, dimension), [reverse] -> emissions (T, N, classes)."""
-        vectors = dropped(F, vectors, self._input_dropout)
+        vectors = dropped_dimensions(F, dropped(F, vectors, self._dropout.input), self._dropout.spatial)
         forward, backward = self.bilstm(vectors, others[0])
-        scores = [self.forward_output(dropped(F, forward, self._output_dropout)),
-                  self.backward_output(dropped(F, backward, self._output_dropout))]
+        scores = [self.forward_output(dropped(F, forward, self._dropout.output)),
+                  self.backward_output(dropped(F, backward, self._dropout.output))]
         if self._summed:
             # The paper adds the log-probabilities and does not renormalize.
             scores = [F.log_softmax(score) for score in scores]

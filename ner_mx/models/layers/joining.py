@@ -23,6 +23,11 @@ def dropped(F: Operators, vectors: Tensor, rate: float) -> Tensor:
     return F.Dropout(vectors, p=rate) if rate else vectors
 
 
+def dropped_dimensions(F: Operators, vectors: Tensor, rate: float) -> Tensor:
+    """Dropout of whole dimensions for all tokens of a sentence, while training (Tompson et al. 2015)."""
+    return F.Dropout(vectors, p=rate, axes=(0,)) if rate else vectors
+
+
 def with_margins(F: Operators, array: Tensor, before: int, after: int) -> Tensor:
     """An array with zeros before and after, along its first axis."""
     if not before and not after:
