@@ -4,6 +4,7 @@ import numpy as np
 
 from ner_mx.compat import mx
 from ner_mx.config import Config
+from ner_mx.data.pieces import pieces_of
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.features.encoder import Encoder
@@ -57,4 +58,5 @@ def build(changes=None):
         tagger = Trainable(tagger_config(config, feature), encoder, feature.vocabulary.items, mx.cpu(), encoding=None)
         tagger.initialize()
         taggers[feature.name] = tagger
-    return Recognizer(encoder, model, taggers, config.training.evaluation_batch, config.corpus.split_digits), config
+    return Recognizer(encoder, model, taggers, config.training.evaluation_batch,
+                      pieces_of(config.corpus.split_digits, config.corpus.characters)), config

@@ -305,7 +305,8 @@ def test_a_wrong_setting_is_an_error_of_one_line_that_names_it(argument, message
     ("training.schedule={name: constant, final: 0.1}",
      "training.schedule.final: unknown key for constant; it belongs to linear and cosine"),
     ("model.width=5", "model.width: unknown key for bilstm-cnn; it belongs to feed-forward"),
-    ("model={name: feed-forward, layers: 2}", "model.layers: unknown key for feed-forward; it belongs to bilstm-cnn"),
+    ("model={name: feed-forward, layers: 2}",
+     "model.layers: unknown key for feed-forward; it belongs to bilstm-cnn and lstm"),
     ("loss={name: sentence, weights: none}", "loss.weights: unknown key for sentence; it belongs to cross-entropy"),
     ("model.untis=5", "model.untis: unknown key; did you mean units.")])
 def test_a_key_of_another_kind_of_section_names_its_owner(argument, message):
@@ -316,7 +317,7 @@ def test_a_key_of_another_kind_of_section_names_its_owner(argument, message):
 @pytest.mark.parametrize("key, name, suggested", [
     ("corpus.reader", "connl", "conll"), ("corpus.scheme", "BILUO", "BILOU"),
     ("corpus.split.method", "fractions", "fraction"), ("features.tag_encoding", "IOB", "IOB2"),
-    ("model.name", "bilstm", "bilstm-cnn"), ("loss.name", "cross_entropy", "cross-entropy"),
+    ("model.name", "bilstmcnn", "bilstm-cnn"), ("loss.name", "cross_entropy", "cross-entropy"),
     ("training.batches", "sort", "sorted"), ("training.optimizer.name", "adam-w", "adamw"),
     ("training.schedule.name", "cosin", "cosine")])
 def test_an_unknown_name_names_the_nearest(key, name, suggested):
@@ -332,7 +333,7 @@ def test_an_unknown_callback_names_the_nearest():
 @pytest.mark.parametrize("registry, name, suggested", [
     (register.format, "docano", "doccano"), (register.split, "files-", "files"),
     (register.tag_encoding, "BILUO", "BILOU"), (register.feature, "word", "words"),
-    (register.model, "bilstm", "bilstm-cnn"),
+    (register.model, "bilstmcnn", "bilstm-cnn"),
     (register.loss, "sentences", "sentence"), (register.optimizer, "sdg", "sgd"),
     (register.schedule, "invers", "inverse"), (register.batching, "exakt", "exact"),
     (register.callback, "early-stoping", "early-stopping")])
@@ -632,8 +633,9 @@ VARIED = {
     "corpus.separator": "tab", "corpus.comment": "#", "corpus.columns.token": 1, "corpus.columns.pos": None,
     "corpus.columns.tag": 2, "corpus.tag_names": ["O"], "corpus.label_key": "spans", "corpus.overlaps": "first",
     "corpus.tokenizer.name": "whitespace", "corpus.tokenizer.language": "de", "corpus.tokenizer.lines": "join",
-    "corpus.types": ["PER"], "corpus.unknown_tags": "outside", "corpus.cut": 45, "corpus.pad": 45,
-    "corpus.documents.names": "auto", "corpus.documents.leave_out": ["pt/"], "corpus.split.method": "last",
+    "corpus.types": ["PER"], "corpus.unknown_tags": "outside", "corpus.characters": "vote",
+    "corpus.cut": 45, "corpus.pad": 45,
+    "corpus.documents.names": "auto",  "corpus.documents.leave_out": ["pt/"], "corpus.split.method": "last",
     "corpus.split.by": "sentence", "features.pos.use": False, "features.digits": "keep",
     "features.tag_encoding": "IOB2",
     "features.words.max_size": 5, "features.characters.longest": 5,

@@ -59,6 +59,7 @@ class Columns(Section):
 
 class Documents(Section):
     names: Optional[str] = Field(None, min_length=1)
+    join: bool = False
     leave_out: List[str] = []
 
 
@@ -98,6 +99,7 @@ class Corpus(Section):
     types: Optional[List[str]] = None
     unknown_tags: Literal["error", "outside"] = "error"
     split_digits: bool = False
+    characters: Optional[Literal["vote", "first"]] = None
     cut: Optional[int] = Field(None, ge=1)
     pad: Optional[int] = Field(None, ge=1)
     documents: Documents = Documents()

@@ -7,7 +7,8 @@ from typing import NamedTuple, Tuple
 
 from ner_mx.config import Corpus
 from ner_mx.data.column_layout import MOST_TYPES
-from ner_mx.data.digits import split_at_digits
+from ner_mx.data.joined_documents import joined_documents
+from ner_mx.data.pieces import pieces_of
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.splits import Splits, all_sentences
 from ner_mx.data.tag_schemes import TOLERATED, DetectedScheme, detect_scheme, limit_types
@@ -15,13 +16,14 @@ from ner_mx.errors import ConfigError, CorpusError
 
 
 class CheckedCorpus(NamedTuple):
-    """splits : the sentences; their tags are still in the scheme of the corpus (in IOB2 where
-    tokens were split at digits).  scheme : that scheme.
+    """splits : the sentences as a network reads them, in pieces or joined; their tags are still in the scheme of the
+    corpus (in IOB2 where they were changed).  words : the sentences with whole tokens.  scheme : that of the corpus.
 
     warnings : counts of what was repaired or left out.
     """
 
     splits: Splits
+    words: Splits
     scheme: DetectedScheme
     warnings: Warnings
 
@@ -47,10 +49,16 @@ def check_annotation(splits: Splits, settings: Corpus) -> CheckedCorpus:
     if scheme.repaired_tags:
         warnings[f"tags that break {scheme.scheme}, repaired by conlleval's rule, in "
                  f"{scheme.repaired_sentences} sentences, first {scheme.example}"] = scheme.repaired_tags
-    if settings.split_digits:
-        splits = {name: [split_at_digits(sentence) for sentence in sentences]
-                  for name, sentences in splits.items()}
-    return CheckedCorpus(splits, scheme, warnings)
+    return CheckedCorpus(_as_read(splits, settings), splits, scheme, warnings)
+
+
+def _as_read(splits: Splits, settings: Corpus) -> Splits:
+    """The sentences as a network reads them: joined, or in pieces."""
+    if settings.documents.join:
+        splits = {name: joined_documents(sentences) for name, sentences in splits.items()}
+    pieces = pieces_of(settings.split_digits, settings.characters)
+    return splits if pieces is None else {name: [pieces.split_sentence(sentence) for sentence in sentences]
+                                          for name, sentences in splits.items()}
 
 
 def _without_white_space(tags: Tuple[str, ...], warnings: Warnings) -> Tuple[str, ...]:

@@ -57,7 +57,7 @@ def propose(path: Path) -> Proposal:
         corpus["encoding"] = encoding
     config = Config.model_validate({"corpus": corpus})
     found = read_splits(config.corpus)
-    splits, scheme, warnings = check_annotation(found.splits, config.corpus)
+    splits, _, scheme, warnings = check_annotation(found.splits, config.corpus)
     proposed = next(iter(found.proposed.values()), {})
     for key, value in proposed.items():
         section, _, name = key.rpartition(".")

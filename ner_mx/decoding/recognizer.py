@@ -22,7 +22,7 @@ from typing import (
 
 import numpy as np
 
-from ner_mx.data.digits import merged_spans, split_at_digits
+from ner_mx.data.pieces import Pieces
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
@@ -158,14 +158,14 @@ class Recognizer:
     scorer : computes the emissions of the entity tags.
     taggers : by the name of the feature that they predict.
     size : sentences per batch.
-    split_digits : whether tokens are split at digits before they are encoded.
+    pieces : in which tokens are split before they are encoded; None for none.
     threads : batches at a time, for scorers that several threads may use.
     """
 
     def __init__(self, encoder: Encoder, scorer: Scorer, taggers: Optional[Dict[str, Scorer]] = None,
-                 size: int = 32, split_digits: bool = False, threads: int = 1):
+                 size: int = 32, pieces: Optional[Pieces] = None, threads: int = 1):
         self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
-        self.size, self._split_digits = size, split_digits
+        self.size, self._pieces = size, pieces
         self._threads = threads
         self._pool: Optional[ThreadPoolExecutor] = None
         self._pool_process = 0
@@ -208,8 +208,8 @@ class Recognizer:
         windows = _windows(sentences)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
-        if self._split_digits:
-            found = [_merged(spans, window.tokens) for spans, window in zip(found, windows)]
+        if self._pieces:
+            found = [_merged(self._pieces, spans, window.tokens) for spans, window in zip(found, windows)]
         result: List[List[ScoredSpan]] = [[] for _ in sentences]
         for window, spans in zip(windows, found):
             first, last = _owned(window, len(sentences[window.sentence]))
@@ -229,11 +229,11 @@ class Recognizer:
         Raises
         ------
         ValueError, TypeError : as :meth:`tag_batch`.
-        ValueError : tokens are split at digits, so that a token has no tag of its own.
+        ValueError : tokens are split, so that a token has no tag of its own.
         """
-        if self._split_digits:
-            raise ValueError("expected a model whose tokens are not split at digits: pieces have tags, "
-                             "tokens have not")
+        if self._pieces:
+            raise ValueError("expected a model whose tokens are not split at digits or into characters: pieces have "
+                             "tags, tokens have not")
         sentences = as_sentences(sentences)
         windows = _windows(sentences)
         decoder = self.scorer.decoder()
@@ -247,8 +247,8 @@ class Recognizer:
 
     def _for_each(self, windows: Sequence[Window], work: Work[Item]) -> List[Item]:
         sentences = [Sentence(tuple(window.tokens)) for window in windows]
-        if self._split_digits:
-            sentences = [split_at_digits(sentence) for sentence in sentences]
+        if self._pieces:
+            sentences = [self._pieces.split_sentence(sentence) for sentence in sentences]
         encoded = self.with_predictions(self.encoder.encode(sentences))
         return for_each_sentence(self.scorer, encoded, self.size, work, self._run)
 
@@ -306,7 +306,7 @@ def _owned(window: Window, length: int) -> Tuple[int, int]:
     return first, length if end == length else end - OVERLAP // 2
 
 
-def _merged(spans: Sequence[ScoredSpan], tokens: Sequence[str]) -> List[ScoredSpan]:
+def _merged(pieces: Pieces, spans: Sequence[ScoredSpan], tokens: Sequence[str]) -> List[ScoredSpan]:
     """Spans over pieces of tokens as spans over the tokens."""
-    merged = merged_spans([scored.span for scored in spans], tokens)
-    return [ScoredSpan(span, scored.probability) for span, scored in zip(merged, spans)]
+    merged = pieces.merge([scored.span for scored in spans], tokens)
+    return [ScoredSpan(span, scored.probability) for span, scored in zip(merged, spans) if span is not None]

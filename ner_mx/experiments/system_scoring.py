@@ -48,7 +48,8 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Op
         check_place(folder, overwrite)
     system: System = register.system[name](settings, config.run.seed)
     corpus = read_splits(config.corpus)
-    splits = check_annotation(corpus.splits, config.corpus).splits
+    checked = check_annotation(corpus.splits, config.corpus)
+    splits = checked.splits
     started = time.perf_counter()
     system.fit(splits["train"], splits["dev"])
     seconds = time.perf_counter() - started
@@ -56,7 +57,7 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Op
     for split in ("dev", "test"):
         gold = [convert_tags(sentence.gold, "IOB2") for sentence in splits[split]]
         evaluations[split] = evaluate(gold, system.tag(splits[split]))
-        raw[split] = evaluate_raw(raw_documents(splits[split]), config.corpus.tokenizer, system.tag_batch)
+        raw[split] = evaluate_raw(raw_documents(checked.words[split]), config.corpus.tokenizer, system.tag_batch)
     sources = corpus_sources(corpus.files, config.corpus)
     metrics = {**{split: evaluation.to_json() for split, evaluation in evaluations.items()},
                "raw_text": {split: evaluation.to_json() for split, evaluation in raw.items()},

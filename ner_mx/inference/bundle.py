@@ -7,7 +7,7 @@ the others is an error when the bundle is read, not at the first text.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Annotated, Any, Callable, Dict, List, Literal, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class BundleConfig(Section):
     features: Annotated[Features, Extended(features_schema)] = default_section()
     decoding: Decoding = Decoding()
     split_digits: bool = False
+    characters: Optional[Literal["vote", "first"]] = None
     learns_transitions: bool = False
     tokenizer: Annotated[TokenizerSettings, OneOf(register.tokenizer, "rules")] = default_section()
 

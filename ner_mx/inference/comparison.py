@@ -158,8 +158,7 @@ class _Scoring:
 
 
 def _test_set(config: Config) -> List[Sentence]:
-    splits = check_annotation(read_splits(config.corpus).splits, config.corpus).splits
-    return list(splits["test"])
+    return list(check_annotation(read_splits(config.corpus).splits, config.corpus).words["test"])
 
 
 def _exported(run: Path, place: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Opt
 import numpy as np
 
 from ner_mx.config.interfaces import TokenizerSettings
+from ner_mx.data.pieces import pieces_of
 from ner_mx.data.tokenizers import Token
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
@@ -109,7 +110,8 @@ class Tagger:
             decoder = bundle.decoder() if name == MODEL else Decoder(network.classes, argmax, encoding=None)
             scorers[name] = OnnxScorer(bundle.graphs[name], decoder, network.features,
                                        bundle.graphs.get(f"{name}{WORDS}"))
-        tagger = cls(Recognizer(encoder, scorers.pop(MODEL), scorers, BATCH, bundle.config.split_digits,
+        tagger = cls(Recognizer(encoder, scorers.pop(MODEL), scorers, BATCH,
+                                pieces_of(bundle.config.split_digits, bundle.config.characters),
                                 threads or available_cores()), bundle.card, bundle.config.tokenizer, min_score)
         tagger._source = bundle, threads, min_score
         return tagger

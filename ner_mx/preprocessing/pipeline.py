@@ -58,7 +58,7 @@ def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCor
     CorpusError, ConfigError : before anything is written.
     """
     corpus = read_splits(config.corpus)
-    complete, scheme, warnings = check_annotation(corpus.splits, config.corpus)
+    complete, words, scheme, warnings = check_annotation(corpus.splits, config.corpus)
     warnings = corpus.warnings + warnings + implausible(complete["train"])
     splits = {name: of_fixed_length(sentences, config.corpus.cut, config.corpus.pad, warnings)
               for name, sentences in complete.items()}
@@ -85,14 +85,14 @@ def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCor
         "scheme": scheme.scheme, "counts": split_counts, "duplicates": duplicates(splits), "tags": len(encoder.tags),
         "features": {feature.name: feature.statistics(splits, encoded) for feature in encoder.features},
         "warnings": warnings.described(), "proposed": corpus.proposed,
-        "raw_text": {name: compare_tokens(complete[name], config.corpus.tokenizer)._asdict()
+        "raw_text": {name: compare_tokens(words[name], config.corpus.tokenizer)._asdict()
                      for name in ("dev", "test")},
     }
     gold = {name: [list(convert_tags(sentence.gold, "IOB2")) for sentence in splits[name]]
             for name in ("dev", "test")}
     pretrained = {feature.name: arrays for feature in encoder.features for arrays in [feature.pretrained()]
                   if arrays}
-    texts = {name: raw_documents(complete[name]) for name in ("dev", "test")}
+    texts = {name: raw_documents(words[name]) for name in ("dev", "test")}
     soft = teaching.probabilities(encoder.tags, train) if teaching else None
     processed = ProcessedCorpus(config, encoder, encoded, gold, pretrained, _genres(splits), texts, meta, soft)
     write_processed(corpus_folder(config), processed)

@@ -55,7 +55,7 @@ def _percent(value: float) -> str:
 
 def _scores(metrics: ReadOnlyValues, conditions: Sequence[Condition]) -> List[str]:
     lines = ["## Entity-level scores", "",
-             "Precision, recall and F1 in per cent, by conlleval's rules, on the whole gold.", ""]
+             "Precision, recall and F1 in per cent, by conlleval's rules, on all entities of the processed corpus.", ""]
     for condition in conditions:
         lines += [f"### {condition.label}", "", *_score_table(metrics[condition.key])]
     for condition in conditions:
@@ -79,6 +79,10 @@ def _score_table(figures: ReadOnlyValues) -> List[str]:
         rows = [(f"{name} in training", *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
                 for name, score in figures["novelty"].items()]
         lines += table(("entities", "precision", "recall", "F1", "gold"), rows)
+    if "words" in figures:
+        rows = [(f"by {rule}", *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
+                for rule, score in figures["words"].items()]
+        lines += table(("whole tokens", "precision", "recall", "F1", "gold"), rows)
     if "genres" in figures:
         rows = [(genre, *(_percent(score[key]) for key in ("precision", "recall", "f1")), score["gold"])
                 for genre, score in figures["genres"].items()]

@@ -10,8 +10,8 @@ from typing import Annotated, Dict, List, Literal, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from ner_mx.config import INPUT, Section
-from ner_mx.data.digits import split_tokens
 from ner_mx.data.normalization import normal_form
+from ner_mx.data.pieces import DigitPieces
 from ner_mx.data.sentence import Warnings, no_warnings
 from ner_mx.data.text_files import read_lines, read_text
 from ner_mx.data.tokenizers.rules import Rules
@@ -84,7 +84,7 @@ def read_lexicons(sources: Mapping[str, LexiconSource], digits: str,
         for category, entries in _entries(name, source).items():
             names = _tokenized(_short(entries, warnings, f"{name} {category}"))
             if split_digits:
-                names = _short(list(map(split_tokens, names)), warnings, f"{name} {category}")
+                names = _short(list(map(DigitPieces().split, names)), warnings, f"{name} {category}")
             forms = [lookup_form(words, digits) for words in names]
             result.append(Category(name, category, Lexicon.of(forms, source.partial,
                                                               single=category.upper() in PERSON)))

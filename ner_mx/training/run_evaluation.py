@@ -11,6 +11,7 @@ from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.detection import format_of
+from ner_mx.data.pieces import pieces_of
 from ner_mx.data.raw_text import raw_documents
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
@@ -56,7 +57,8 @@ def load_recognizer(folder: Path, device: Optional[str] = None, exact: bool = Fa
         taggers[feature.name] = _loaded(Trainable(
             tagger_config(config, feature), encoder, feature.vocabulary.items, context, encoding=None),
             folder / feature.name)
-    return Recognizer(encoder, model, taggers, config.training.evaluation_batch, config.corpus.split_digits)
+    return Recognizer(encoder, model, taggers, config.training.evaluation_batch,
+                      pieces_of(config.corpus.split_digits, config.corpus.characters))
 
 
 def _loaded(model: Trainable, folder: Path) -> Trainable:
@@ -104,9 +106,9 @@ def score_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
     checked = check_annotation({split: sentences}, settings)
     for reason, count in (warnings + checked.warnings).described().items():
         log.warning("%d %s", count, reason)
-    sentences = checked.splits[split]
+    sentences, words = checked.splits[split], checked.words[split]
     _warn_of_types(sentences, recognizer.encoder)
-    raw = evaluate_raw(raw_documents(sentences), settings.tokenizer, recognizer.tag_batch)
+    raw = evaluate_raw(raw_documents(words), settings.tokenizer, recognizer.tag_batch)
     return RunScores(_evaluations(recognizer, split, sentences), raw)
 
 

@@ -15,6 +15,7 @@ from ner_mx.evaluation.predictions import Predictions, write_predictions
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.evaluation.seen_entities import Name, by_novelty, names_in
+from ner_mx.evaluation.word_scores import word_scores
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json, sha256, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
@@ -34,11 +35,15 @@ Inputs = Mapping[Condition, Encoded]
 
 
 class Evaluated(NamedTuple):
-    """The scores of a split under a condition, by genre if documents have names, and of seen and unseen entities."""
+    """The scores of a split under a condition, by genre if documents have names, and of seen and unseen entities.
+
+    words : of a network that reads characters, see :func:`~ner_mx.evaluation.word_scores.word_scores`.
+    """
 
     evaluation: Evaluation
     genres: Optional[Dict[str, Score]]
     novelty: Dict[str, Score]
+    words: Optional[Dict[str, Score]]
 
 
 def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: Trainable, state: State,
@@ -60,6 +65,8 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
         metrics[condition.key]["novelty"] = {name: score.to_json() for name, score in scores.novelty.items()}
         if scores.genres is not None:
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
+        if scores.words is not None:
+            metrics[condition.key]["words"] = {rule: score.to_json() for rule, score in scores.words.items()}
     recognizer = load_recognizer(folder)
     assert isinstance(recognizer.scorer, Trainable)
     recognizer.scorer.prepare = prepare
@@ -101,7 +108,8 @@ def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition
     genres = (by_group(corpus.genres[split], corpus.gold[split], predicted)
               if split in corpus.genres else None)
     novelty = by_novelty(known, encoded.tokens(), corpus.gold[split], predicted)
-    return Evaluated(evaluate(corpus.gold[split], predicted), genres, novelty)
+    words = word_scores(encoded.tokens(), corpus.gold[split], predicted) if corpus.config.corpus.characters else None
+    return Evaluated(evaluate(corpus.gold[split], predicted), genres, novelty, words)
 
 
 def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable, state: State) -> Values:

@@ -140,6 +140,7 @@ def torch_engine(run, bundle):
     import torch
 
     from ner_mx.compat import mx
+    from ner_mx.data.pieces import pieces_of
     from ner_mx.decoding.decoder import Decoder
     from ner_mx.decoding.recognizer import Recognizer
     from ner_mx.inference.bundle import read_bundle
@@ -164,7 +165,7 @@ def torch_engine(run, bundle):
                                        Decoder(feature.vocabulary.items, argmax, encoding=None))
     network = scorer(config, encoder.features, run, exported.decoder())
     return with_raw_text(Recognizer(encoder, network, taggers, config.training.evaluation_batch,
-                                    config.corpus.split_digits).tag_batch)
+                                    pieces_of(config.corpus.split_digits, config.corpus.characters)).tag_batch)
 
 
 def spacy_engine(folder):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ner_mx.config import Config
+from ner_mx.data.pieces import DigitPieces
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding import recognizer as module
 from ner_mx.decoding.decoder import Decoder
@@ -137,7 +138,7 @@ def test_sentences_that_are_not_tokens_are_errors(recognizer, method):
 
 
 def test_split_tokens_have_no_marginals(encoder):
-    recognizer = Recognizer(encoder, ByWord(encoder), split_digits=True)
+    recognizer = Recognizer(encoder, ByWord(encoder), pieces=DigitPieces())
     with pytest.raises(ValueError, match="expected a model whose tokens are not split at digits"):
         recognizer.marginals_batch([["1996"]])
 
@@ -212,7 +213,7 @@ def test_entities_that_touch_are_both_kept(recognizer):
 
 def test_pieces_keep_the_probability_of_their_entity(encoder):
     whole = Recognizer(encoder, ByWord(encoder)).tag_batch([["said", "U-LOC"]])[0][0].probability
-    merged = Recognizer(encoder, ByWord(encoder), split_digits=True).tag_batch([["said", "U-LOC"]])[0][0].probability
+    merged = Recognizer(encoder, ByWord(encoder), pieces=DigitPieces()).tag_batch([["said", "U-LOC"]])[0][0].probability
     assert merged == whole
 
 

@@ -33,8 +33,11 @@ VARIANTS = {
                                   "features.lexicons.sources": LEXICONS, "features.characters.types": True},
     "linear": {"model": {"name": "linear"}},
     "dilated": {"model.name": "dilated-cnn", "model.units": 13, "model.dilations": [1, 40, 2]},
+    "lstm": {"model": {"name": "lstm", "units": 11, "layers": 2}},
     "argmax": {"decoding.method": "argmax"},
     "IOB2": {"features.tag_encoding": "IOB2", "loss.name": "sentence"},
+    "characters of words": {"corpus.characters": "vote", "features.words.lower": False,
+                            "features.characters.use": False, "model": {"name": "lstm", "units": 11}},
     "digits": {"corpus.split_digits": True, "features.digits": "each"},
 }
 

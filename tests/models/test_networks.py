@@ -77,6 +77,7 @@ VARIANTS = {
     "window of one": {"model.name": "feed-forward", "model.width": 1},
     "linear": {"model": {"name": "linear"}},
     "dilated": {"model.name": "dilated-cnn"},
+    "lstm": {"model": {"name": "lstm", "units": 6, "layers": 2}},
     "farther than sentences are long": {"model.name": "dilated-cnn", "model.dilations": [3, 30]},
 }
 
@@ -160,6 +161,28 @@ def test_bilstm_equals_cells_step_by_step(layers):
                                    lstm_by_hand(sentence[::-1], parameters[1])[::-1], atol=1e-5)
 
 
+def test_a_forward_lstm_equals_cells_step_by_step():
+    network = build({"model": {"name": "lstm", "units": 6, "layers": 2}})
+    batch = network.batch()
+    read = []
+    network.block._layers[0].register_forward_hook(lambda layer, inputs, output: read.append(inputs[0].asnumpy()))
+    network.block.hybridize(False)
+    scores = network.scores(batch)
+    layers = [unpacked(layer.packed.data().asnumpy(), 6) for layer in network.block._layers]
+    weight, bias = (getattr(network.block.output, name).data().asnumpy() for name in ("weight", "bias"))
+    for row, length in enumerate(batch.length):
+        hidden = lstm_by_hand(read[0][:length, row], layers)
+        np.testing.assert_allclose(scores[:length, row], hidden @ weight.T + bias, atol=1e-5)
+
+
+def test_dropout_between_layers_of_a_forward_lstm():
+    network = build({"model": {"name": "lstm", "layers": 2, "dropout": {"input": 0.0, "layers": 0.5, "output": 0.0}}})
+    batch = network.batch()
+    np.testing.assert_array_equal(network.scores(batch), network.scores(batch))
+    with mx.autograd.train_mode():
+        assert not np.allclose(network.scores(batch), network.scores(batch))
+
+
 def test_the_window_layer_equals_a_layer_over_concatenated_vectors():
     seed_everything(1)
     block = WindowLayer(3, 4, 5)
@@ -232,7 +255,8 @@ def test_features_that_are_not_used_are_not_in_the_network():
 
 @pytest.mark.parametrize("model, place", [
     ("bilstm-cnn", "input"), ("bilstm-cnn", "output"), ("feed-forward", "input"), ("feed-forward", "output"),
-    ("dilated-cnn", "input"), ("dilated-cnn", "layers"), ("dilated-cnn", "output"), ("linear", "input")])
+    ("dilated-cnn", "input"), ("dilated-cnn", "layers"), ("dilated-cnn", "output"), ("linear", "input"),
+    ("lstm", "input"), ("lstm", "output")])
 def test_dropout_applies_only_in_training(place, model):
     places = ("input",) if model == "linear" else ("input", "output")
     rates = {**dict.fromkeys(places, 0.0), place: 0.5}
@@ -256,7 +280,8 @@ def test_dropout_between_layers_has_an_effect(directions):
     assert not np.allclose(first, plain, atol=1e-3) and not np.allclose(first, second, atol=1e-3)
 
 
-@pytest.mark.parametrize("variant", ["default", "two joined layers", "character types", "window", "dilated"])
+@pytest.mark.parametrize("variant", ["default", "two joined layers", "character types", "window", "dilated",
+                                     "lstm"])
 def test_gradients_reach_every_parameter(variant):
     network = build(VARIANTS[variant])
     inputs = network.inputs(network.batch())

@@ -220,3 +220,16 @@ def test_vectors_that_cannot_be_scaled_are_refused(make, tmp_path):
     (tmp_path / "v.txt").write_text("Rome 1 1\nfell 1 1\n")
     with pytest.raises(ConfigError, match="features.words.vectors.scale: expected numbers that differ"):
         process(make(features={"words": {"vectors": {"path": str(tmp_path / "v.txt"), "scale": 0.1}}}))
+
+
+def test_the_sentences_of_a_document_are_joined(make, tmp_path):
+    """Entities, raw text and counts of entities are what they were; documents are not joined to others."""
+    text = ("-DOCSTART- -X- O\n\nRome NNP B-LOC\nfell VBD O\n\nNew NNP B-LOC\n\nYork NNP I-LOC\n\n"
+            "-DOCSTART- -X- O\n\na DT O\n")
+    (tmp_path / "test.txt").write_text(text)
+    plain, joined = process(make()), process(make(corpus={"documents": {"join": True}}))
+    assert joined.splits["test"].tokens() == [["Rome", "fell", "New", "York"], ["a"]]
+    assert joined.gold["test"] == [["B-LOC", "O", "B-LOC", "B-LOC"], ["O"]]  # no entity goes over the border
+    assert joined.texts == plain.texts and joined.meta["raw_text"] == plain.meta["raw_text"]
+    assert joined.meta["counts"]["train"]["types"] == plain.meta["counts"]["train"]["types"]
+    assert joined.meta["features"]["pos"]["size"] == plain.meta["features"]["pos"]["size"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ner_mx.config import Config
-from ner_mx.data.digits import split_at_digits
+from ner_mx.data.pieces import DigitPieces
 from ner_mx.data.sentence import Sentence
 from ner_mx.errors import ConfigError, CorpusError, RunError
 from ner_mx.features.batch import collate
@@ -136,7 +136,7 @@ def test_a_csv_of_entries(tmp_path):
 def test_entries_match_sentences_that_are_split_at_digits(source, tmp_path):
     (tmp_path / "ner.misc.lst").write_text("boeing 747\nf-16\n")
     features = Config().updated({"features.lexicons.sources": {"senna": source}}).features
-    sentence = split_at_digits(Sentence(("A", "Boeing", "747", "and", "F-16"), None, None, "f", 1, 0))
+    sentence = DigitPieces().split_sentence(Sentence(("A", "Boeing", "747", "and", "F-16"), None, None, "f", 1, 0))
     encoder = Encoder.fit(features, [sentence], split_digits=True)
     # A | Boeing 7 4 7 | and | F- 1 6
     assert encoder.encode([sentence]).by_token["lexicons"][:, 3].tolist() == [0, 1, 2, 2, 3, 0, 1, 2, 3]

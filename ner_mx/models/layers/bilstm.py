@@ -61,14 +61,15 @@ class BiLSTM(mx.gluon.HybridBlock):
                 backward = _reversed(F, forward, reverse)
             elif layer:
                 forward, backward = dropped(F, forward, self._dropout), dropped(F, backward, self._dropout)
-            forward = self._read(F, forward, parameters[f"forward{layer}"])
-            backward = self._read(F, backward, parameters[f"backward{layer}"])
+            forward = lstm_layer(F, forward, parameters[f"forward{layer}"], self._units)
+            backward = lstm_layer(F, backward, parameters[f"backward{layer}"], self._units)
         return forward, _reversed(F, backward, reverse)
 
-    def _read(self, F: Operators, vectors: Tensor, parameter: Tensor) -> Tensor:
-        """One layer over (T, N, C), from a state of zeros."""
-        state = F.broadcast_like(F.zeros((1, 1, self._units)), vectors, lhs_axes=(1,), rhs_axes=(1,))
-        return F.RNN(vectors, parameter, state, state, state_size=self._units, num_layers=1, mode="lstm")
+
+def lstm_layer(F: Operators, vectors: Tensor, packed: Tensor, units: int) -> Tensor:
+    """One layer over (T, N, C), forward, from a state of zeros -> (T, N, units)."""
+    state = F.broadcast_like(F.zeros((1, 1, units)), vectors, lhs_axes=(1,), rhs_axes=(1,))
+    return F.RNN(vectors, packed, state, state, state_size=units, num_layers=1, mode="lstm")
 
 
 def _reversed(F: Operators, vectors: Tensor, reverse: Tensor) -> Tensor:

@@ -93,6 +93,12 @@ def bilstm(graph: Graph, parameters: Mapping[str, np.ndarray], vectors: str, uni
     return forward, backward
 
 
+def lstm(graph: Graph, packed: np.ndarray, vectors: str, units: int) -> str:
+    """The outputs of one forward layer, (T, N, units)."""
+    output, = _lstm(graph, vectors, [_reordered_gates(unpacked(packed, units))], "forward")
+    return output
+
+
 def _reordered_gates(layer: Sequence[np.ndarray]) -> List[np.ndarray]:
     """Weights with the gates input, forget, cell, output in the order of ONNX: input, output, forget, cell."""
     units = layer[1].shape[1]
