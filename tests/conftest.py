@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "corpus" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="the real corpora are not here"))
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers():
+    """Restores the handlers that a command called in this process sets: forked workers would inherit them."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import signal
 import subprocess
 import sys
 
@@ -61,17 +60,13 @@ def call_main(root, folder, arguments, text):
     command = {"train.py": lambda: main.script("train"), "preprocess.py": lambda: main.script("preprocess"),
                "ner-mx": main.main}[arguments[0]]
     (folder / "stdin").write_text(text, encoding="utf-8")
-    handler = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch, fresh_logging(), \
             open(folder / "stdin", "rb") as stdin, open(folder / "stdout", "wb") as stdout, \
             open(folder / "stderr", "wb") as stderr, redirected(stdin, stdout, stderr):
         patch.setattr(sys, "argv", arguments)
         patch.setattr(main, "_exit_safely", lambda function: function())  # the real one ends the process
         patch.chdir(root)
-        try:
-            with pytest.raises(SystemExit) as end:
-                command()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
+        with pytest.raises(SystemExit) as end:
+            command()
     return subprocess.CompletedProcess(arguments, end.value.code, *(
         (folder / name).read_text(encoding="utf-8") for name in ("stdout", "stderr")))

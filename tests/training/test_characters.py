@@ -17,8 +17,8 @@ def trained(tmp_path_factory, short_sample):
     folder = tmp_path_factory.mktemp("characters")
     config = load_experiment("conll2003-character-lstm", {
         "corpus.path": str(short_sample), "corpus.processed": str(folder / "data"),
-        "run.directory": str(folder / "runs"), "corpus.columns.pos": None, "model.units": 32, "training.epochs": 6, "training.batch_size": 8,
-        "training.optimizer.learning_rate": 0.01})
+        "run.directory": str(folder / "runs"), "corpus.columns.pos": None, "model.units": 32,
+        "training.epochs": 6, "training.batch_size": 8, "training.optimizer.learning_rate": 0.01})
     return config, ner_mx.train(ner_mx.preprocess(config), seed=1)
 
 
