@@ -60,6 +60,8 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
             device: Device = None, min_score: MinScore = None, trusted: Trusted = None, url: Url = None) -> None:
     """Find the entities of raw text; prints one JSON object per text."""
     from ner_mx.data.compression import opened
+    from ner_mx.inference.bundle_folder import is_bundle
+    from ner_mx.training.run_folder import is_run
 
     if output not in register.output:
         raise UserError(f"--format: {register.output.unknown(output)}")
@@ -67,6 +69,8 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
         if text is not None or device is not None or min_score is not None or trusted:
             raise UserError("--url: expected a text alone, or --file, found a model or its options, too")
         model, text = None, model
+        if text and (is_bundle(Path(text)) or is_run(Path(text))):
+            raise UserError(f"--url: expected a text, found the model {text}; leave it out")
     elif model is None:
         raise UserError("expected a bundle or the folder of a run, or --url, found neither")
     if text is not None and file:

@@ -10,6 +10,7 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx.cli.options import AsJson, print_evaluation
+from ner_mx.errors import UserError
 from ner_mx.registry import register
 
 Predictions = Annotated[Path, typer.Argument(help="Columns; the last two are gold and predicted tag.")]
@@ -30,7 +31,9 @@ def score(file: Predictions, batches: Batches = None, by_tag: ByTag = False, as_
 
     predictions = read_predictions(file)
     evaluation = evaluate(predictions.gold, predictions.predicted)
-    if by_tag and not as_json:
+    if by_tag and as_json:
+        raise UserError("--by-tag: expected no --json, found both")
+    if by_tag:
         from ner_mx.evaluation.tag_report import tag_report
 
         typer.echo(tag_report(predictions.gold, predictions.predicted) + "\n")

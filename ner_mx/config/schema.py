@@ -105,6 +105,12 @@ class Corpus(Section):
     documents: Documents = Documents()
     split: Split = default_section()
 
+    @model_validator(mode="after")
+    def _pieces_of_one_kind(self) -> Corpus:
+        if self.characters and (self.split_digits or self.cut or self.pad):
+            raise ValueError("characters cannot be combined with split_digits, cut and pad")
+        return self
+
 
 class Features(Section):
     """What models read of a word: the keys that features share, and a section for each registered feature.

@@ -33,7 +33,8 @@ def check_annotation(splits: Splits, settings: Corpus) -> CheckedCorpus:
 
     Raises
     ------
-    ConfigError : there are tags of types that ``corpus.types`` does not name.
+    ConfigError : there are tags of types that ``corpus.types`` does not name, or documents are to be joined that are
+        not marked.
     CorpusError : there are unknown tags, or tags of several schemes.
     """
     warnings = no_warnings()
@@ -55,6 +56,9 @@ def check_annotation(splits: Splits, settings: Corpus) -> CheckedCorpus:
 def _as_read(splits: Splits, settings: Corpus) -> Splits:
     """The sentences as a network reads them: joined, or in pieces."""
     if settings.documents.join:
+        if len({(sentence.source, sentence.document) for sentence in all_sentences(splits)}) <= len(splits):
+            raise ConfigError("corpus.documents.join: expected a corpus whose documents are marked, found one document "
+                              "in each split")
         splits = {name: joined_documents(sentences) for name, sentences in splits.items()}
     pieces = pieces_of(settings.split_digits, settings.characters)
     return splits if pieces is None else {name: [pieces.split_sentence(sentence) for sentence in sentences]

@@ -17,6 +17,8 @@ _DIGIT = re.compile(r"\d|\D+")
 
 # Between the characters of two tokens.
 BLANK = " "
+# The pieces that are read of a token at most; no name is longer.
+MOST = 256
 
 
 class Pieces:
@@ -30,7 +32,7 @@ class Pieces:
     between: Tuple[str, ...] = ()
 
     def of_token(self, token: str) -> List[str]:
-        """The pieces of a token; at least one."""
+        """The pieces of a token; at least one, and at most ``MOST``."""
         raise NotImplementedError
 
     def merged(self, inside: int, first: bool, size: int) -> bool:
@@ -91,7 +93,7 @@ class DigitPieces(Pieces):
 
     def of_token(self, token: str) -> List[str]:
         """The pieces."""
-        return _DIGIT.findall(token)
+        return _DIGIT.findall(token)[:MOST]
 
     def merged(self, inside: int, first: bool, size: int) -> bool:
         """A token is part of every entity that it overlaps."""
@@ -109,7 +111,7 @@ class VotingCharacters(Pieces):
 
     def of_token(self, token: str) -> List[str]:
         """The characters."""
-        return list(token)
+        return list(token[:MOST])
 
     def merged(self, inside: int, first: bool, size: int) -> bool:
         """Whether it is more than half."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
 from collections import abc
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
@@ -18,6 +19,7 @@ from typing import (
     Sequence,
     Tuple,
     TypeVar,
+    Union,
 )
 
 import numpy as np
@@ -143,11 +145,16 @@ def decode_split(scorer: Scorer, encoded: Encoded, size: int,
 
 
 class Window(NamedTuple):
-    """Tokens of a sentence that are read at once, from ``start`` on."""
+    """Tokens of a sentence that are read at once, from ``start`` on.
+
+    first, last : the tokens of the sentence whose entities belong to the window, ``last`` excluded.
+    """
 
     sentence: int
     start: int
     tokens: Sequence[str]
+    first: int
+    last: int
 
 
 class Recognizer:
@@ -169,6 +176,11 @@ class Recognizer:
         self._threads = threads
         self._pool: Optional[ThreadPoolExecutor] = None
         self._pool_process = 0
+
+    @property
+    def splits_tokens(self) -> bool:
+        """Whether pieces of tokens have tags, and tokens have none."""
+        return self._pieces is not None
 
     def _run(self, *arguments: Any) -> Iterable[Any]:
         """``map``, on several threads if there are several."""
@@ -205,14 +217,14 @@ class Recognizer:
         TypeError : a sentence is a string, not its tokens.
         """
         sentences = as_sentences(sentences)
-        windows = _windows(sentences)
+        windows = _windows(sentences, self._pieces)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
         if self._pieces:
             found = [_merged(self._pieces, spans, window.tokens) for spans, window in zip(found, windows)]
         result: List[List[ScoredSpan]] = [[] for _ in sentences]
         for window, spans in zip(windows, found):
-            first, last = _owned(window, len(sentences[window.sentence]))
+            first, last = window.first, window.last
             entities = result[window.sentence]
             for (begin, end, label), probability in spans:
                 span = Span(window.start + begin, window.start + end, label)
@@ -235,13 +247,12 @@ class Recognizer:
             raise ValueError("expected a model whose tokens are not split at digits or into characters: pieces have "
                              "tags, tokens have not")
         sentences = as_sentences(sentences)
-        windows = _windows(sentences)
+        windows = _windows(sentences, None)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.marginals(emissions, batch.length))
         result = [np.zeros((len(tokens), len(decoder.tags))) for tokens in sentences]
         for window, marginals in zip(windows, found):
-            first, last = _owned(window, len(sentences[window.sentence]))
-            last = min(last, len(sentences[window.sentence]))
+            first, last = window.first, window.last
             result[window.sentence][first:last] = marginals[first - window.start:last - window.start]
         return result
 
@@ -283,27 +294,42 @@ def described_type(value: object) -> str:
     return names.get(kind) or f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"
 
 
-def _windows(sentences: Sequence[Sequence[str]]) -> List[Window]:
-    """The windows of all sentences, checked."""
-    windows = [Window(number, start, tokens[start:start + LONGEST])
-               for number, tokens in enumerate(sentences) for start in window_starts(len(tokens))]
-    for window in windows:
-        if not all(window.tokens):
-            raise ValueError(f"sentence {window.sentence}: expected tokens of at least one character, found ''")
-    return windows
+def _windows(sentences: Sequence[Sequence[str]], pieces: Optional[Pieces]) -> List[Window]:
+    """The windows of all sentences, checked; in an overlap, the first half belongs to the first."""
+    result: List[Window] = []
+    for number, tokens in enumerate(sentences):
+        if not all(tokens):
+            raise ValueError(f"sentence {number}: expected tokens of at least one character, found ''")
+        if pieces is None and 0 < len(tokens) <= LONGEST:  # nearly all
+            result.append(Window(number, 0, tokens, 0, len(tokens)))
+            continue
+        ranges = window_ranges(len(tokens) if pieces is None else [end for _, end in pieces.bounds(tokens)])
+        borders = [0, *((start + end) // 2 for (_, end), (start, _) in zip(ranges, ranges[1:])), len(tokens)]
+        result += [Window(number, start, tokens[start:end], first, last)
+                   for (start, end), first, last in zip(ranges, borders, borders[1:])]
+    return result
 
 
-def window_starts(length: int) -> List[int]:
-    """Where the windows over a sentence begin; none for an empty sentence."""
-    stride = LONGEST - OVERLAP
-    return list(range(0, max(1, length - OVERLAP), stride)) if length > LONGEST else [0][:length]
+def window_ranges(ends: Union[int, Sequence[int]]) -> List[Tuple[int, int]]:
+    """Where the windows over a sentence begin and end; none for an empty sentence.
 
-
-def _owned(window: Window, length: int) -> Tuple[int, int]:
-    """The tokens of a sentence that belong to a window, from the first up to the last, excluded."""
-    first = window.start + OVERLAP // 2 if window.start else 0
-    end = window.start + len(window.tokens)
-    return first, length if end == length else end - OVERLAP // 2
+    Parameters
+    ----------
+    ends : where each token ends in what is read, of which a window has ``LONGEST`` at most; or the number of tokens,
+        if they are read themselves.
+    """
+    ends = range(1, ends + 1) if isinstance(ends, int) else ends
+    result: List[Tuple[int, int]] = []
+    start = 0
+    while start < len(ends):
+        before = ends[start - 1] if start else 0
+        end = max(start + 1, bisect_right(ends, before + LONGEST))
+        result.append((start, end))
+        if end == len(ends):
+            break
+        # Back by OVERLAP, but never to where this window began.
+        start = max(start + 1, bisect_left(ends, ends[end - 1] - OVERLAP, start, end) + 1)
+    return result
 
 
 def _merged(pieces: Pieces, spans: Sequence[ScoredSpan], tokens: Sequence[str]) -> List[ScoredSpan]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Dict
 
 from ner_mx.errors import ConfigError, RunError, first_line
 from ner_mx.experiments.records import Record, read_record, write_record
-from ner_mx.files import read_json, replacing_folder, write_json
+from ner_mx.files import read_json, replacing_folder, sha256, write_json
 from ner_mx.registry import register
 from ner_mx.systems import System
 
@@ -28,9 +29,9 @@ def write_system(system: System, record: Record, folder: Path, overwrite: bool =
     """
     check_place(folder, overwrite)
     with replacing_folder(folder) as place:
-        write_json(place / MANIFEST, {"format": FORMAT, "system": system.name, "settings": system.settings,
-                                      "seed": system.seed})
         system.save(place)
+        write_json(place / MANIFEST, {"format": FORMAT, "system": system.name, "settings": system.settings,
+                                      "seed": system.seed, "files": _digests(place)})
         write_record(record._replace(name=RECORD), place)
 
 
@@ -62,11 +63,21 @@ def read_system(folder: Path) -> System:
     try:
         if manifest["format"] != FORMAT:
             raise ValueError(f"the format {manifest['format']} instead of {FORMAT}")
+        # Readers of other libraries crash on damaged files.
+        if manifest["files"] != _digests(folder):
+            raise ValueError("files that are missing or changed")
         system: System = register.system[manifest["system"]](manifest["settings"], manifest["seed"])
         system.load(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError) as error:
         raise RunError(f"{folder}: expected a fitted system, found: {first_line(error)}; fit it again") from None
     return system
+
+
+def _digests(folder: Path) -> Dict[str, str]:
+    """The SHA-256 of each file of a system by its path."""
+    own = (MANIFEST, f"{RECORD}.json")
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.relative_to(folder).as_posix() not in own}
 
 
 def system_record(folder: Path) -> Record:

@@ -11,6 +11,7 @@ from ner_mx.data.annotation import check_annotation
 from ner_mx.data.raw_text import raw_documents
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.errors import UserError
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, evaluate
 from ner_mx.experiments.records import OWN_SYSTEM, Record, Settings
@@ -43,13 +44,16 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Op
     ------
     ConfigError, CorpusError
     RunError : the folder holds something else, or a system that may not be replaced.
+    UserError : the system is to be written, and has no form on disk.
     """
+    system: System = register.system[name](settings, config.run.seed)
     if folder:
         check_place(folder, overwrite)
-    system: System = register.system[name](settings, config.run.seed)
+        if type(system).save is System.save:
+            raise UserError(f"{name}: expected a system that can be saved, found one without a form on disk")
     corpus = read_splits(config.corpus)
-    checked = check_annotation(corpus.splits, config.corpus)
-    splits = checked.splits
+    # Whole tokens: pieces and joined documents are how networks read them.
+    splits = check_annotation(corpus.splits, config.corpus).words
     started = time.perf_counter()
     system.fit(splits["train"], splits["dev"])
     seconds = time.perf_counter() - started
@@ -57,7 +61,7 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Op
     for split in ("dev", "test"):
         gold = [convert_tags(sentence.gold, "IOB2") for sentence in splits[split]]
         evaluations[split] = evaluate(gold, system.tag(splits[split]))
-        raw[split] = evaluate_raw(raw_documents(checked.words[split]), config.corpus.tokenizer, system.tag_batch)
+        raw[split] = evaluate_raw(raw_documents(splits[split]), config.corpus.tokenizer, system.tag_batch)
     sources = corpus_sources(corpus.files, config.corpus)
     metrics = {**{split: evaluation.to_json() for split, evaluation in evaluations.items()},
                "raw_text": {split: evaluation.to_json() for split, evaluation in raw.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ner_mx.errors import BundleError, UserError
+from ner_mx.errors import BundleError, UserError, shown
 from ner_mx.hosting.layout import Layout
 from ner_mx.inference.bundle_folder import is_bundle
 from ner_mx.inference.tagger import TaggerSource
@@ -30,8 +30,12 @@ def serve(layout: Layout) -> None:
     if not given.isdecimal() or int(given) > 65535:
         raise UserError(f"{PORT}: expected the number of a port, found {given!r}")
     # A container has an address of its own, and nobody could connect to its loopback.
-    serve_forever(TaggerSource(bundle_in(layout.model), os.environ.get(MIN_SCORE)), "0.0.0.0", int(given),
-                  api_key=os.environ.get(API_KEY))
+    score = os.environ.get(MIN_SCORE)
+    try:
+        serve_forever(TaggerSource(bundle_in(layout.model), score), "0.0.0.0", int(given),
+                      api_key=os.environ.get(API_KEY))
+    except UserError as error:
+        raise error if score is None else UserError(f"{error} ({MIN_SCORE} is {shown(score)})") from None
 
 
 def bundle_in(model: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ner_mx import compat
 from ner_mx.config import Config, load_experiment
-from ner_mx.errors import UserError, first_line
+from ner_mx.errors import RunError, UserError, first_line, shown
 from ner_mx.files import write_text
 from ner_mx.hosting.layout import Layout, as_settings, corpus_settings, hyperparameters
 from ner_mx.untyped import Values
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 BUNDLE, RUN = "bundle", "run"
 # Hyperparameters that are no keys of a configuration.
 EXPERIMENT, PRECISION = "experiment", "precision"
+# Keys whose values are the container's.
+PLACES = ("corpus.name", "run.name", "corpus.processed", "run.directory")
 # What hosts show of the reason of a failure.
 LONGEST = 1024
 
@@ -33,6 +35,7 @@ def train(layout: Layout) -> int:
     -------
     The exit code; if it is not 0, the reason is in ``output/failure``.
     """
+    layout.failure.unlink(missing_ok=True)
     try:
         _train(layout)
         return 0
@@ -48,15 +51,20 @@ def train(layout: Layout) -> int:
 
 
 def _train(layout: Layout) -> None:
+    from ner_mx.inference.exporting import PRECISIONS, export_run
+
     values = hyperparameters(layout)
     experiment, precision = values.pop(EXPERIMENT, None), values.pop(PRECISION, "float32")
+    if precision not in PRECISIONS:
+        raise UserError(f"precision: expected one of {', '.join(PRECISIONS)}, found {shown(precision)}")
+    placed = next((key for key in PLACES if key in values), None)
+    if placed:
+        raise UserError(f"{placed}: expected no place for results, which a container has its own for; leave it out")
     settings: Values = {
-        **corpus_settings(layout), **as_settings(values), "corpus.name": "corpus", "run.name": RUN,
-        "corpus.processed": str(layout.checkpoints / "processed"), "run.directory": str(layout.checkpoints)}
+        **corpus_settings(layout), **as_settings(values), **dict(zip(PLACES, (
+            "corpus", RUN, str(layout.checkpoints / "processed"), str(layout.checkpoints))))}
     config = load_experiment(experiment, settings) if experiment else Config().updated(settings)
     run = _trained(config, layout.checkpoints / RUN)
-    from ner_mx.inference.exporting import export_run
-
     export_run(run, layout.model / BUNDLE, precision, overwrite=True)
     layout.output.mkdir(parents=True, exist_ok=True)
     for name in ("metrics.json", "report.md", "history.jsonl", "config.yaml"):
@@ -75,6 +83,10 @@ def _trained(config: Config, folder: Path) -> Path:
     resume = folder if (folder / "last/state.json").is_file() else None
     try:
         train_run(corpus, config, resume, overwrite=resume is None)
+    except RunError as error:
+        if resume:
+            raise RunError(f"{error}; or empty {folder.parent}, which has the checkpoint of another training") from None
+        raise
     except Stopped:
         log.info("stopped; the best epoch so far becomes the model")
         train_run(corpus, config, folder, finish=True)

@@ -78,7 +78,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     UserError : one is something else, or two have the same name.
     """
     outside = predictions or {}
-    duplicate = first_duplicate([*(path.name for path in paths), *outside])
+    duplicate = first_duplicate([*(path.resolve().name for path in paths), *outside])
     if duplicate:
         raise UserError(f"{duplicate}: expected different names, found two of the name")
     _check_kinds(paths)
@@ -89,10 +89,12 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     scoring = _Scoring(test, config)
     predicted = {name: read_predicted_tags(path, test) for name, path in outside.items()}
     networks = [path for path in folders if not is_system(path)]
-    together = Ensemble(networks, threads) if networks and (ensemble or not timed) else None
+    if ensemble and not networks:
+        raise UserError("--ensemble: expected runs or bundles, whose probabilities are averaged, found none")
+    together = Ensemble(networks, threads, alike=ensemble) if networks and (ensemble or not timed) else None
     rows: List[ComparedSystem] = []
     with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
-        measured = {path: path if is_bundle(path) or is_system(path) else _exported(path, place / path.name)
+        measured = {path: path if is_bundle(path) or is_system(path) else _exported(path, place / path.resolve().name)
                     for path in folders} if timed else {}
         speeds = dict(zip(measured, measure(list(measured.values()), [
             sentence.tokens for sentence in test], threads or available_cores())))
@@ -100,12 +102,13 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
             if path not in folders:
                 rows.append(_of_record(path))
                 continue
+            name = path.resolve().name
             if path in networks:
                 tagger = (Tagger.load(measured[path], threads) if timed or together is None
                           else together.taggers[networks.index(path)])
-                row = scoring.row(path.name, tagger.recognizer.tag_batch)
+                row = scoring.row(name, tagger.recognizer.tag_batch)
             else:
-                row = scoring.row(path.name, read_system(path).tag_batch)
+                row = scoring.row(name, read_system(path).tag_batch)
             rows.append(_with_figures(row, path, measured.get(path), speeds.get(path)))
     rows += [scoring.row_of_tags(name, tags) for name, tags in predicted.items()]
     if ensemble and together is not None:

@@ -30,6 +30,7 @@ class Ensemble:
     ----------
     paths : of runs or bundles.
     threads : that compute batches of a bundle; None takes all cores.
+    alike : whether it is checked that their probabilities can be averaged.
 
     Attributes
     ----------
@@ -39,18 +40,21 @@ class Ensemble:
 
     Raises
     ------
-    UserError : there are no paths, or the tags differ.
+    UserError : there are no paths, the tags differ, or a network reads pieces of tokens.
     RunError, BundleError : one cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], threads: Optional[int] = None):
+    def __init__(self, paths: Sequence[Path], threads: Optional[int] = None, alike: bool = True):
         if not paths:
             raise UserError("expected a run or bundle, or several, found nothing")
         # Networks with the same frozen encoder read its outputs from one place.
         self._outputs: Dict[str, EncoderOutputs] = {}
         self.taggers = [_tagger(path, self._outputs, threads) for path in paths]
         self.tags = list(self.taggers[0].recognizer.encoder.tags)
-        for path, tagger in zip(paths, self.taggers):
+        for path, tagger in zip(paths, self.taggers) if alike else ():
+            if tagger.recognizer.splits_tokens:
+                raise UserError(f"{path}: expected a network whose tokens have tags, found one that reads pieces of "
+                                "them")
             tags = tagger.recognizer.encoder.tags
             if set(tags) != set(self.tags):
                 raise UserError(f"{path}: expected the tags of {paths[0]} ({', '.join(self.tags[:9])}), found others "

@@ -127,7 +127,7 @@ def _held_together(graph: OnnxGraph) -> np.ndarray:
     """See :func:`held_together`."""
     if len(graph.nodes) > MAX_OPERATORS:
         raise ValueError(f"a model of {len(graph.nodes):,} operators, more than {MAX_OPERATORS:,}")
-    return held_together(graph.nodes)
+    return held_together(graph.nodes, graph.outputs)
 
 
 def _checked_output(graph: OnnxGraph, features: Sequence[Feature], batch: Batch, output: str,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Collection, Sequence
 
 import numpy as np
 
 from ner_mx.inference.onnx_file import Node
 
+# Each read takes a step over all nodes.
+MAX_READS = 1 << 16
 
-def held_together(nodes: Sequence[Node]) -> np.ndarray:
+
+def held_together(nodes: Sequence[Node], outputs: Collection[str] = ()) -> np.ndarray:
     """Which nodes' arrays could be in memory at a time.
 
     The arrays of a node are in memory until the last node that reads one of them has run.  If all of those are
@@ -18,13 +21,20 @@ def held_together(nodes: Sequence[Node]) -> np.ndarray:
     Parameters
     ----------
     nodes : N of them, each after those that it reads.
+    outputs : of the graph, which are never gone.
 
     Returns
     -------
     (N, N) bool, symmetric.
+
+    Raises
+    ------
+    ValueError : the nodes read more than ``MAX_READS`` arrays.
     """
     source = {output: index for index, node in enumerate(nodes) for output in node.outputs}
     sources = [{source[name] for name in node.inputs if name in source} for node in nodes]
+    if sum(map(len, sources)) > MAX_READS:
+        raise ValueError(f"a model whose operators read more than {MAX_READS:,} arrays")
     ancestors = np.zeros((len(nodes), len(nodes)), bool)
     for index, read in enumerate(sources):
         for other in read:
@@ -37,6 +47,9 @@ def held_together(nodes: Sequence[Node]) -> np.ndarray:
             gone[other] &= ancestors[:, index]
             is_read[other] = True
     gone[~is_read] = False
+    for name in outputs:
+        if name in source:
+            gone[source[name]] = False
     together: np.ndarray = ~(gone | gone.T)
     return together
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Callable, Dict, List, NamedTuple, Sequence
 
-from ner_mx.errors import UserError, first_line
+from ner_mx.errors import UserError, shown
 from ner_mx.machine import peak_memory
 from ner_mx.registry import load_code, loaded_code
 from ner_mx.temporary import temporary_folder
@@ -57,8 +57,8 @@ def measure(folders: Sequence[Path], sentences: Sequence[Sequence[str]], threads
                      *loaded_code],
                     capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
                 if done.returncode:
-                    raise UserError(f"{path}: expected a system that can be measured, found: "
-                                    f"{first_line(done.stderr.strip().splitlines()[-1] if done.stderr else '')}")
+                    lines = done.stderr.strip().splitlines() or [f"the exit code {done.returncode}"]
+                    raise UserError(f"{path}: expected a system that can be measured, found: {shown(lines[-1], 300)}")
                 found[path].append(Speed(**json.loads(done.stdout)))
     return [Speed(max(speed.words_per_second for speed in speeds), min(speed.milliseconds for speed in speeds),
                   min(speed.megabytes for speed in speeds)) for speeds in (found[path] for path in folders)]

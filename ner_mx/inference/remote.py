@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import logging
 import random
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any, Iterable, Iterator, List, Optional, Sequence
 
 from ner_mx.decoding.entities import Entity, checked_texts
 from ner_mx.errors import UserError, first_line, shown
 
-# Of a request, so that it stays below the limits that a service has by default.
-TEXTS, CHARACTERS = 256, 1 << 17
+log = logging.getLogger(__name__)
+
+# Texts and bytes of a request, so that it stays below the limits that a service has by default.
+TEXTS, BYTES = 256, 1 << 18
 # Answers after which a request is sent again: the service, or a proxy before it, is busy or starting.
 BUSY = (408, 429, 502, 503, 504)
 # Seconds before the second attempt, doubled for each further one, and the longest that is waited.
@@ -36,9 +41,13 @@ class RemoteTagger:
     """
 
     def __init__(self, url: str, api_key: Optional[str] = None, seconds: float = 60.0, attempts: int = 6):
-        if not url.lower().startswith(("http://", "https://")):
+        if not _is_url(url):
             raise UserError(f"expected the URL of a service, such as http://127.0.0.1:8080, found {shown(url)}")
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise UserError("expected an API key of printable ASCII characters, found another")
         self.url = url.rstrip("/")
+        # Another host must not get the key.
+        self._opener = urllib.request.build_opener(_NoRedirects)
         self._headers = {"Content-Type": "application/json", **({"X-API-Key": api_key} if api_key else {})}
         self._seconds, self._attempts = seconds, attempts
 
@@ -64,23 +73,24 @@ class RemoteTagger:
     def _predicted(self, texts: Sequence[str]) -> List[List[Entity]]:
         answer = self._answer({"texts": list(texts)})
         try:
-            results = [[Entity(entity["start"], entity["end"], entity["label"], entity["text"], entity["score"])
-                        for entity in result["entities"]] for result in answer["results"]]
+            results = [[Entity(int(entity["start"]), int(entity["end"]), str(entity["label"]), str(entity["text"]),
+                               float(entity["score"])) for entity in result["entities"]]
+                       for result in answer["results"]]
             if len(results) == len(texts):
                 return results
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             pass
         raise UserError(f"{self.url}: expected the entities of {len(texts)} texts, found another answer; is it a "
                         "service of ner-mx?")
 
     def _answer(self, body: Any) -> Any:
         """The JSON of an answer; the request is repeated while the service is busy."""
-        request = urllib.request.Request(f"{self.url}/predict", json.dumps(body).encode(), self._headers)
+        request = urllib.request.Request(f"{self.url}/predict", _encoded(body), self._headers)
         wait = FIRST_WAIT
         for attempt in range(1, self._attempts + 1):
             asked = None
             try:
-                with urllib.request.urlopen(request, timeout=self._seconds) as response:
+                with self._opener.open(request, timeout=self._seconds) as response:
                     return json.load(response)
             except urllib.error.HTTPError as error:
                 with error:
@@ -88,17 +98,37 @@ class RemoteTagger:
                 if error.code not in BUSY:
                     break
                 asked = error.headers.get("Retry-After", "")
-            except ValueError as error:  # what is not JSON
+            except (ValueError, RecursionError) as error:  # what is not JSON
                 problem = first_line(error)
                 break
-            except OSError as error:  # refused, timed out, no such host
-                problem = first_line(getattr(error, "reason", error))
+            except (OSError, http.client.HTTPException) as error:  # refused, timed out, no such host, cut off
+                problem = first_line(getattr(error, "reason", error)) or type(error).__name__
             if attempt < self._attempts:
+                log.info("%s: %s; trying again", self.url, problem)
                 time.sleep(min(LONGEST_WAIT, float(asked) if asked and asked.isdecimal()
                                else wait * random.uniform(0.5, 1.5)))
                 wait *= 2
         tried = f" in {attempt} attempts" if attempt > 1 else ""
         raise UserError(f"{self.url}: expected an answer of the service, found{tried}: {problem}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments: Any) -> None:
+        """Follow none: the answer becomes an error."""
+
+
+def _is_url(url: str) -> bool:
+    """Whether it is a URL of http or https with a host and a port that is a number."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _encoded(value: Any) -> bytes:
+    """JSON in UTF-8; what UTF-8 cannot hold is escaped, and the service refuses it."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
@@ -114,10 +144,11 @@ def _parts(texts: Sequence[str]) -> Iterator[List[str]]:
     part: List[str] = []
     size = 0
     for text in texts:
-        if part and (len(part) == TEXTS or size + len(text) > CHARACTERS):
+        bytes_of_text = len(_encoded(text))
+        if part and (len(part) == TEXTS or size + bytes_of_text > BYTES):
             yield part
             part, size = [], 0
         part.append(text)
-        size += len(text)
+        size += bytes_of_text
     if part:
         yield part

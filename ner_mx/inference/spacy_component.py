@@ -20,13 +20,15 @@ from spacy.tokens import Doc, Span
 from spacy.util import minibatch
 
 from ner_mx.data.tokenizers import Token
-from ner_mx.errors import BundleError, first_line
+from ner_mx.errors import BundleError, UserError, first_line
 from ner_mx.inference.bundle import Bundle, bundle_content, bundle_of_content, read_bundle, write_bundle
 from ner_mx.inference.bundle_folder import MANIFEST, Content, is_bundle, manifest_of, parse_manifest
 from ner_mx.inference.tagger import MinScore, Tagger
 
 # The name of the folder of the bundle in a saved pipeline.
 FOLDER = "bundle"
+# What ``token.ent_iob`` of a blocked token is; of one that begins an entity as well.
+BLOCKED = 3
 
 
 def create_component(nlp: Any, name: str, bundle: Optional[str], min_score: Union[None, float, Dict[str, float]],
@@ -36,7 +38,7 @@ def create_component(nlp: Any, name: str, bundle: Optional[str], min_score: Unio
 
     Parameters
     ----------
-    bundle : the folder of a bundle; it may be missing if the pipeline is loaded with a bundle of its own.
+    bundle : the folder of a bundle, which is read at the first document; a saved pipeline has a bundle of its own.
     min_score : the least probability of an entity, a number or numbers by type.
     threads : that compute batches; None takes all cores.
     sentences : those of the document, or by rules (``auto``); or each document is one (``document``).
@@ -45,12 +47,13 @@ def create_component(nlp: Any, name: str, bundle: Optional[str], min_score: Unio
 
     Raises
     ------
-    UserError, BundleError : see :meth:`Tagger.load <ner_mx.inference.tagger.Tagger.load>`.
+    UserError : a setting has no usable value.
     """
-    component = BundleComponent(name, bundle, min_score, threads, sentences == "document", extension, scorer)
-    if bundle is not None and is_bundle(Path(bundle)):
-        component.from_disk(Path(bundle).parent, name=Path(bundle).name)
-    return component
+    if threads is not None and threads < 1:
+        raise UserError(f"the component {name}: threads: expected a number from 1 on, found {threads}")
+    if not extension.isidentifier():
+        raise UserError(f"the component {name}: extension: expected the name of an attribute, found {extension!r}")
+    return BundleComponent(name, bundle, min_score, threads, sentences == "document", extension, scorer)
 
 
 class _Sentence(NamedTuple):
@@ -87,6 +90,8 @@ class BundleComponent(Pipe):
         return self
 
     def _in_use(self) -> Tuple[Tagger, Bundle]:
+        if self._loaded is None and self._bundle is not None and is_bundle(Path(self._bundle)):
+            self._use(read_bundle(Path(self._bundle)))
         if self._loaded is None:
             found = "nothing" if self._bundle is None else f"no bundle in {self._bundle}"
             raise BundleError(f"the component {self.name}: expected the folder of a bundle as its setting bundle, "
@@ -105,12 +110,22 @@ class BundleComponent(Pipe):
 
     @property
     def labels(self) -> Tuple[str, ...]:
-        """The entity types; none before there is a bundle."""
+        """The entity types; none before the bundle is read."""
         return () if self._loaded is None else tuple(self.tagger.labels)
+
+    def __reduce__(self) -> Any:
+        """A pickled component is its bundle, which other processes read again."""
+        arguments = (self.name, self._bundle, self._min_score, self._threads, self._by_document, self._extension,
+                     self.scorer)
+        return _restored, (arguments, self.to_bytes() if self._loaded is not None else None)
 
     def __call__(self, doc: Doc) -> Doc:
         """Set the entities of a document."""
-        return next(self.pipe([doc]))
+        try:
+            self._set_entities([doc])
+        except Exception as error:
+            self.get_error_handler()(self.name, self, [doc], error)
+        return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Set the entities of documents, so many at a time."""
@@ -128,11 +143,13 @@ class BundleComponent(Pipe):
         for (number, places, _), spans in zip(sentences, self.tagger.tag_batch([words for *_, words in sentences])):
             for span, probability in spans:
                 doc, start, end = docs[number], places[span.start], places[span.end - 1] + 1
-                if not any(token.ent_type for token in doc[start:end]):
+                # Entities that are there, and tokens that may be none.
+                if not any(token.ent_type or token.ent_iob == BLOCKED for token in doc[start:end]):
                     found[number].append(Span(doc, start, end, label=span.label))
                     found[number][-1]._.set(self._extension, probability)
         for doc, entities in zip(docs, found):
-            doc.set_ents([*doc.ents, *entities])
+            blocked = [doc[token.i:token.i + 1] for token in doc if token.ent_iob == BLOCKED and not token.ent_type]
+            doc.set_ents([*doc.ents, *entities], blocked=blocked)
 
     def _sentences(self, number: int, doc: Doc) -> Iterator[_Sentence]:
         """The sentences of a document that have words."""
@@ -154,14 +171,14 @@ class BundleComponent(Pipe):
         """Write the bundle below a folder."""
         write_bundle(self._in_use()[1], Path(path) / FOLDER)
 
-    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = (), name: str = FOLDER) -> BundleComponent:
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> BundleComponent:
         """Read it.
 
         Raises
         ------
         BundleError : it is missing or damaged.
         """
-        return self._use(read_bundle(Path(path) / name))
+        return self._use(read_bundle(Path(path) / FOLDER))
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The files of the bundle, as msgpack."""
@@ -183,6 +200,11 @@ class BundleComponent(Pipe):
             raise BundleError(f"the component {self.name}: expected the files of a bundle, found: "
                               f"{first_line(error)}") from None
         return self._use(bundle_of_content(Content(files, float(manifest["temperature"]), manifest["card"]), self.name))
+
+
+def _restored(arguments: Tuple[Any, ...], data: Optional[bytes]) -> BundleComponent:
+    component = BundleComponent(*arguments)
+    return component if data is None else component.from_bytes(data)
 
 
 Language.factory(

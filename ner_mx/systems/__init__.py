@@ -6,8 +6,9 @@ subclass of :class:`System` under ``@register.system("name")``.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import ClassVar, List, Sequence
+from typing import ClassVar, List, Mapping, Sequence, Tuple
 
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
@@ -66,12 +67,17 @@ class System:
         raise UserError(f"{self.name}: expected a system that can be saved, found one without a form on disk")
 
 
-def checked_settings(system: str, settings: ReadOnlyValues, defaults: ReadOnlyValues) -> Values:
+def checked_settings(system: str, settings: ReadOnlyValues, defaults: ReadOnlyValues,
+                     limits: Mapping[str, Tuple[float, float]] = {}) -> Values:
     """The settings of a system, with the defaults of those that are not given.
+
+    Parameters
+    ----------
+    limits : the least and the largest value of numbers, by key.
 
     Raises
     ------
-    ConfigError : one is unknown, or has a value of another type than its default.
+    ConfigError : one is unknown, has a value of another type than its default, or exceeds its limits.
     """
     for key, value in settings.items():
         if key not in defaults:
@@ -84,4 +90,7 @@ def checked_settings(system: str, settings: ReadOnlyValues, defaults: ReadOnlyVa
         if not fits:
             expected = "text" if default is None or isinstance(default, str) else f"a value like {default!r}"
             raise ConfigError(f"{system}: {key}: expected {expected}, found {value!r}")
+        least, most = limits.get(key, (-math.inf, math.inf))
+        if isinstance(value, (int, float)) and not least <= value <= most:  # true for NaN, too
+            raise ConfigError(f"{system}: {key}: expected a number from {least:g} to {most:g}, found {value!r}")
     return {**defaults, **settings}

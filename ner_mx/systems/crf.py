@@ -19,6 +19,7 @@ from ner_mx.untyped import ReadOnlyValues, Values
 MODEL = "model.crfsuite"
 # c1, c2: of the L1 and L2 regularization.  min_count: of an attribute.  encoding: of the tags.
 DEFAULTS = {"c1": 0.1, "c2": 0.01, "iterations": 100, "min_count": 1, "encoding": "BILOU"}
+LIMITS = {"c1": (0, 1e6), "c2": (0, 1e6), "iterations": (1, 1e6), "min_count": (0, 1e6)}
 # What is read of each word at most, so that a very long one has as many attributes as another.
 LONGEST = 40
 
@@ -33,7 +34,7 @@ class ConditionalRandomField(System):
     """
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
-        super().__init__(checked_settings(self.name, settings, DEFAULTS), seed)
+        super().__init__(checked_settings(self.name, settings, DEFAULTS, LIMITS), seed)
         self._model = b""
         self._tagger: Any = None
 

@@ -30,7 +30,7 @@ class Phrases(System):
     """
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
-        super().__init__(checked_settings(self.name, settings, DEFAULTS), seed)
+        super().__init__(checked_settings(self.name, settings, DEFAULTS, {"share": (0, 1)}), seed)
         self._types: Dict[Phrase, str] = {}
         self._lengths: Mapping[str, List[int]] = {}
 

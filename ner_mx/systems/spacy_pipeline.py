@@ -11,7 +11,7 @@ from typing import Any, List, Sequence
 
 from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
-from ner_mx.errors import TrainingError, UserError, first_line, install, shown
+from ner_mx.errors import ConfigError, TrainingError, UserError, first_line, install, shown
 from ner_mx.registry import register
 from ner_mx.resources.vectors.reading import read_vectors
 from ner_mx.resources.vectors.settings import VectorSettings
@@ -22,6 +22,7 @@ from ner_mx.untyped import ReadOnlyValues, Values
 PIPELINE = "pipeline"
 # language: of spaCy's blank pipeline.  vectors, words: as features.words.vectors.path and .words.  steps, patience:
 # of training, in batches; 20,000 and 1,600 are spaCy's.
+LIMITS = {"steps": (1, 1e9), "patience": (0, 1e9)}
 DEFAULTS = {"language": "en", "vectors": None, "words": None, "steps": 20000, "patience": 1600}
 
 
@@ -30,7 +31,9 @@ class SpacyPipeline(System):
     """``spacy init config --pipeline ner --optimize efficiency`` and ``spacy train``, https://spacy.io/usage/training."""
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
-        super().__init__(checked_settings(self.name, settings, DEFAULTS), seed)
+        super().__init__(checked_settings(self.name, settings, DEFAULTS, LIMITS), seed)
+        if self.settings["words"] and not self.settings["vectors"]:
+            raise ConfigError("spacy: words: expected vectors, too, whose rows they name")
         self._pipeline: Any = None
 
     def fit(self, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:

@@ -19,6 +19,8 @@ CHECKPOINT = "checkpoint"
 # path: a checkpoint folder, or a name on the hub.  longest: pieces that are read of a sentence.
 DEFAULTS = {"path": "encoder", "epochs": 4, "batch_size": 16, "learning_rate": 2e-4, "weight_decay": 0.01,
             "warmup": 0.1, "longest": 256}
+LIMITS = {"epochs": (1, 1e4), "batch_size": (1, 1e5), "learning_rate": (0, 10), "weight_decay": (0, 10),
+          "warmup": (0, 1), "longest": (8, 1e5)}
 # Sentences that are tagged at once, and the label of pieces that have none.
 BATCH, IGNORED = 32, -100
 
@@ -32,7 +34,7 @@ class TransformersTagger(System):
     """
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
-        super().__init__(checked_settings(self.name, settings, DEFAULTS), seed)
+        super().__init__(checked_settings(self.name, settings, DEFAULTS, LIMITS), seed)
         self._model: Any = None
         self._tokenizer: Any = None
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ner_mx.config import Config
-from ner_mx.data.pieces import DigitPieces
+from ner_mx.data.pieces import DigitPieces, pieces_of
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding import recognizer as module
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.decoding.recognizer import LONGEST, OVERLAP, Recognizer, window_starts
+from ner_mx.decoding.recognizer import LONGEST, OVERLAP, Recognizer, window_ranges
 from ner_mx.features.batch import collate
 from ner_mx.features.encoder import Encoder
 
@@ -84,13 +84,29 @@ def test_windows_over_a_long_sentence_lose_nothing(recognizer, monkeypatch):
 
 
 def test_windows_cover_every_token_with_context_around_it():
-    assert window_starts(0) == []
+    assert window_ranges(0) == []
     for length in range(1, 4 * LONGEST, 7):
-        starts = window_starts(length)
+        starts = [start for start, _ in window_ranges(length)]
+        assert [end for _, end in window_ranges(length)] == [min(start + LONGEST, length) for start in starts]
         assert starts[0] == 0 and starts[-1] + LONGEST >= length
         assert all(following - start == LONGEST - OVERLAP for start, following in zip(starts, starts[1:]))
         # No window lies wholly inside the one before it.
         assert len(starts) == 1 or starts[-2] + LONGEST < length
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_over_pieces_are_bounded(seed):
+    """None has more pieces than a window of tokens has tokens, however long tokens are; every token has an owner."""
+    random = np.random.RandomState(seed)
+    tokens = ["x" * size for size in random.choice([1, 2, 9, 90, 5000], 400, p=[0.4, 0.3, 0.2, 0.06, 0.04])]
+    pieces = pieces_of(False, "vote")
+    windows = module._windows([tokens, ["a"]], pieces)
+    assert windows[-1] == (1, 0, ["a"], 0, 1)
+    for window in windows:
+        assert len(pieces.split(window.tokens)) <= LONGEST
+        assert window.start <= window.first < window.last <= window.start + len(window.tokens)
+    assert [window.first for window in windows[1:-1]] == [window.last for window in windows[:-2]]
+    assert windows[0].first == 0 and windows[-2].last == 400
 
 
 def test_results_are_in_the_order_of_the_sentences(recognizer):
@@ -178,7 +194,7 @@ def test_a_token_in_an_overlap_has_the_marginals_of_the_window_that_owns_it(enco
         tokens = random_words(random, length)[:length]
         marginals, = recognizer.marginals_batch([tokens])
         np.testing.assert_allclose(marginals.sum(axis=1), 1.0, atol=1e-12)
-        starts = window_starts(length)
+        starts = [start for start, _ in window_ranges(length)]
         windows = {start: marginals_alone(scorer, tokens[start:start + longest]) for start in starts}
         for token, computed in enumerate(marginals):
             start = owner(starts, token, longest, overlap)

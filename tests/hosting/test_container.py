@@ -112,7 +112,8 @@ def test_hyperparameters_are_text(layout):
 
 @pytest.mark.parametrize("values, message, code", [
     ({"training.epoch": "3"}, "training.epoch: unknown key; did you mean epochs?", 2),
-    ({"precision": "int3"}, "precision: expected one of", 2),
+    ({"precision": "int3", "training.epochs": "1000000"}, "precision: expected one of", 2),
+    ({"run.name": "mine"}, "run.name: expected no place for results", 2),
     ({"experiment": "connl2003"}, "did you mean conll2003?", 2),
     ({"training.optimizer.learning_rate": "1e9", "training.clip": "null"}, "the loss is", 3)])
 def test_the_reason_of_a_failure_is_written(layout, short_sample, values, message, code):
@@ -121,6 +122,16 @@ def test_the_reason_of_a_failure_is_written(layout, short_sample, values, messag
     assert train(layout) == code
     assert message in layout.failure.read_text() and len(layout.failure.read_text()) <= 1025
     assert not (layout.model / "bundle").exists()
+
+
+def test_a_success_has_no_failure_and_other_settings_need_other_checkpoints(layout, short_sample):
+    channels(layout, short_sample, train=["train.txt"])
+    give(layout, **{**SMALL, "training.epochs": "1", "precision": "int3"})
+    assert train(layout) == 2 and layout.failure.exists()
+    give(layout, **{**SMALL, "training.epochs": "1"})
+    assert train(layout) == 0 and not layout.failure.exists()
+    give(layout, **{**SMALL, "training.epochs": "1", "model.units": "11"})
+    assert train(layout) == 2 and "or empty " in layout.failure.read_text()
 
 
 def test_a_fault_of_our_own_is_a_reason_too(layout, short_sample, monkeypatch):

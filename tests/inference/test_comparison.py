@@ -162,6 +162,8 @@ def test_fitted_systems_and_the_tags_of_other_tools(runs, tmp_path, monkeypatch,
     assert 10 < floor.speed.megabytes < network.speed.megabytes  # which loads onnxruntime
     assert floor.dev_f1 == evaluations["dev"].micro.f1 and floor.minutes is not None
     assert floor.raw_f1 == record.metrics["raw_text"]["test"]["micro"]["f1"] and same.raw_f1 is None
+    with pytest.raises(UserError, match="--ensemble: expected runs or bundles"):
+        compare([tmp_path / "floor"], config, ensemble=True)
     *_, together = compare([bundle, tmp_path / "floor"], config, threads=1, ensemble=True, timed=False)
     assert together.name == "ensemble of 1"  # a system has no probabilities
     [alone] = compare([], config, predictions={"other": other})

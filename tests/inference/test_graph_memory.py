@@ -49,6 +49,15 @@ def test_a_chain_takes_two_arrays_at_a_time_and_a_fan_all():
     assert most_memory(held_together(nodes_of(chain)), sizes) == 9  # the one before, and the one after
     assert most_memory(held_together(nodes_of(fan)), sizes) == 150
     assert most_memory(held_together([]), np.zeros(0)) == 0
+    # The output of the graph stays, although a node reads it.
+    assert most_memory(held_together(nodes_of([[], [0], [1]]), ["0"]), np.array([100, 1, 100])) == 201
+    assert most_memory(held_together(nodes_of([[], [0], [1]])), np.array([100, 1, 100])) == 101
+
+
+def test_a_graph_with_many_reads_is_refused(monkeypatch):
+    monkeypatch.setattr("ner_mx.inference.graph_memory.MAX_READS", 3)
+    with pytest.raises(ValueError, match="operators read more than 3 arrays"):
+        held_together(nodes_of([[], [0], [0, 1], [0]]))
 
 
 def test_an_encoder_of_more_layers_takes_no_more_memory(tmp_path, monkeypatch):

@@ -86,13 +86,37 @@ def test_what_is_given_up(answers):
     assert len(asked) == before + 3
     with pytest.raises(UserError, match="found in 2 attempts: .*refused"):
         RemoteTagger("http://127.0.0.1:9", attempts=2).predict("Ada")
-    with pytest.raises(UserError, match="expected the URL of a service, .*, found 'file:///etc/passwd'"):
-        RemoteTagger("file:///etc/passwd")
+    for url in ("file:///etc/passwd", "http://127.0.0.1:80x", "http://[::1", "http://", "127.0.0.1:80"):
+        with pytest.raises(UserError, match="expected the URL of a service, .*, found '"):
+            RemoteTagger(url)
+    with pytest.raises(UserError, match="expected an API key of printable ASCII characters, found another") as error:
+        RemoteTagger("http://127.0.0.1:9", "secret\n")
+    assert "secret" not in str(error.value)
+
+
+def test_what_is_no_answer(answers):
+    wrong = json.dumps({"results": [{"entities": [{"start": "a", "end": None, "label": 3, "text": "", "score": 1}]}]})
+    url, _, waited = answers((200, wrong, {}), (200, "[" * 100_000, {}),
+                             *[(200, found("Ada"), {"Content-Length": "9999"})] * 2)
+    for message in ("found another answer", "found: "):
+        with pytest.raises(UserError, match=message):
+            RemoteTagger(url).predict("Ada")
+    with pytest.raises(UserError, match="found in 2 attempts: "):  # cut off
+        RemoteTagger(url, attempts=2).predict("Ada")
+    assert len(waited) == 1
+
+
+def test_the_key_goes_to_no_other_host(answers):
+    other, asked, _ = answers((200, found("Ada"), {}))
+    url, _, _ = answers((302, "", {"Location": other}))
+    with pytest.raises(UserError, match="302"):
+        RemoteTagger(url, "secret").predict("Ada")
+    assert len(asked) == 1  # the request that was answered with the other address
 
 
 def test_long_texts_are_sent_in_parts(answers, monkeypatch):
     monkeypatch.setattr(remote, "TEXTS", 3)
-    monkeypatch.setattr(remote, "CHARACTERS", 10)
+    monkeypatch.setattr(remote, "BYTES", 16)
     url, asked, _ = answers(*((200, found(*"abc"[:size]), {}) for size in (2, 1, 3, 2)))
     texts = ["12345", "12345", "x" * 20, "1", "1", "1", "1", "1"]
     assert len(RemoteTagger(url).predict_batch(texts)) == 8

@@ -1,5 +1,8 @@
 """A bundle in a spaCy pipeline: the same entities as the tagger, whatever else spaCy does with it."""
 
+import pickle
+import shutil
+
 import pytest
 import spacy
 from random_networks import some_sentences
@@ -10,7 +13,7 @@ from ner_mx.config import Config
 from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import tags_of
-from ner_mx.errors import BundleError
+from ner_mx.errors import BundleError, UserError
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.inference.tagger import Tagger
 
@@ -95,6 +98,27 @@ def test_a_pipeline_on_disk_and_in_bytes(bundle, tmp_path):
     other.add_pipe("ner_mx", config={"bundle": str(tmp_path / "none")})
     with pytest.raises(BundleError, match="found no bundle in .*none"):
         other(TEXT)
+
+
+def test_a_pipeline_whose_original_bundle_has_changed(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "bundle")
+    nlp = pipeline(tmp_path / "bundle")
+    expected = entities(nlp(TEXT))
+    nlp.to_disk(tmp_path / "pipeline")
+    (tmp_path / "bundle/model.onnx").write_bytes(b"")
+    assert entities(spacy.load(tmp_path / "pipeline")(TEXT)) == expected
+    assert entities(pickle.loads(pickle.dumps(nlp.get_pipe("ner_mx")))(nlp.make_doc(TEXT))) == expected
+    for settings in ({"threads": 0}, {"extension": ""}):
+        with pytest.raises(UserError, match="the component ner_mx: (threads|extension): expected"):
+            pipeline(bundle, **settings)
+
+
+def test_blocked_tokens_are_left_alone(bundle):
+    nlp = pipeline(bundle)
+    first, *others = entities(nlp(TEXT))
+    doc = nlp.make_doc(TEXT)
+    doc.set_ents([], blocked=[doc[first[0]:first[0] + 1]])
+    assert entities(nlp.get_pipe("ner_mx")(doc)) == others and doc[first[0]].ent_iob == 3
 
 
 def test_several_processes(bundle):

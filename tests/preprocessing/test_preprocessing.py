@@ -222,11 +222,17 @@ def test_vectors_that_cannot_be_scaled_are_refused(make, tmp_path):
         process(make(features={"words": {"vectors": {"path": str(tmp_path / "v.txt"), "scale": 0.1}}}))
 
 
+def test_documents_that_are_not_marked_cannot_be_joined(make):
+    with pytest.raises(ConfigError, match="corpus.documents.join: expected a corpus whose documents are marked"):
+        process(make(corpus={"documents": {"join": True}}))
+
+
 def test_the_sentences_of_a_document_are_joined(make, tmp_path):
     """Entities, raw text and counts of entities are what they were; documents are not joined to others."""
     text = ("-DOCSTART- -X- O\n\nRome NNP B-LOC\nfell VBD O\n\nNew NNP B-LOC\n\nYork NNP I-LOC\n\n"
             "-DOCSTART- -X- O\n\na DT O\n")
     (tmp_path / "test.txt").write_text(text)
+    (tmp_path / "dev.txt").write_text("-DOCSTART- -X- O\n\n" + FILES["dev"] + "\n-DOCSTART- -X- O\n\n" + FILES["dev"])
     plain, joined = process(make()), process(make(corpus={"documents": {"join": True}}))
     assert joined.splits["test"].tokens() == [["Rome", "fell", "New", "York"], ["a"]]
     assert joined.gold["test"] == [["B-LOC", "O", "B-LOC", "B-LOC"], ["O"]]  # no entity goes over the border

@@ -1,6 +1,7 @@
 """Systems under one protocol: the majority baseline against brute force, our own models, and their records."""
 
 import hashlib
+import json
 import random
 import sys
 
@@ -249,7 +250,9 @@ def test_a_crf_learns_a_tiny_corpus_and_reads_no_tags():
     ({"iteration": 3}, "crf: expected one of c1, .*, found iteration; did you mean iterations?"),
     ({"iterations": 3.5}, "crf: iterations: expected a value like 100, found 3.5"),
     ({"iterations": True}, "crf: iterations: expected a value like 100, found True"),
-    ({"encoding": 3}, "crf: encoding: expected text, found 3")])
+    ({"encoding": 3}, "crf: encoding: expected text, found 3"),
+    ({"iterations": -3}, "crf: iterations: expected a number from 1 to 1e.06, found -3"),
+    ({"c1": float("nan")}, "crf: c1: expected a number from 0 to 1e.06, found nan")])
 def test_settings_of_a_system(settings, message):
     with pytest.raises(ConfigError, match=message):
         register.system["crf"](settings)
@@ -306,6 +309,7 @@ def test_a_system_on_disk_tags_as_before(tmp_path, name):
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "record.json"} == before
 
     [model] = set(before) - {"system.json"}
+    assert sorted(json.loads(before["system.json"])["files"]) == [model]
     (folder / model).write_bytes(before[model][:10])
     with pytest.raises(UserError, match="expected"):
         read_system(folder)
@@ -322,6 +326,8 @@ def test_folders_that_are_no_systems(tmp_path):
         read_system(tmp_path)
     with pytest.raises(UserError, match="ner_mx: expected a system that can be saved"):
         register.system["ner_mx"]({}).save(tmp_path)
+    with pytest.raises(UserError, match="ner_mx: expected a system that can be saved"):  # before it is fitted
+        score_system("ner_mx", config, {"training.epochs": 10 ** 6}, tmp_path / "new")
     for manifest in ("{}", "[]", '{"format": 2, "system": "majority", "settings": {}, "seed": 1}',
                      '{"format": 1, "system": "none", "settings": {}, "seed": 1}',
                      '{"format": 1, "system": "majority", "settings": {"a": 1}, "seed": 1}'):
@@ -355,3 +361,15 @@ def test_transformers_fine_tunes_a_tiny_encoder(tmp_path):
     assert len(example["labels"]) == len(example["input_ids"]) and example["labels"].count(2) == 1
     with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
         register.system["transformers"]({"path": str(tmp_path / "none")}).fit(name_sentences(2, 1), [])
+
+
+def test_systems_read_whole_tokens_of_single_sentences(tmp_path):
+    """Whatever networks of the corpus read: pieces, or documents."""
+    splits = [[sentence._replace(document=number // 3) for number, sentence in enumerate(name_sentences(30, seed))]
+              for seed in (1, 2, 3)]
+    settings = {**write_corpus(tmp_path, *splits), "run.name": "names"}
+    plain, _ = score_system("phrases", load_experiment("sample", settings), {})
+    for changes in ({"corpus.characters": "vote"}, {"corpus.split_digits": True}, {"corpus.documents.join": True},
+                    {"corpus.cut": 2}):
+        other, _ = score_system("phrases", load_experiment("sample", {**settings, **changes}), {})
+        assert other.metrics["test"] == plain.metrics["test"] and other.metrics["raw_text"] == plain.metrics["raw_text"]

@@ -7,9 +7,11 @@ import ner_mx
 from ner_mx.config import load_experiment
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags, tags_of
+from ner_mx.errors import UserError
 from ner_mx.evaluation.predictions import Predictions, read_predictions, write_predictions
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.evaluation.word_scores import word_scores
+from ner_mx.inference.ensemble import Ensemble
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,8 @@ def test_tokens_get_the_tag_of_their_characters(trained, tmp_path):
     assert all(text[entity.start:entity.end] == entity.text for entity in tagger.predict(text))
     with pytest.raises(ValueError, match="not split at digits or into characters"):
         tagger.marginals(["Ada"])
+    with pytest.raises(UserError, match="expected a network whose tokens have tags, found one that reads pieces"):
+        Ensemble([tmp_path / "bundle"])
     long = [token for sentence in test for token in sentence.tokens][:700]
     assert all(scored.span.end <= 700 for scored in tagger.tag(long))
 
