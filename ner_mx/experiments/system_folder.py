@@ -55,7 +55,7 @@ def read_system(folder: Path) -> System:
 
     Raises
     ------
-    RunError : it is none, or damaged.
+    RunError : the folder is not a fitted system, or is damaged.
     """
     if not is_system(folder):
         raise RunError(f"{folder}: expected a fitted system, found no {MANIFEST} in it")

@@ -43,7 +43,7 @@ def bundle_in(model: Path) -> Path:
 
     Raises
     ------
-    BundleError : there is none, or there are several.
+    BundleError : there is no bundle, or there are several.
     """
     if is_bundle(model):
         return model

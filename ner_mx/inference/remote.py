@@ -37,7 +37,7 @@ class RemoteTagger:
 
     Raises
     ------
-    UserError : the URL is none of http or https.
+    UserError : the URL is not one of http or https, or the key cannot be sent.
     """
 
     def __init__(self, url: str, api_key: Optional[str] = None, seconds: float = 60.0, attempts: int = 6):
@@ -71,17 +71,11 @@ class RemoteTagger:
         return [entities for part in _parts(list(checked_texts(texts))) for entities in self._predicted(part)]
 
     def _predicted(self, texts: Sequence[str]) -> List[List[Entity]]:
-        answer = self._answer({"texts": list(texts)})
-        try:
-            results = [[Entity(int(entity["start"]), int(entity["end"]), str(entity["label"]), str(entity["text"]),
-                               float(entity["score"])) for entity in result["entities"]]
-                       for result in answer["results"]]
-            if len(results) == len(texts):
-                return results
-        except (KeyError, TypeError, ValueError):
-            pass
-        raise UserError(f"{self.url}: expected the entities of {len(texts)} texts, found another answer; is it a "
-                        "service of ner-mx?")
+        results = _entities(self._answer({"texts": list(texts)}))
+        if results is None or len(results) != len(texts):
+            raise UserError(f"{self.url}: expected the entities of {len(texts)} texts, found another answer; is it a "
+                            "service of ner-mx?")
+        return results
 
     def _answer(self, body: Any) -> Any:
         """The JSON of an answer; the request is repeated while the service is busy."""
@@ -110,6 +104,15 @@ class RemoteTagger:
                 wait *= 2
         tried = f" in {attempt} attempts" if attempt > 1 else ""
         raise UserError(f"{self.url}: expected an answer of the service, found{tried}: {problem}")
+
+
+def _entities(answer: Any) -> Optional[List[List[Entity]]]:
+    """The entities of an answer; None if it is another one."""
+    try:
+        return [[Entity(int(entity["start"]), int(entity["end"]), str(entity["label"]), str(entity["text"]),
+                        float(entity["score"])) for entity in result["entities"]] for result in answer["results"]]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
