@@ -90,7 +90,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     predicted = {name: read_predicted_tags(path, test) for name, path in outside.items()}
     networks = [path for path in folders if not is_system(path)]
     if ensemble and not networks:
-        raise UserError("--ensemble: expected runs or bundles, whose probabilities are averaged, found nothing of the kind")
+        raise UserError("--ensemble: expected runs or bundles, whose probabilities are averaged, found neither")
     together = Ensemble(networks, threads, alike=ensemble) if networks and (ensemble or not timed) else None
     rows: List[ComparedSystem] = []
     with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
