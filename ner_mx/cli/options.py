@@ -12,7 +12,8 @@ from typing import Iterator, List, Optional, Sequence
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.config import Config, load_config
+from ner_mx.config import Config, load_config, parse_settings
+from ner_mx.config.layers import with_values
 from ner_mx.errors import UserError
 from ner_mx.evaluation.scores import Evaluation
 
@@ -55,6 +56,25 @@ def trusted_keys(given: Optional[Sequence[Path]]) -> Optional[List[Path]]:
 def resolved(config: Optional[Path], experiment: Optional[str], settings: Optional[Sequence[str]]) -> Config:
     """The configuration of a command."""
     return load_config(config, experiment, settings or ())
+
+
+def corpus_config(source: Optional[Path], config: Optional[Path], experiment: Optional[str],
+                  settings: Optional[Sequence[str]]) -> Config:
+    """The configuration of a command that looks at a corpus.
+
+    Parameters
+    ----------
+    source : a file or folder in any format, which a configuration or experiment only applies to if it is named;
+        None takes the corpus of the configuration.
+    """
+    if source is None:
+        return resolved(config, experiment, settings)
+    if config or experiment:
+        return resolved(config, experiment, [*(settings or ()), f"corpus.path={source}"])
+    from ner_mx.data.corpus_proposal import found_settings
+
+    given = parse_settings(settings or ())
+    return with_values(Config(), {**{f"corpus.{key}": value for key, value in found_settings(source).items()}, **given})
 
 
 @contextmanager

@@ -48,13 +48,7 @@ def propose(path: Path) -> Proposal:
     ------
     CorpusError : it cannot be read; the message names the key that is missing.
     """
-    if not path.exists() and not is_single(Corpus(path=str(path))):
-        raise CorpusError(path, None, "expected an annotated file or folder, found nothing")
-    corpus: Values = {"name": name_of(str(path)), "path": str(path)}
-    corpus.update(_split_files(path))
-    encoding = guess_encoding(_files(path))
-    if encoding != "utf-8":
-        corpus["encoding"] = encoding
+    corpus = found_settings(path)
     config = Config.model_validate({"corpus": corpus})
     found = read_splits(config.corpus)
     splits, _, scheme, warnings = check_annotation(found.splits, config.corpus)
@@ -69,6 +63,20 @@ def propose(path: Path) -> Proposal:
     described = (found.warnings + warnings + implausible(splits["train"])).described()
     return Proposal(settings, [*_facts(splits, scheme.scheme, with_pos),
                                *(f"WARNING: {count:,} {reason}" for reason, count in described.items())])
+
+
+def found_settings(path: Path) -> Values:
+    """The settings below ``corpus`` that read a file or folder: names of its splits, its encoding.
+
+    Raises
+    ------
+    CorpusError : there is nothing.
+    """
+    if not path.exists() and not is_single(Corpus(path=str(path))):
+        raise CorpusError(path, None, "expected an annotated file or folder, found nothing")
+    corpus: Values = {"name": name_of(str(path)), "path": str(path), **_split_files(path)}
+    encoding = guess_encoding(_files(path))
+    return corpus if encoding == "utf-8" else {**corpus, "encoding": encoding}
 
 
 def _files(path: Path) -> List[Path]:

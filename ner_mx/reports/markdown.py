@@ -12,6 +12,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], text: int = 1) -
     return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
 
 
+def plain(text: str) -> str:
+    """Text of a corpus, without effect as Markdown or HTML.
+
+    >>> plain("*R&D* | <b>")
+    '&#42;R&amp;D&#42; &#124; &lt;b&gt;'
+    """
+    return "".join(_ENTITIES.get(character, character) for character in text.replace("\n", " "))
+
+
+# What begins markup in either language; characters that Markdown escapes differ between its dialects.
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{sign: f"&#{ord(sign)};" for sign in "*_`[]|\\~#$"}}
+
+
 def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 

@@ -14,8 +14,8 @@ from ner_mx.untyped import Values
 log = logging.getLogger(__name__)
 
 
-def _figure(width: float, height: float) -> Any:
-    """A figure that needs no screen, or None if matplotlib is not installed."""
+def new_figure(width: float, height: float) -> Any:
+    """A figure, in inches, that needs no screen; None if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -24,14 +24,15 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 
 def learning_curves(history: List[Values], path: Path) -> bool:
     """Plot loss and dev score by epoch; False if matplotlib is not installed."""
-    figure = _figure(8, 3.2)
+    figure = new_figure(8, 3.2)
     if figure is None:
         return False
     epochs = [record["epoch"] for record in history]
@@ -43,13 +44,13 @@ def learning_curves(history: List[Values], path: Path) -> bool:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
 def reliability(calibration: Values, path: Path) -> bool:
     """Plot precision by score, without and with the temperature; False if matplotlib is not installed."""
-    figure = _figure(4.2, 3.8)
+    figure = new_figure(4.2, 3.8)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -62,13 +63,13 @@ def reliability(calibration: Values, path: Path) -> bool:
     axes.set(xlabel="mean score of the bin", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
 def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     """Plot a bar for the mean of each name's scores in per cent, and a dot for every run."""
-    figure = _figure(8, 0.6 + 0.45 * len(scores))
+    figure = new_figure(8, 0.6 + 0.45 * len(scores))
     if figure is None:
         return False
     axes = figure.subplots()
@@ -83,13 +84,13 @@ def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     axes.set(yticks=list(places), yticklabels=[name for name, _ in scores], xlabel="test entity F1, %",
              xlim=(max(0.0, 5 * (low // 5) - 5), 100))
     axes.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
 def score_boxes(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     """Plot a box over the scores of each name, with a dot for every run."""
-    figure = _figure(max(5.0, 1.0 + 0.7 * len(scores)), 5.5)
+    figure = new_figure(max(5.0, 1.0 + 0.7 * len(scores)), 5.5)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -100,7 +101,7 @@ def score_boxes(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     axes.set(ylabel="test entity F1, %")
     axes.set_xticks(places, [name for name, _ in scores], rotation=40, ha="right", fontsize="small")
     axes.grid(alpha=0.3, axis="y")
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
@@ -109,7 +110,7 @@ Points = Sequence[Tuple[float, float]]
 
 def dev_curves(curves: Sequence[Tuple[str, Sequence[Points]]], path: Path) -> bool:
     """Plot dev F1 by epoch, a colour for each name, a line for each run."""
-    figure = _figure(8, 4.5)
+    figure = new_figure(8, 4.5)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -121,13 +122,13 @@ def dev_curves(curves: Sequence[Tuple[str, Sequence[Points]]], path: Path) -> bo
     axes.set(xlabel="epoch", ylabel="dev entity F1, %", ylim=(top - 20, top + 1))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
 def time_scatter(points: Sequence[Tuple[str, Points]], path: Path) -> bool:
     """Plot test F1 against minutes of training, a colour for each name, a dot for each run."""
-    figure = _figure(8, 4.5)
+    figure = new_figure(8, 4.5)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -137,13 +138,13 @@ def time_scatter(points: Sequence[Tuple[str, Points]], path: Path) -> bool:
     axes.set(xlabel="minutes of training", ylabel="test entity F1, %")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
 def speed_scatter(points: Sequence[Tuple[str, float, float]], path: Path) -> bool:
     """Plot F1 in per cent against words per second, and a line through the systems that no other beats in both."""
-    figure = _figure(8, 4.5)
+    figure = new_figure(8, 4.5)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -155,7 +156,7 @@ def speed_scatter(points: Sequence[Tuple[str, float, float]], path: Path) -> boo
     axes.set(xlabel="words per second", ylabel="test entity F1, %", xscale="log")
     axes.margins(x=0.2)
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
@@ -168,7 +169,7 @@ def pareto_front(points: Sequence[Tuple[str, float, float]]) -> List[int]:
 
 def search_history(trials: Sequence[Tuple[int, float, str]], path: Path) -> bool:
     """Plot the score of each trial by its number and end, and the best so far."""
-    figure = _figure(8, 3.6)
+    figure = new_figure(8, 3.6)
     if figure is None:
         return False
     axes = figure.subplots()
@@ -185,7 +186,7 @@ def search_history(trials: Sequence[Tuple[int, float, str]], path: Path) -> bool
     axes.set(xlabel="trial", ylabel="dev entity F1, %", ylim=(max(0.0, top - 30), top + 2))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    _save(figure, path)
+    save_figure(figure, path)
     return True
 
 
@@ -196,7 +197,7 @@ def search_slices(points: Mapping[str, Points], path: Path) -> bool:
         return False
     columns = min(3, len(points))
     rows = -(-len(points) // columns)
-    figure = _figure(3.2 * columns, 2.6 * rows)
+    figure = new_figure(3.2 * columns, 2.6 * rows)
     if figure is None:
         return False
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -207,5 +208,5 @@ def search_slices(points: Mapping[str, Points], path: Path) -> bool:
         axes.grid(alpha=0.3)
     for axes in panels[len(points):]:
         axes.set_visible(False)
-    _save(figure, path)
+    save_figure(figure, path)
     return True

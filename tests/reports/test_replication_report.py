@@ -343,7 +343,7 @@ def test_files_of_the_report(records, tmp_path):
         write_replication(records, tmp_path / "report")
     write_replication(records, output)
     text, page = output.read_text(), output.with_suffix(".html").read_text()
-    assert "<table>" in page and "<h1>" in page and "http" not in page
+    assert "<table>" in page and "<h1 id=" in page and "http" not in page
     assert "## Why\n\nMore *vocabulary*.\n\n## Not run" in text and "<em>vocabulary</em>" in page
     assert "are in [../runs/](../runs/)" in text and (output.parent / "../runs").samefile(records)
     for name in ("seeds", "dev-curves", "f1-and-time"):
