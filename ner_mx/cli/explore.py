@@ -9,7 +9,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import ConfigPath, Experiment, OverwriteResult, Settings, corpus_config
+from ner_mx.cli.options import ConfigPath, Experiment, OverwriteResult, PrintJson, Settings, corpus_config
 from ner_mx.errors import RunError
 from ner_mx.registry import register
 
@@ -17,7 +17,6 @@ Source = Annotated[Optional[Path], typer.Argument(
     metavar="[CORPUS]", help="An annotated file or folder in any format; that of the configuration if not given.")]
 Output = Annotated[Optional[Path], typer.Option(
     "-o", "--output", help="The folder to write; explore-NAME if not given.")]
-PrintJson = Annotated[bool, typer.Option("--json", help="Print what report.json holds.")]
 
 
 @register.command("explore")

@@ -33,6 +33,7 @@ Trusted = Annotated[Optional[List[Path]], typer.Option(
     help="Refuse a bundle that this key did not sign; may be repeated.")]
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
+PrintJson = Annotated[bool, typer.Option("--json", help="Print what report.json holds.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
 Address = Annotated[Optional[str], typer.Option(

@@ -74,13 +74,37 @@ def paired_bootstrap(counts: np.ndarray, others: np.ndarray, samples: int = 2000
     counts, others : of the two taggers, see :func:`entity_counts`.
     """
     random = np.random.RandomState(seed)
-    observed = float(_f1(counts.sum(axis=0)) - _f1(others.sum(axis=0)))
+    observed = _difference(counts.sum(axis=0), others.sum(axis=0))
     farther = 0
     for _ in range(samples):
         drawn = np.bincount(random.randint(len(counts), size=len(counts)), minlength=len(counts))
-        difference = float(_f1(drawn @ counts) - _f1(drawn @ others))
+        difference = _difference(drawn @ counts, drawn @ others)
         farther += abs(difference - observed) >= abs(observed)
     return (farther + 1) / (samples + 1)
+
+
+def approximate_randomization(counts: np.ndarray, others: np.ndarray, samples: int = 2000, seed: int = 1) -> float:
+    """The two-sided p of the difference in F1 of two taggers on the same sentences.
+
+    The outputs of the two are exchanged at random, sentence by sentence; p is the share of exchanges whose difference
+    is at least the observed one (Noreen 1989; Yeh 2000).
+
+    Parameters
+    ----------
+    counts, others : of the two taggers, see :func:`entity_counts`.
+    """
+    random = np.random.RandomState(seed)
+    total, observed = counts.sum(axis=0) + others.sum(axis=0), abs(_difference(counts.sum(axis=0), others.sum(axis=0)))
+    larger = 0
+    for _ in range(samples):
+        exchanged = random.randint(2, size=len(counts)).astype(bool)
+        drawn = np.where(exchanged[:, None], others, counts).sum(axis=0)
+        larger += abs(_difference(drawn, total - drawn)) >= observed - 1e-12
+    return (larger + 1) / (samples + 1)
+
+
+def _difference(totals: np.ndarray, others: np.ndarray) -> float:
+    return float(_f1(totals) - _f1(others))
 
 
 def _f1(totals: np.ndarray) -> np.ndarray:

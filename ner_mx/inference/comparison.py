@@ -16,6 +16,7 @@ from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags, tags_of
 from ner_mx.decoding.entities import TagBatch
 from ner_mx.errors import RunError, UserError, first_duplicate
+from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import read_predicted_tags
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import evaluate
@@ -200,9 +201,10 @@ def _of_record(path: Path) -> ComparedSystem:
 
 
 def _last(metrics: ReadOnlyValues, split: str) -> ReadOnlyValues:
-    """The figures on a split; with predicted annotation, if there is any."""
-    keys = [key for key in metrics if key == split or key.startswith(f"{split} ")]
-    found: ReadOnlyValues = metrics[keys[-1]] if keys else {}
+    """The figures on a split as raw text gets them: with predicted annotation, if the network reads any."""
+    conditions = sorted(condition for key in metrics for condition in [Condition.from_key(key)]
+                        if condition.split == split)
+    found: ReadOnlyValues = metrics[conditions[-1].key] if conditions else {}
     return found
 
 

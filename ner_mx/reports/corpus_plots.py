@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping
 
-from ner_mx.reports.plots import new_figure, save_figure
+from ner_mx.reports.plots import new_figure, save_figure, stacked_bars
 from ner_mx.untyped import ReadOnlyValues
 
 # From what is known to what is new, and from short to long.
@@ -24,7 +24,7 @@ def type_lengths(values: ReadOnlyValues, path: Path) -> bool:
     shades = [(0.17, 0.42, 0.69, 1 - 0.8 * place / max(1, len(lengths) - 1)) for place in range(len(lengths))]
     bars = [(f"{size} {'tokens' if size > 1 else 'token'}" + (" or more" if size == 8 else ""),
              [entry["lengths"].get(str(size), 0) for entry in types.values()]) for size in lengths]
-    return _stacked(list(types), bars, "entities in train", path, shades)
+    return stacked_bars(list(types), bars, "entities in train", path, shades)
 
 
 def sentence_lengths(values: ReadOnlyValues, path: Path) -> bool:
@@ -75,7 +75,7 @@ def entity_novelty(values: ReadOnlyValues, path: Path) -> bool:
     labels = sorted(counts, key=lambda label: -sum(counts[label].values()))
     shares = [(kind, [100 * counts[label][kind] / max(1, sum(counts[label].values())) for label in labels])
               for kind in kinds]
-    return _stacked(labels, shares, "% of the entities of test", path, _KNOWN_TO_NEW)
+    return stacked_bars(labels, shares, "% of the entities of test", path, _KNOWN_TO_NEW)
 
 
 def ambiguous_names(values: ReadOnlyValues, path: Path) -> bool:
@@ -86,7 +86,7 @@ def ambiguous_names(values: ReadOnlyValues, path: Path) -> bool:
     shares = [(reading, [100 * entry["readings"].get(reading, 0) / sum(entry["readings"].values()) for entry in names])
               for reading in readings]
     labels = [f"{entry['name']}  ({sum(entry['readings'].values()):,})" for entry in names]
-    return _stacked(labels, shares, "% of the occurrences", path)
+    return stacked_bars(labels, shares, "% of the occurrences", path)
 
 
 def pos_by_type(values: ReadOnlyValues, path: Path) -> bool:
@@ -109,30 +109,6 @@ def pos_by_type(values: ReadOnlyValues, path: Path) -> bool:
                 axes.annotate(f"{share:.0f}", (column, row), ha="center", va="center", fontsize="x-small",
                               color="white" if share > 0.6 * highest else "black")
     axes.set_xlabel("% of the tokens")
-    save_figure(figure, path)
-    return True
-
-
-def _stacked(labels: Sequence[str], bars: Sequence[Tuple[str, Sequence[float]]], xlabel: str, path: Path,
-             colours: Sequence[Any] = ()) -> bool:
-    """Horizontal bars, the first label on top, each divided into the same parts."""
-    figure = new_figure(8, 1.3 + 0.3 * len(labels)) if labels else None
-    if figure is None:
-        return False
-    axes = figure.subplots()
-    places = range(len(labels), 0, -1)
-    left = [0.0] * len(labels)
-    for number, (name, sizes) in enumerate(bars):
-        axes.barh(places, sizes, left=left, height=0.7, label=name,
-                  color=colours[number] if number < len(colours) else f"C{number % 10}")
-        left = [start + size for start, size in zip(left, sizes)]
-    axes.set(xlabel=xlabel, yticks=list(places), yticklabels=list(labels))
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(left=False)
-    axes.margins(x=0.01)
-    widest = max(len(name) for name, _ in bars)
-    figure.legend(loc="outside upper center", ncols=max(1, min(len(bars), 90 // (widest + 6))), frameon=False,
-                  fontsize="small")
     save_figure(figure, path)
     return True
 

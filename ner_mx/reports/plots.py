@@ -88,6 +88,30 @@ def score_bars(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     return True
 
 
+def stacked_bars(labels: Sequence[str], bars: Sequence[Tuple[str, Sequence[float]]], xlabel: str, path: Path,
+             colours: Sequence[Any] = ()) -> bool:
+    """Plot horizontal bars, the first label on top, each divided into the same parts; False without matplotlib."""
+    figure = new_figure(8, 1.3 + 0.3 * len(labels)) if labels else None
+    if figure is None:
+        return False
+    axes = figure.subplots()
+    places = range(len(labels), 0, -1)
+    left = [0.0] * len(labels)
+    for number, (name, sizes) in enumerate(bars):
+        axes.barh(places, sizes, left=left, height=0.7, label=name,
+                  color=colours[number] if number < len(colours) else f"C{number % 10}")
+        left = [start + size for start, size in zip(left, sizes)]
+    axes.set(xlabel=xlabel, yticks=list(places), yticklabels=list(labels))
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    axes.margins(x=0.01)
+    widest = max(len(name) for name, _ in bars)
+    figure.legend(loc="outside upper center", ncols=max(1, min(len(bars), 90 // (widest + 6))), frameon=False,
+                  fontsize="small")
+    save_figure(figure, path)
+    return True
+
+
 def score_boxes(scores: Sequence[Tuple[str, List[float]]], path: Path) -> bool:
     """Plot a box over the scores of each name, with a dot for every run."""
     figure = new_figure(max(5.0, 1.0 + 0.7 * len(scores)), 5.5)

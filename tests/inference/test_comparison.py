@@ -104,6 +104,15 @@ def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):
         compare([tmp_path / "folder"], config)
 
 
+def test_a_record_with_predicted_parts_of_speech_counts_as_raw_text_gets_it(root):
+    path = root / "reports/runs/gmb-1.json"
+    metrics = read_record(path).metrics
+    row, = compare([path], Config(), threads=1)
+    f1 = {key: metrics[key]["entity"]["micro"]["f1"] for key in ("test", "test_with_predicted_POS")}
+    assert row.f1 == f1["test_with_predicted_POS"] != f1["test"]
+    assert row.dev_f1 == metrics["dev_with_predicted_POS"]["entity"]["micro"]["f1"]
+
+
 def test_the_command(runs, tmp_path, monkeypatch, call_command):
     config, _, _, bundle, record = runs
     done = call_command("-m", "ner_mx", "compare", record, "--json")
