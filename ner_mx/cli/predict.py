@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
@@ -29,6 +31,11 @@ Text = Annotated[Optional[str], typer.Argument(
     help="Raw text; each line of stdin is a text if not given.")]
 TextFile = Annotated[Optional[Path], typer.Option(
     help="UTF-8: each line is a text, or a record of JSONL by the suffix; may be compressed.")]
+AllSpans = Annotated[Optional[float], typer.Option(
+    metavar="PROBABILITY", help="Every entity of at least this probability, also those that the best reading of a "
+    "sentence does not have; they may overlap.")]
+Readings = Annotated[Optional[int], typer.Option(
+    "--n-best", min=1, metavar="N", help="The N best readings of each sentence, with the probability of each.")]
 OutputFormat = Annotated[str, typer.Option("--format", help="jsonl, conll, highlighted, or one of your own.")]
 
 
@@ -57,7 +64,8 @@ def _texts(stream: Any, file: Optional[Path]) -> Iterator[List[str]]:
 
 @register.command("predict")
 def predict(model: Model = None, text: Text = None, file: TextFile = None, output: OutputFormat = "jsonl",
-            device: Device = None, min_score: MinScore = None, trusted: Trusted = None, url: Url = None) -> None:
+            device: Device = None, min_score: MinScore = None, trusted: Trusted = None, url: Url = None,
+            all_spans: AllSpans = None, n_best: Readings = None) -> None:
     """Find the entities of raw text; prints one JSON object per text."""
     from ner_mx.data.compression import opened
     from ner_mx.inference.bundle_folder import is_bundle
@@ -65,6 +73,11 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
 
     if output not in register.output:
         raise UserError(f"--format: {register.output.unknown(output)}")
+    if all_spans is not None and not 0 < all_spans <= 1:
+        raise UserError(f"--all-spans: expected a probability above 0 and up to 1, found {all_spans}")
+    if (all_spans or n_best) and (output != "jsonl" or url or min_score or (all_spans and n_best)):
+        raise UserError("--all-spans or --n-best: expected one of them with a model, without --url, --min-score or "
+                        "another --format, since columns cannot hold what overlaps; found others")
     if url is not None:
         if text is not None or device is not None or min_score is not None or trusted:
             raise UserError("--url: expected a text alone, or --file, found a model or its options, too")
@@ -78,8 +91,8 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
     if text is not None and len(text) < 1000 and Path(text).is_file():
         log.warning("%s is tagged as a text; --file tags what is in the file of this name", text)
     predict_batch, tokenizer = (_remote(url) if model is None
-                                else _local(Path(model), device, min_score, trusted_keys(trusted)))
-    written = register.output[output]
+                                else _local(Path(model), device, min_score, trusted_keys(trusted), all_spans, n_best))
+    written = register.output[output] if n_best is None else _written_readings
     with nullcontext(sys.stdin.buffer) if file is None else opened(file) as stream:
         for group in ([text],) if text is not None else _texts(stream, file):
             for line, entities in zip(group, predict_batch(group)):
@@ -88,14 +101,28 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
             sys.stdout.buffer.flush()
 
 
-def _local(model: Path, device: Optional[str], min_score: Any, trusted: Optional[Sequence[Path]]) -> Predictor:
+def _local(model: Path, device: Optional[str], min_score: Any, trusted: Optional[Sequence[Path]],
+           all_spans: Optional[float] = None, n_best: Optional[int] = None) -> Predictor:
     from ner_mx.api import load
     from ner_mx.inference.bundle_folder import is_bundle
 
     if is_bundle(model) and device not in (None, "auto", "cpu"):
         raise UserError(f"--device: expected cpu for a bundle, found {device!r}")
     tagger = load(model, device=device, min_score=min_score, trusted=trusted)
+    if (all_spans or n_best) and tagger.recognizer.splits_tokens:
+        raise UserError(f"{model}: expected a model that does not split tokens for --all-spans and --n-best")
+    if n_best:
+        return lambda texts: [tagger.predict_readings(text, n_best) for text in texts], tagger.tokenizer
+    if all_spans:
+        return partial(tagger.predict_likely, threshold=all_spans), tagger.tokenizer
     return tagger.predict_batch, tagger.tokenizer
+
+
+def _written_readings(text: str, sentences: Sequence[Sequence[Any]], tokenizer: Any) -> str:
+    """A line of JSON: ``{"text": ..., "sentences": [[{"probability": ..., "entities": [...]}, ...], ...]}``."""
+    return json.dumps({"text": text, "sentences": [
+        [{"probability": reading.probability, "entities": [entity._asdict() for entity in reading.entities]}
+         for reading in readings] for readings in sentences]}, ensure_ascii=False) + "\n"
 
 
 def _remote(url: Optional[str]) -> Predictor:

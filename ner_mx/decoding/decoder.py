@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ner_mx.config import Decoding
 from ner_mx.data.spans import Span, spans_of
+from ner_mx.decoding.alternatives import best_paths, likely_spans
 from ner_mx.decoding.constraints import constraints_of, forbid_open_end
 from ner_mx.decoding.lattice import Lattice, span_probability, sum_paths, viterbi
 
@@ -17,6 +18,13 @@ class ScoredSpan(NamedTuple):
     """An entity and the probability of exactly this entity under the model."""
 
     span: Span
+    probability: float
+
+
+class Reading(NamedTuple):
+    """The entities of a whole sentence, and the probability of exactly these."""
+
+    spans: Tuple[Span, ...]
     probability: float
 
 
@@ -117,6 +125,41 @@ class Decoder:
                 result[row] = [ScoredSpan(span, span_probability(
                     lattice, place, span.start, decoded[row][span.start:span.end].tolist()))
                     for span in spans[row]]
+        return result
+
+    def likely_spans(self, emissions: np.ndarray, length: np.ndarray, threshold: float) -> List[List[ScoredSpan]]:
+        """Every entity of N sentences whose probability is at least ``threshold``, on the best path or not.
+
+        They may overlap.  See :func:`~ner_mx.decoding.alternatives.likely_spans`.
+        """
+        lattice = self.lattice(emissions, length)
+        return [[ScoredSpan(span, probability) for span, probability
+                 in likely_spans(lattice, row, int(size), self.tags, threshold)] for row, size in enumerate(length)]
+
+    def readings(self, emissions: np.ndarray, length: np.ndarray, count: int) -> List[List[Reading]]:
+        """The ``count`` best readings of each of N sentences, the best first; fewer if there are no others.
+
+        Tag sequences that read the same are one reading; there are such only if ill-formed sequences are not
+        forbidden, and then the probability is that of the best of them together.
+        """
+        closed = self._closed(emissions / self.temperature, length)
+        transitions, start = self.transitions / self.temperature, self.start / self.temperature
+        log_z = sum_paths(closed, transitions, start, length).log_z
+        result = []
+        for row, size in enumerate(length):
+            readings: Dict[Tuple[Span, ...], float] = {}
+            wanted = count
+            while True:
+                paths = best_paths(closed[:size, row], transitions, start, wanted)
+                readings.clear()
+                for path in paths:
+                    spans = tuple(spans_of(self.names(path.tags)))
+                    readings[spans] = readings.get(spans, 0.0) + float(np.exp(path.score - log_z[row]))
+                if self.valid_only or len(readings) >= count or len(paths) < wanted:
+                    break
+                wanted *= 2
+            result.append([Reading(spans, min(1.0, probability)) for spans, probability
+                           in sorted(readings.items(), key=lambda item: -item[1]) if probability > 0][:count])
         return result
 
     def marginals(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:

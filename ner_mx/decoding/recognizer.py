@@ -27,7 +27,7 @@ import numpy as np
 from ner_mx.data.pieces import Pieces
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span
-from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.decoding.decoder import Decoder, Reading, ScoredSpan
 from ner_mx.errors import ScoresError
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.batching import plan_batches
@@ -243,11 +243,8 @@ class Recognizer:
         ValueError, TypeError : as :meth:`tag_batch`.
         ValueError : tokens are split, so that a token has no tag of its own.
         """
-        if self._pieces:
-            raise ValueError("expected a model whose tokens are not split at digits or into characters: pieces have "
-                             "tags, tokens have not")
         sentences = as_sentences(sentences)
-        windows = _windows(sentences, None)
+        windows = self._windows_of_tokens(sentences)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.marginals(emissions, batch.length))
         result = [np.zeros((len(tokens), len(decoder.tags))) for tokens in sentences]
@@ -255,6 +252,61 @@ class Recognizer:
             first, last = window.first, window.last
             result[window.sentence][first:last] = marginals[first - window.start:last - window.start]
         return result
+
+    def likely_spans_batch(self, sentences: Iterable[Iterable[str]], threshold: float) -> List[List[ScoredSpan]]:
+        """Every entity of tokenized sentences whose probability is at least ``threshold``; they may overlap.
+
+        In the overlap of windows, entities that begin in its first half belong to the first.
+
+        Raises
+        ------
+        ValueError, TypeError : as :meth:`marginals_batch`.
+        """
+        sentences = as_sentences(sentences)
+        windows = self._windows_of_tokens(sentences)
+        decoder = self.scorer.decoder()
+        found = self._for_each(windows,
+                               lambda batch, emissions: decoder.likely_spans(emissions, batch.length, threshold))
+        result: List[List[ScoredSpan]] = [[] for _ in sentences]
+        for window, spans in zip(windows, found):
+            for (begin, end, label), probability in spans:
+                if window.first <= window.start + begin < window.last:
+                    span = Span(window.start + begin, window.start + end, label)
+                    result[window.sentence].append(ScoredSpan(span, probability))
+        return result
+
+    def readings_batch(self, sentences: Iterable[Iterable[str]], count: int) -> List[List[Reading]]:
+        """The ``count`` best readings of tokenized sentences; a sentence without tokens has one, without entities.
+
+        Raises
+        ------
+        ValueError, TypeError : as :meth:`marginals_batch`.
+        ValueError : a sentence has more than :data:`LONGEST` tokens, which no window holds.
+        """
+        sentences = as_sentences(sentences)
+        longest = max(map(len, sentences), default=0)
+        if longest > LONGEST:
+            raise ValueError(f"expected sentences of at most {LONGEST} tokens, whose readings can be told apart, found "
+                             f"{longest:,}")
+        windows = self._windows_of_tokens(sentences)
+        decoder = self.scorer.decoder()
+        found = self._for_each(windows, lambda batch, emissions: decoder.readings(emissions, batch.length, count))
+        result = [[Reading((), 1.0)] for _ in sentences]
+        for window, readings in zip(windows, found):
+            result[window.sentence] = readings
+        return result
+
+    def _windows_of_tokens(self, sentences: Sequence[Sequence[str]]) -> List[Window]:
+        """The windows of sentences whose tokens have tags.
+
+        Raises
+        ------
+        ValueError : tokens are split, so that a token has no tag of its own.
+        """
+        if self._pieces:
+            raise ValueError("expected a model whose tokens are not split at digits or into characters: pieces have "
+                             "tags, tokens have not")
+        return _windows(sentences, None)
 
     def _for_each(self, windows: Sequence[Window], work: Work[Item]) -> List[Item]:
         sentences = [Sentence(tuple(window.tokens)) for window in windows]

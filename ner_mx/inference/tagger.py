@@ -10,7 +10,7 @@ import numpy as np
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.data.pieces import pieces_of
 from ner_mx.data.tokenizers import Token
-from ner_mx.decoding.decoder import Decoder, ScoredSpan
+from ner_mx.decoding.decoder import Decoder, Reading, ScoredSpan
 from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
 from ner_mx.decoding.recognizer import Recognizer, Scorer
 from ner_mx.errors import BundleError, ConfigError, ScoresError, UserError, first_line, install
@@ -35,6 +35,13 @@ MinScore = Union[None, str, float, Mapping[str, float]]
 
 # How many characters of a stream are read ahead, so that batches are full.
 READ_AHEAD = 1 << 16
+
+
+class TextReading(NamedTuple):
+    """A reading of a sentence: the probability of exactly these entities, which is the score of each of them."""
+
+    probability: float
+    entities: List[Entity]
 
 
 class Tagger:
@@ -159,6 +166,45 @@ class Tagger:
         """
         return self.recognizer.marginals_batch([tokens])[0]
 
+    def likely_spans(self, tokens: Iterable[str], threshold: float) -> List[ScoredSpan]:
+        """Every entity of one sentence with a probability of at least ``threshold``, also beside the best path.
+
+        The probabilities are exact under the model, and the entities may overlap; ``min_score`` has no effect.
+
+        Raises
+        ------
+        ValueError : a token is empty, the threshold is no probability above 0, or the model splits tokens.
+        """
+        return self.recognizer.likely_spans_batch([tokens], _checked_threshold(threshold))[0]
+
+    def readings(self, tokens: Iterable[str], count: int) -> List[Reading]:
+        """The best readings of one sentence, the best first: all of its entities, and the probability of just these.
+
+        Raises
+        ------
+        ValueError : a token is empty, the sentence has more than 512 tokens, or the model splits tokens.
+        """
+        return self.recognizer.readings_batch([tokens], count)[0]
+
+    def predict_likely(self, texts: Iterable[str], threshold: float) -> List[List[Entity]]:
+        """Every entity of texts with a probability of at least ``threshold``, see :meth:`likely_spans`."""
+        checked = _checked_threshold(threshold)
+        return find_entities(texts, self.tokenizer,
+                             lambda sentences: self.recognizer.likely_spans_batch(sentences, checked))
+
+    def predict_readings(self, text: str, count: int) -> List[List[TextReading]]:
+        """The best readings of each sentence of raw text, see :meth:`readings`.
+
+        Raises
+        ------
+        ValueError : a sentence has more than 512 tokens, or the model splits tokens.
+        """
+        sentences = list(self.iter_sentences(text))
+        found = self.recognizer.readings_batch([[token.text for token in tokens] for tokens in sentences], count)
+        return [[TextReading(reading.probability, located_entities(
+            text, tokens, [ScoredSpan(span, reading.probability) for span in reading.spans])) for reading in readings]
+            for tokens, readings in zip(sentences, found)]
+
     def predict(self, text: str) -> List[Entity]:
         """The entities of raw text of any length, in order.
 
@@ -218,6 +264,18 @@ class TaggerSource(NamedTuple):
         for source in self.code:
             load_code(source)
         return Tagger.load(self.bundle, threads, self.min_score, self.trusted)
+
+
+def _checked_threshold(threshold: float) -> float:
+    """The threshold of likely spans.
+
+    Raises
+    ------
+    ValueError : it is not above 0, which every span has, or above 1.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"expected a probability above 0 and up to 1, found {threshold}")
+    return threshold
 
 
 def _restored(content: Content, threads: Optional[int], min_score: MinScore) -> Tagger:

@@ -324,3 +324,57 @@ def test_a_long_sentence_is_tagged_in_batches_of_bounded_size(tagger, monkeypatc
         batch["word_vectors"][:, :, 0].size) or emissions(batch))
     tagger.predict("Ada and Bob " * 5000)
     assert len(sizes) > 3 and max(sizes) <= TOKENS
+
+
+def test_likely_spans_hold_what_is_tagged_and_more(tagger):
+    sentences = [list(sentence.tokens) for sentence in some_sentences(20, seed=8)]
+    for tokens, found in zip(sentences, tagger.tag_batch(sentences)):
+        likely = dict(tagger.likely_spans(tokens, 1e-6))
+        assert [likely[span] for span, _ in found] == pytest.approx([score for _, score in found], abs=1e-9)
+        marginals = tagger.marginals(tokens)
+        # No token is inside entities with a higher probability than it has in all tags but O.
+        inside = np.zeros(len(tokens))
+        for span, probability in likely.items():
+            inside[span.start:span.end] += probability
+        assert (inside <= 1 - marginals[:, tagger.tags.index("O")] + 1e-6).all()
+    assert len(likely) > len(found)
+
+
+def test_likely_spans_across_windows_are_those_of_the_parts(tagger):
+    tokens = list(some_sentences(1, seed=2, longest=2)[0].tokens) * 700
+    spans = tagger.likely_spans(tokens, 0.05)
+    assert len(tokens) > 512 and spans == sorted(spans) and len({span for span, _ in spans}) == len(spans)
+    tagged = {span for span, score in tagger.tag(tokens) if score > 0.06}
+    assert tagged <= {span for span, _ in spans}
+
+
+def test_readings(tagger):
+    tokens = list(some_sentences(3, seed=5)[0].tokens)
+    readings = tagger.readings(tokens, 4)
+    assert readings[0].spans == tuple(span for span, _ in tagger.tag(tokens))
+    assert [reading.probability for reading in readings] == sorted(
+        (reading.probability for reading in readings), reverse=True) and len({one.spans for one in readings}) == 4
+    assert tagger.readings([], 3) == [((), 1.0)]
+    with pytest.raises(ValueError, match="at most 512 tokens"):
+        tagger.readings(["a"] * 513, 2)
+    for wrong in (0, 1.5, -1):
+        with pytest.raises(ValueError, match="a probability above 0"):
+            tagger.likely_spans(tokens, wrong)
+
+
+def test_the_commands_print_what_the_tagger_finds(folder, tagger, call_command):
+    text = "Ada said Bert. The bank of Florence!"
+    done = call_command("-m", "ner_mx", "predict", folder, text, "--all-spans", "0.01")
+    found, = tagger.predict_likely([text], 0.01)
+    assert done.returncode == 0, done.stderr
+    assert [entity["start"] for entity in json.loads(done.stdout)["entities"]] == [entity.start for entity in found]
+    done = call_command("-m", "ner_mx", "predict", folder, text, "--n-best", 3)
+    sentences = json.loads(done.stdout)["sentences"]
+    assert [len(readings) for readings in sentences] == [3, 3]
+    assert sentences[1][0]["entities"] == [
+        {**entity._asdict(), "score": sentences[1][0]["probability"]} for entity in tagger.predict(text)
+        if entity.start > 14]
+    for wrong in (["--all-spans", "0"], ["--all-spans", "0.1", "--n-best", "2"], ["--n-best", "2", "--format", "conll"],
+                  ["--all-spans", "0.5", "--min-score", "0.5"]):
+        done = call_command("-m", "ner_mx", "predict", folder, text, *wrong)
+        assert done.returncode == 2 and "expected" in done.stderr
