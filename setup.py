@@ -25,7 +25,7 @@ setup(
     packages=find_packages(include=["ner_mx", "ner_mx.*"]),
     package_data={"ner_mx": ["py.typed", "experiments/definitions/*.yaml",
                              "experiments/definitions/*/*.yaml", "experiments/search_spaces/*.yaml",
-                             "serving/static/*", "data/tokenizers/languages/*.yaml"]},
+                             "serving/static/*", "reports/static/*", "data/tokenizers/languages/*.yaml"]},
     # What a bundle needs, without onnxruntime; everything else is an extra.
     install_requires=["numpy>=1.22", "pyyaml>=6", "pydantic>=2.5,<3"],
     extras_require={

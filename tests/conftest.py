@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHARED = ROOT.parent / "shared" / "data"
 
 # Two test processes side by side on two cores do not wait for each other with one thread each.
@@ -71,7 +73,9 @@ def bundle(tmp_path_factory):
     from ner_mx.inference.exporting import bundle_of
 
     folder = tmp_path_factory.mktemp("random") / "bundle"
-    write_bundle(bundle_of(*build(), {"data": {}, "seed": 1}), folder)
+    made = bundle_of(*build(), {"data": {}, "seed": 1})
+    made.card["examples"] = ["Ada said Bert left the bank of Florence."]  # as an export takes them from the corpus
+    write_bundle(made, folder)
     return folder
 
 
@@ -104,6 +108,18 @@ def call_command(tmp_path_factory):
     def call(*arguments, input=""):
         return call_main(ROOT, folder, list(map(str, arguments)), input)
     return call
+
+
+@pytest.fixture
+def browser():
+    """Chromium without a screen."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

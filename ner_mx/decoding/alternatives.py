@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -17,41 +17,61 @@ def continuations(tags: Sequence[str]) -> np.ndarray:
                      for before, label_before in parsed])
 
 
-def likely_spans(lattice: Lattice, row: int, size: int, tags: Sequence[str],
-                 threshold: float) -> Iterator[Tuple[Span, float]]:
-    """Every span of a sentence whose probability is at least ``threshold``, by start, end and type.
+class SpanSums:
+    """The probabilities of the entities of one sentence, each summed over all tag sequences that have it.
 
-    The probability is that of all tag sequences in which conlleval's rule reads exactly this entity, whatever the
-    other tokens are: exact under the model.  It is computed from left to right over the tags of one type, and a span
-    is extended as long as the probability of all longer ones is not below the threshold.
+    Those are the sequences in which conlleval's rule reads exactly this entity, whatever the other tokens are: the
+    probabilities are exact under the model.
 
     Parameters
     ----------
     row : of the sentence in the lattice.  size : its tokens.  tags : the names of the K tags.
     """
-    continues = continuations(tags)
-    inside = np.where(continues, lattice.chain, 0.0)   # (K, K) within an entity
-    border = np.where(continues, 0.0, lattice.chain)   # (K, K) between what belongs to different entities, or to none
-    alpha, beta = lattice.alpha[:size, row], lattice.beta[:size, row]            # (size, K)
-    weight = lattice.factors[:size, row] / lattice.scale[:size, row, None]       # (size, K)
-    begin = np.concatenate([alpha[:1], (alpha[:-1] @ border) * weight[1:]])      # an entity begins here
-    end = np.concatenate([(weight[1:] * beta[1:]) @ border.T, beta[-1:]])        # and ends here
-    labels = {label: [place for place, tag in enumerate(tags) if parse_tag(tag)[1] == label]
-              for label in sorted({parse_tag(tag)[1] for tag in tags} - {""})}
-    found: List[Tuple[Span, float]] = []
-    for label, ids in labels.items():
-        steps = inside[np.ix_(ids, ids)]
-        for start in np.flatnonzero((begin[:, ids] * beta[:, ids]).sum(axis=1) >= threshold):
-            values, last = begin[start, ids], int(start)
-            while values @ beta[last, ids] >= threshold:
-                probability = float(values @ end[last, ids])
-                if probability >= threshold:
-                    found.append((Span(int(start), last + 1, label), min(1.0, probability)))
-                last += 1
-                if last == size:
-                    break
-                values = (values @ steps) * weight[last, ids]
-    return iter(sorted(found))
+
+    def __init__(self, lattice: Lattice, row: int, size: int, tags: Sequence[str]):
+        continues = continuations(tags)
+        self._inside = np.where(continues, lattice.chain, 0.0)  # (K, K) within an entity
+        border = np.where(continues, 0.0, lattice.chain)        # (K, K) between what is not one entity
+        alpha, self._beta = lattice.alpha[:size, row], lattice.beta[:size, row]             # (size, K)
+        self._weight = weight = lattice.factors[:size, row] / lattice.scale[:size, row, None]
+        # An entity begins, or ends, with this token and tag.
+        self._begin = np.concatenate([alpha[:1], (alpha[:-1] @ border) * weight[1:]])
+        self._end = np.concatenate([(weight[1:] * self._beta[1:]) @ border.T, self._beta[-1:]])
+        self._labels: Dict[str, List[int]] = {}
+        for place, tag in enumerate(tags):
+            if tag != "O":
+                self._labels.setdefault(parse_tag(tag)[1], []).append(place)
+
+    def probability(self, span: Span) -> float:
+        """The probability of one entity; 0 for a type without tags."""
+        ids = self._labels.get(span.label)
+        if ids is None:
+            return 0.0
+        steps = self._inside[np.ix_(ids, ids)]
+        values = self._begin[span.start, ids]
+        for place in range(span.start + 1, span.end):
+            values = (values @ steps) * self._weight[place, ids]
+        return min(1.0, float(values @ self._end[span.end - 1, ids]))
+
+    def likely(self, threshold: float) -> List[Tuple[Span, float]]:
+        """Every entity whose probability is at least ``threshold``, by start, end and type.
+
+        From each token, an entity is extended as long as all longer ones together are not below the threshold.
+        """
+        found: List[Tuple[Span, float]] = []
+        for label, ids in self._labels.items():
+            steps = self._inside[np.ix_(ids, ids)]
+            for start in np.flatnonzero((self._begin[:, ids] * self._beta[:, ids]).sum(axis=1) >= threshold):
+                values, last = self._begin[start, ids], int(start)
+                while values @ self._beta[last, ids] >= threshold:
+                    probability = float(values @ self._end[last, ids])
+                    if probability >= threshold:
+                        found.append((Span(int(start), last + 1, label), min(1.0, probability)))
+                    last += 1
+                    if last == len(self._beta):
+                        break
+                    values = (values @ steps) * self._weight[last, ids]
+        return sorted(found)
 
 
 class ScoredPath(NamedTuple):

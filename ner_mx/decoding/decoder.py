@@ -9,7 +9,7 @@ import numpy as np
 
 from ner_mx.config import Decoding
 from ner_mx.data.spans import Span, spans_of
-from ner_mx.decoding.alternatives import best_paths, likely_spans
+from ner_mx.decoding.alternatives import SpanSums, best_paths
 from ner_mx.decoding.constraints import constraints_of, forbid_open_end
 from ner_mx.decoding.lattice import Lattice, span_probability, sum_paths, viterbi
 
@@ -130,11 +130,14 @@ class Decoder:
     def likely_spans(self, emissions: np.ndarray, length: np.ndarray, threshold: float) -> List[List[ScoredSpan]]:
         """Every entity of N sentences whose probability is at least ``threshold``, on the best path or not.
 
-        They may overlap.  See :func:`~ner_mx.decoding.alternatives.likely_spans`.
+        They may overlap.
         """
-        lattice = self.lattice(emissions, length)
-        return [[ScoredSpan(span, probability) for span, probability
-                 in likely_spans(lattice, row, int(size), self.tags, threshold)] for row, size in enumerate(length)]
+        return [[ScoredSpan(span, probability) for span, probability in sums.likely(threshold)]
+                for sums in self.span_sums(self.lattice(emissions, length), length)]
+
+    def span_sums(self, lattice: Lattice, length: np.ndarray) -> List[SpanSums]:
+        """The probabilities of all entities of N sentences."""
+        return [SpanSums(lattice, row, int(size), self.tags) for row, size in enumerate(length)]
 
     def readings(self, emissions: np.ndarray, length: np.ndarray, count: int) -> List[List[Reading]]:
         """The ``count`` best readings of each of N sentences, the best first; fewer if there are no others.

@@ -17,7 +17,7 @@ from ner_mx.data.plausibility import implausible
 from ner_mx.data.raw_text import compare_tokens, raw_documents
 from ner_mx.data.reading import shown_settings
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
-from ner_mx.data.splits import Splits, all_sentences, duplicates, read_splits
+from ner_mx.data.splits import SplitCorpus, Splits, all_sentences, duplicates, read_splits
 from ner_mx.data.statistics import counts
 from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.errors import CorpusError
@@ -42,12 +42,14 @@ class Teaching(NamedTuple):
     sources: Dict[str, str]
 
 
-def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCorpus:
+def process(config: Config, teaching: Optional[Teaching] = None,
+            corpus: Optional[SplitCorpus] = None) -> ProcessedCorpus:
     """Read, check, count, encode and write a corpus.
 
     Parameters
     ----------
     teaching : what teachers add; None without teachers.
+    corpus : other splits of the files of the configuration, such as parts of them; None reads those that it names.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def process(config: Config, teaching: Optional[Teaching] = None) -> ProcessedCor
     ------
     CorpusError, ConfigError : before anything is written.
     """
-    corpus = read_splits(config.corpus)
+    corpus = corpus or read_splits(config.corpus)
     complete, words, scheme, warnings = check_annotation(corpus.splits, config.corpus)
     warnings = corpus.warnings + warnings + implausible(complete["train"])
     splits = {name: of_fixed_length(sentences, config.corpus.cut, config.corpus.pad, warnings)

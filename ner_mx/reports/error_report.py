@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from ner_mx.files import replacing_folder, write_text
 from ner_mx.reports.error_plots import draw_errors
 from ner_mx.reports.html_page import html_page
-from ner_mx.reports.markdown import plain, table
+from ner_mx.reports.markdown import marked_words, plain, table
 from ner_mx.untyped import ReadOnlyValues
 
 SCHEMAS = {"strict": "borders and type, as everywhere here", "exact": "borders, whatever the type",
@@ -114,18 +114,9 @@ def _examples(values: ReadOnlyValues) -> List[str]:
 
 
 def _example_table(examples: Sequence[ReadOnlyValues], columns: Tuple[str, str] = ("gold", "predicted")) -> List[str]:
-    return table((*columns, "place"), [[_marked(example, example["gold"]), _marked(example, example["predicted"]),
-                                        plain(example["place"])] for example in examples], 3)
-
-
-def _marked(example: ReadOnlyValues, entities: Sequence[Sequence[Any]]) -> str:
-    """The words of an example with its entities in bold, each with its type."""
-    words = list(map(plain, example["tokens"]))
-    for start, end, label in entities:
-        words[start] = f"**{words[start]}"
-        words[end - 1] = f"{words[end - 1]}**<sub>{plain(label)}</sub>"
-    before, behind = example["cut"]
-    return " ".join(["…"] * before + words + ["…"] * behind)
+    return table((*columns, "place"), [
+        [*(marked_words(example["tokens"], example[kind], example["cut"]) for kind in ("gold", "predicted")),
+         plain(example["place"])] for example in examples], 3)
 
 
 def _comparison(other: ReadOnlyValues) -> List[str]:

@@ -21,6 +21,24 @@ def plain(text: str) -> str:
     return "".join(_ENTITIES.get(character, character) for character in text.replace("\n", " "))
 
 
+def marked_words(tokens: Sequence[str], entities: Sequence[Sequence[Any]], cut: Sequence[bool] = (False, False)) -> str:
+    """Words of a corpus with entities, [start, end, type], in bold, each with its type.
+
+    Parameters
+    ----------
+    cut : whether something is left out before and behind.
+
+    >>> marked_words(["in", "New", "York"], [[1, 3, "LOC"]], [True, False])
+    '… in **New York**<sub>LOC</sub>'
+    """
+    words = list(map(plain, tokens))
+    for start, end, label in entities:
+        words[start] = f"**{words[start]}"
+        words[end - 1] = f"{words[end - 1]}**<sub>{plain(label)}</sub>"
+    before, behind = cut
+    return " ".join(["…"] * before + words + ["…"] * behind)
+
+
 # What begins markup in either language; characters that Markdown escapes differ between its dialects.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{sign: f"&#{ord(sign)};" for sign in "*_`[]|\\~#$"}}
 

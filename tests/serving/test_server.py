@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from ner_mx.errors import UserError
 from ner_mx.serving.server import _listening_socket
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = ('<script>document.title="owned"</script> Ada Bert said <img src=x onerror="document.title=1"> '
            "Florence 🙂 EU.")
 
@@ -105,17 +103,6 @@ def test_an_empty_api_key_is_an_error(bundle, root):
     done = subprocess.run([sys.executable, "-m", "ner_mx", "serve", str(bundle), "--port", "0"], timeout=60,
                           cwd=root, env={**os.environ, "NER_MX_API_KEY": ""}, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("error: NER_MX_API_KEY: expected a key")
-
-
-@pytest.fixture
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_the_page_with_javascript(start, browser, tagger, tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import ClassVar, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, ClassVar, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ner_mx.config import Corpus
 from ner_mx.data.documents import Document, document_of
@@ -20,6 +20,10 @@ from ner_mx.data.unicode_text import has_surrogates
 from ner_mx.errors import CorpusError
 
 UNUSED_TOKENS = "texts whose own tokens do not cover them, tokenized again"
+
+
+# From a line to the place of the tag in it.
+PlaceOfTag = Callable[[str], Tuple[int, int]]
 
 
 class Format:
@@ -61,6 +65,10 @@ class Format:
         beginning : the first characters of the file, ``""`` for a folder.
         """
         return False
+
+    def place_of_tag(self, path: Path, settings: Corpus) -> Optional[PlaceOfTag]:
+        """A function from a line to [start, end) of the tag in it; None if tokens have no lines of their own."""
+        return None
 
     def files(self, path: Path) -> List[Path]:
         """Every file that :meth:`read` reads for a path; a changed one is noticed before training."""

@@ -16,7 +16,7 @@ from ner_mx.data.column_layout import (
     tag_of_misc,
     tags_of_brackets,
 )
-from ner_mx.data.formats import Format
+from ner_mx.data.formats import Format, PlaceOfTag
 from ner_mx.data.offsets import documents_of
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
 from ner_mx.data.text_files import read_lines
@@ -38,6 +38,11 @@ _END_DOCUMENT = re.compile(r"#end document\b", re.IGNORECASE)
 TOKEN_NAMES = frozenset(["token", "tokens", "word", "words", "form", "text"])
 TAG_NAMES = frozenset(["tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "iob", "bio"])
 _RANGE = re.compile(r"\d+[-.]\d+")
+
+
+# The fields of a line by the separator of its columns.
+FIELDS = {"whitespace": re.compile(r"[^ \t]+"), "tab": re.compile(r"(?<![^\t])[^\t]*"),
+          "space": re.compile(r"(?<![^ ])[^ ]*")}
 
 
 def without_spaces(text: str) -> str:
@@ -77,6 +82,19 @@ class Conll(Format):
         if not sentences:
             raise CorpusError(path, None, "expected annotated sentences, found nothing")
         return Reading(sentences, warnings, rows.layout.proposed)
+
+    def place_of_tag(self, path: Path, settings: Corpus) -> Optional[PlaceOfTag]:
+        """The column of the tags; None if they are in another notation."""
+        layout = _Rows(path, read_lines(path, settings.encoding), settings, no_warnings()).layout
+        if layout.notation != "tags":
+            return None
+        fields = FIELDS[layout.separator]
+
+        def place(line: str) -> Tuple[int, int]:
+            spans = [match.span() for match in fields.finditer(line.rstrip("\r"))]
+            return spans[layout.tag] if -len(spans) <= layout.tag < len(spans) else (0, 0)
+
+        return place
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
         """Write word, part of speech (``_`` if there is none) and tag."""

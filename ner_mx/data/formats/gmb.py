@@ -8,12 +8,12 @@ import warnings
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ner_mx.config import Corpus
-from ner_mx.data.formats import Format
+from ner_mx.data.formats import Format, PlaceOfTag
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
 from ner_mx.data.text_files import read_text
 from ner_mx.errors import CorpusError
@@ -62,6 +62,13 @@ class Gmb(Format):
         """Whether the header names the columns."""
         return all(column in beginning.split("\n", 1)[0] for column in COLUMNS)
 
+    def place_of_tag(self, path: Path, settings: Corpus) -> Optional[PlaceOfTag]:
+        """The last field of each line, if that is the column of the tags."""
+        header = read_text(path, settings.encoding).partition("\n")[0]
+        if header.strip().strip('"').rpartition(",")[2].strip('"') != COLUMNS[-1]:
+            return None
+        return _last_field
+
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
         """Write the columns of the Kaggle corpus, in UTF-8."""
         buffer = io.StringIO()
@@ -73,6 +80,14 @@ class Gmb(Format):
                 writer.writerow((f"Sentence: {number}" if place == 0 else "", *row))
         write_text(path, buffer.getvalue())
         return no_warnings()
+
+
+def _last_field(line: str) -> Tuple[int, int]:
+    """The place of the last field of a line without its quotation marks; no tag has a comma."""
+    content = line.rstrip()
+    start = content.rfind(",") + 1
+    quoted = content[start:start + 1] == '"'
+    return start + quoted, len(content) - quoted
 
 
 def _columns(path: Path, settings: Corpus, found: Warnings) -> List[np.ndarray]:
