@@ -130,6 +130,7 @@ class Register:
         self.callback: Registry[Any] = Registry("callback", "ner_mx.training.callbacks")
         self.system: Registry[Any] = Registry("system", "ner_mx.systems")
         self.output: Registry[Any] = Registry("output format", "ner_mx.inference.output_formats")
+        self.strategy: Registry[Any] = Registry("strategy", "ner_mx.analysis.strategies")
         self.command: Registry[Any] = Registry("command", "ner_mx.cli")
 
 

@@ -88,6 +88,19 @@ def resumable() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def numbers(text: str, option: str) -> List[float]:
+    """The numbers of an option, separated by commas.
+
+    Raises
+    ------
+    UserError : one is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option}: expected numbers separated by commas, found {text!r}") from None
+
+
 def print_evaluation(evaluation: Evaluation, as_json: bool, name: str = "") -> None:
     """Print scores as conlleval does, or as JSON."""
     from ner_mx.evaluation.conlleval import conlleval

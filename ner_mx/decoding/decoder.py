@@ -11,7 +11,7 @@ from ner_mx.config import Decoding
 from ner_mx.data.spans import Span, spans_of
 from ner_mx.decoding.alternatives import SpanSums, best_paths
 from ner_mx.decoding.constraints import constraints_of, forbid_open_end
-from ner_mx.decoding.lattice import Lattice, span_probability, sum_paths, viterbi
+from ner_mx.decoding.lattice import Lattice, path_score, span_probability, sum_paths, viterbi
 
 
 class ScoredSpan(NamedTuple):
@@ -164,6 +164,16 @@ class Decoder:
             result.append([Reading(spans, min(1.0, probability)) for spans, probability
                            in sorted(readings.items(), key=lambda item: -item[1]) if probability > 0][:count])
         return result
+
+    def best_probability(self, emissions: np.ndarray, length: np.ndarray, lattice: Lattice) -> np.ndarray:
+        """(N,) the probability of the decoded tags of each sentence as a whole."""
+        decoded = self.decode(emissions, length)
+        tags = np.zeros(emissions.shape[:2], np.int64)
+        for row, ids in enumerate(decoded):
+            tags[:len(ids), row] = ids
+        closed = self._closed(emissions / self.temperature, length)
+        scores = path_score(closed, self.transitions / self.temperature, self.start / self.temperature, length, tags)
+        return np.asarray(np.exp(np.minimum(0.0, scores - lattice.log_z)))
 
     def marginals(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
         """The probability of each tag at each token of N sentences, (tokens, K) each; rows sum to 1."""

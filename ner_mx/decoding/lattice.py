@@ -145,6 +145,25 @@ def expected_transitions(lattice: Lattice, weight: Optional[np.ndarray] = None) 
     return pairs * lattice.chain
 
 
+def sequence_entropy(lattice: Lattice) -> np.ndarray:
+    """(N,) the entropy of the distribution over tag sequences, in nats.
+
+    By the chain rule, it is the entropy of the first tag and of each tag given the one before it.
+    """
+    entropy = -_x_log_x(lattice.alpha[0] * lattice.beta[0]).sum(axis=1)
+    for step in range(1, len(lattice.alpha)):
+        real = lattice.alpha[step].any(axis=1)  # (N,)
+        before = lattice.alpha[step - 1] * lattice.beta[step - 1]
+        following = lattice.factors[step] * lattice.beta[step] / lattice.scale[step][:, None]
+        pairs = lattice.alpha[step - 1][:, :, None] * lattice.chain * following[:, None, :]  # (N, K, K)
+        entropy += np.where(real, _x_log_x(before).sum(axis=1) - _x_log_x(pairs).sum(axis=(1, 2)), 0.0)
+    return entropy
+
+
+def _x_log_x(values: np.ndarray) -> np.ndarray:
+    return values * np.log(np.maximum(values, 1e-300))
+
+
 def path_score(emissions: np.ndarray, transitions: np.ndarray, start: np.ndarray,
                length: np.ndarray, tags: np.ndarray) -> np.ndarray:
     """(N,) float64, the score S(y) of the given tags, (T, N) with anything in padding."""

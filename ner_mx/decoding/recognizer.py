@@ -284,10 +284,7 @@ class Recognizer:
         ValueError : a sentence has more than :data:`LONGEST` tokens, which no window holds.
         """
         sentences = as_sentences(sentences)
-        longest = max(map(len, sentences), default=0)
-        if longest > LONGEST:
-            raise ValueError(f"expected sentences of at most {LONGEST} tokens, whose readings can be told apart, found "
-                             f"{longest:,}")
+        self.check_whole(sentences)
         windows = self._windows_of_tokens(sentences)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.readings(emissions, batch.length, count))
@@ -295,6 +292,19 @@ class Recognizer:
         for window, readings in zip(windows, found):
             result[window.sentence] = readings
         return result
+
+    def check_whole(self, sentences: Sequence[Sequence[str]]) -> None:
+        """Check that one window holds each sentence, and that tokens have tags.
+
+        Raises
+        ------
+        ValueError : tokens are split, or a sentence has more than :data:`LONGEST` tokens.
+        """
+        self._windows_of_tokens([])
+        longest = max(map(len, sentences), default=0)
+        if longest > LONGEST:
+            raise ValueError(f"expected sentences of at most {LONGEST} tokens, which are read as a whole, found "
+                             f"{longest:,}")
 
     def _windows_of_tokens(self, sentences: Sequence[Sequence[str]]) -> List[Window]:
         """The windows of sentences whose tokens have tags.
@@ -309,11 +319,15 @@ class Recognizer:
         return _windows(sentences, None)
 
     def _for_each(self, windows: Sequence[Window], work: Work[Item]) -> List[Item]:
-        sentences = [Sentence(tuple(window.tokens)) for window in windows]
-        if self._pieces:
-            sentences = [self._pieces.split_sentence(sentence) for sentence in sentences]
-        encoded = self.with_predictions(self.encoder.encode(sentences))
+        encoded = self.encode_tokens([window.tokens for window in windows])
         return for_each_sentence(self.scorer, encoded, self.size, work, self._run)
+
+    def encode_tokens(self, sentences: Sequence[Sequence[str]]) -> Encoded:
+        """Tokens as the network reads them, with the annotation that raw text lacks."""
+        listed = [Sentence(tuple(tokens)) for tokens in sentences]
+        if self._pieces:
+            listed = [self._pieces.split_sentence(sentence) for sentence in listed]
+        return self.with_predictions(self.encoder.encode(listed))
 
 
 def as_sentences(sentences: Iterable[Iterable[str]]) -> List[List[str]]:

@@ -11,6 +11,7 @@ from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.lattice import (
     expected_transitions,
     path_score,
+    sequence_entropy,
     span_probability,
     sum_paths,
     viterbi,
@@ -128,3 +129,13 @@ def test_decoding_without_a_search_equals_viterbi():
             without_search += (best[:size] == path).all()
             searched += (best[:size] != path).any()
     assert without_search > 20 and searched > 20
+
+
+def test_the_entropy_of_sequences(lattice_case):
+    emissions, transitions, start, length = lattice_case
+    entropy = sequence_entropy(sum_paths(emissions, transitions, start, length))
+    for row, size in enumerate(length):
+        scores = np.array(list(brute_scores(emissions[:size, row], transitions, start).values()))
+        probabilities = np.exp(scores - np.logaddexp.reduce(scores))
+        expected = -sum(value * np.log(value) for value in probabilities if value > 0)
+        assert entropy[row] == pytest.approx(expected, abs=1e-9)
