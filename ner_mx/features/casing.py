@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Tuple
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from ner_mx.config import Features
+from ner_mx.data.unicode_text import visible
 from ner_mx.features.batch import Layout
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Arrays, Feature, Lookup, TypeValue
@@ -54,6 +55,10 @@ class Casing(Lookup):
     def encode_type(self, word: str) -> Tuple[TypeValue, ...]:
         """The class of a word."""
         return (casing(word),)
+
+    def facts(self, tokens: Sequence[str], place: int) -> Dict[str, str]:
+        """The class."""
+        return {"casing": CASINGS[casing(visible(tokens[place]))]}
 
     def collate(self, encoded: Encoded, layout: Layout) -> Arrays:
         """(T, N) int32 classes."""

@@ -116,6 +116,10 @@ class Feature:
         """Arrays of shape (tokens, ...), one for each name in :attr:`by_token`."""
         return ()
 
+    def facts(self, tokens: Sequence[str], place: int) -> Dict[str, str]:
+        """What the feature knows of a token of a sentence, in words, for explanations."""
+        return {}
+
     def collate(self, encoded: Encoded, layout: Layout) -> Arrays:
         """The arrays of the feature in a batch."""
         raise NotImplementedError

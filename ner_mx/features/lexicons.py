@@ -85,6 +85,12 @@ class Lexicons(Lookup):
                 positions[:, column] = positions[:, column] > 0
         return (positions,)
 
+    def facts(self, tokens: Sequence[str], place: int) -> Dict[str, str]:
+        """The categories with an entry that the token belongs to, with its position in it."""
+        positions, = self.encode_tokens([Sentence(tuple(tokens))])
+        return {f"lexicon {source} {category}": POSITIONS[position] for (source, category, _), position
+                in zip(self.categories, positions[place]) if position}
+
     def collate(self, encoded: Encoded, layout: Layout) -> Arrays:
         """(T, N, categories) int32 rows of the table."""
         first_row = np.arange(self.columns) * len(POSITIONS)

@@ -7,6 +7,7 @@ from typing import (
     Any,
     Collection,
     Counter,
+    Dict,
     List,
     Literal,
     Mapping,
@@ -22,6 +23,7 @@ from pydantic import Field, model_validator
 from ner_mx.config import RESULT, Features, FeatureSettings
 from ner_mx.data.normalization import normal_form
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
+from ner_mx.data.unicode_text import visible
 from ner_mx.errors import ConfigError, CorpusError
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Arrays, Feature, Noise, TrainingData, TypeLookup
@@ -180,6 +182,12 @@ class Words(TypeLookup):
             return {self.name: np.where(hidden, Vocabulary.UNKNOWN_ID, words).astype(np.int32)}
 
         return replace
+
+    def facts(self, tokens: Sequence[str], place: int) -> Dict[str, str]:
+        """The word as which the table knows a token."""
+        form = self.value(visible(tokens[place]))
+        is_known = self.vocabulary.id(form) != Vocabulary.UNKNOWN_ID
+        return {"word": f"known as {form}" if is_known else "unknown"}
 
     def state(self) -> Any:
         """The words, and the dimension of the vectors."""

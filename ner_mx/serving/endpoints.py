@@ -11,6 +11,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from ner_mx.serving.limits import Refused
 from ner_mx.serving.page_html import documentation
 from ner_mx.serving.schemas import (
+    EXPLANATION,
+    EXPLANATIONS,
     INVOCATION,
     KEY_REFUSED,
     NOT_READY,
@@ -20,6 +22,7 @@ from ner_mx.serving.schemas import (
     decode_body,
     entities_json,
     parse_content_type,
+    parse_explain_request,
     parse_json_request,
     parse_request,
     token_spans_json,
@@ -48,6 +51,13 @@ async def _predicted(payload: PredictRequest, service: Service) -> Response:
         return JSONResponse(entities_json((await service.predict([payload.text]))[0]))
     results = await service.predict(payload.texts or [])
     return JSONResponse({"results": [entities_json(entities) for entities in results]})
+
+
+@keyed.post("/explain", responses=EXPLANATIONS, response_model=None, openapi_extra=EXPLANATION)
+async def explain(request: Request, service: CurrentService) -> Response:
+    """What speaks for an entity of a text, found or not: words, characters, features."""
+    asked = parse_explain_request(await request.body(), request.headers.get("content-type", ""))
+    return JSONResponse(await service.explain(asked))
 
 
 @keyed.get("/openapi.json", include_in_schema=False)

@@ -17,6 +17,7 @@ class Limits(Section):
     body_bytes : maximum size of a request body.
     texts : maximum number of texts per request.
     tokens : maximum number of tokens of a sentence that is tokenized already; a sentence of raw text has no more.
+    explained_tokens : maximum number of tokens of a sentence of which an entity is explained; its cost is quadratic.
     queue_characters : maximum number of waiting characters; beyond it, requests get status 429.
     batch_characters : maximum number of characters per batch; 1 turns batching off.
     seconds : timeout of the head of a request, of its body, and again of its prediction.
@@ -28,6 +29,7 @@ class Limits(Section):
     body_bytes: int = Field(1 << 20, ge=1)
     texts: int = Field(256, ge=1)
     tokens: int = Field(LONGEST_SENTENCE, ge=1)
+    explained_tokens: int = Field(100, ge=1)
     queue_characters: int = Field(1 << 22, ge=1)
     batch_characters: int = Field(1 << 15, ge=1)
     seconds: float = Field(30.0, gt=0)

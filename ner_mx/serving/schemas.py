@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from email.message import Message
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Type, TypeVar, Union
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ner_mx.data.unicode_text import has_surrogates
 from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.entities import Entity
 from ner_mx.errors import first_line
@@ -53,6 +54,51 @@ class PredictRequest(BaseModel):
         return self
 
 
+class ExplainRequest(BaseModel):
+    """A text, and an entity in it: ``text[start:end]``, and its type."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={
+        "examples": [{"text": "Ada left Rome.", "start": 9, "end": 13, "label": "LOC"}]})
+
+    text: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    label: str
+
+    @model_validator(mode="after")
+    def _check(self) -> ExplainRequest:
+        if has_surrogates(self.text) or has_surrogates(self.label):
+            raise ValueError("expected valid Unicode, found a lone surrogate")
+        return self
+
+
+class ExplainedEntity(BaseModel):
+    """How much each part speaks for an entity: the log-odds of its probability that are lost when it is hidden.
+
+    ``words`` has a number for each token of the sentence, ``characters`` for each character of the tokens of the
+    entity, ``features`` for each feature at all tokens, ``by_token`` for each feature at each token of the entity.
+    """
+
+    start: int
+    end: int
+    label: str
+    tokens: List[int]
+    score: float
+    words: List[float]
+    characters: List[List[float]]
+    features: Dict[str, float]
+    by_token: Dict[str, List[float]]
+    facts: List[Dict[str, str]]
+
+
+class ExplainResponse(BaseModel):
+    """The sentence of the entity, with the offsets of its tokens in the text."""
+
+    tokens: List[str]
+    offsets: List[List[int]]
+    entities: List[ExplainedEntity]
+
+
 class EntityResponse(BaseModel):
     """``text[start:end]``, counted in Unicode characters; for tokens, ``tokens[start:end]``."""
 
@@ -87,12 +133,17 @@ class Problem(BaseModel):
 PREDICTIONS: Dict[Union[int, str], Values] = {
     200: {"model": Union[PredictResponse, BatchResponse]},
     **{status: {"model": Problem} for status in (400, 401, 408, 413, 415, 422, 429, 503)}}
+EXPLANATIONS: Dict[Union[int, str], Values] = {
+    200: {"model": ExplainResponse},
+    **{status: {"model": Problem} for status in (400, 401, 408, 413, 415, 422, 429, 503)}}
 KEY_REFUSED: Dict[Union[int, str], Values] = {401: {"model": Problem}}
 NOT_READY: Dict[Union[int, str], Values] = {503: {"model": Problem}}
 
 FORM = "application/x-www-form-urlencoded"
 PREDICTION: Values = {"requestBody": {"required": True, "content": {
     "application/json": {"schema": PredictRequest.model_json_schema()}}}}
+EXPLANATION: Values = {"requestBody": {"required": True, "content": {
+    "application/json": {"schema": ExplainRequest.model_json_schema()}}}}
 INVOCATION: Values = {"requestBody": {"required": True, "content": {
     "application/json": {"schema": PredictRequest.model_json_schema()},
     "text/plain": {"schema": {"type": "string"}},
@@ -161,6 +212,19 @@ def parse_json_request(body: bytes, header: str) -> PredictRequest:
     return parse_request(decode_body(body, charset), "body")
 
 
+def parse_explain_request(body: bytes, header: str) -> ExplainRequest:
+    """A body as a request to explain an entity.
+
+    Raises
+    ------
+    Refused : see :func:`parse_json_request`.
+    """
+    content_type, charset = parse_content_type(header)
+    if content_type != "application/json":
+        raise Refused(415, in_ascii(f"expected application/json as the content-type, found {content_type or 'none'}"))
+    return _validated(ExplainRequest, decode_body(body, charset), "body")
+
+
 def parse_form(body: bytes, header: str) -> Dict[str, str]:
     """The fields of a posted form.
 
@@ -196,13 +260,26 @@ def parse_request(content: str, place: str) -> PredictRequest:
     ------
     Refused : 422, it is not a request.
     """
+    return _validated(PredictRequest, content, place)
+
+
+Request = TypeVar("Request", bound=BaseModel)
+
+
+def _validated(schema: Type[Request], content: str, place: str) -> Request:
+    """JSON as an object of a schema.
+
+    Raises
+    ------
+    Refused : 422, it is none.
+    """
     try:
         value = parse_json(content)
     except ValueError as error:
         raise Refused(422, in_ascii(f"{place}: Invalid JSON: {first_line(error, 100)}")) from None
     _check_size(value, place)
     try:
-        return PredictRequest.model_validate(value)
+        return schema.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in (place, *first["loc"]))

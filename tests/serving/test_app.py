@@ -3,11 +3,13 @@
 import asyncio
 import json
 import threading
+import time
 
 import pytest
 from fastapi.testclient import TestClient
 from random_networks import WORDS
 
+from ner_mx.analysis.text_explanation import explain_text
 from ner_mx.data.tokenizers import Token
 from ner_mx.errors import UserError
 from ner_mx.serving.app import create_app
@@ -402,3 +404,59 @@ def test_the_page_shows_examples_of_the_bundles_own_corpus(tagger, monkeypatch):
         body = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
         schema = body["content"]["application/json"]["schema"]
         assert {"tokens": ["Ada", "left", "Rome", "."]} in schema["examples"]
+
+
+def test_an_entity_is_explained(client, tagger):
+    text = "Hello there. " + TEXT
+    entity = tagger.predict(text)[0]
+    asked = {"text": text, "start": entity.start, "end": entity.end, "label": entity.label}
+    found = client.post("/explain", json=asked).json()
+    assert [text[start:end] for start, end in found["offsets"]] == found["tokens"]
+    explained, = found["entities"]
+    assert {key: explained[key] for key in ("start", "end", "label")} == {key: asked[key] for key in (
+        "start", "end", "label")}
+    assert explained["score"] == pytest.approx(entity.score, abs=1e-4)
+    assert len(explained["words"]) == len(found["tokens"])
+    sentence, = explain_text(tagger, text, target=(entity.start, entity.end, entity.label))
+    assert explained["words"] == pytest.approx(sentence["entities"][0]["words"], abs=1e-2)
+
+
+@pytest.mark.parametrize("change, status, problem", [
+    ({"start": 1}, 422, "the borders of tokens"), ({"end": 60}, 422, "within one sentence"),
+    ({"label": "é"}, 422, "one of the types"), ({"start": -1}, 422, "body.start"), ({"text": 3}, 422, "body.text"),
+    ({"more": 1}, 422, "body.more"), ({"text": "\ud800"}, 422, "lone surrogate"),
+    ({"end": 10**9}, 422, "one sentence")])
+def test_what_cannot_be_explained_is_refused(change, status, problem, client, tagger):
+    asked = {"text": TEXT, "start": 0, "end": 3, "label": tagger.labels[0], **change}
+    answer = client.post("/explain", content=json.dumps(asked), headers={"content-type": "application/json"})
+    assert answer.status_code == status and problem in answer.json()["error"]
+
+
+def test_long_sentences_and_a_second_explanation_are_refused(tagger, monkeypatch):
+    asked = {"text": TEXT, "start": 0, "end": 3, "label": tagger.labels[0]}
+    with local_client(create_app(tagger, Limits(explained_tokens=5))) as client:
+        refused = client.post("/explain", json=asked)
+        assert refused.status_code == 422 and refused.json()["limit"] == "explained_tokens"
+    waiting, going_on = threading.Event(), threading.Event()
+
+    def slow(*arguments):
+        waiting.set()
+        going_on.wait(20)
+        return explain_text(*arguments)
+
+    monkeypatch.setattr("ner_mx.serving.service.explain_text", slow)
+    with local_client(create_app(tagger, Limits(seconds=1.0))) as client:
+        answers = []
+        first = threading.Thread(target=lambda: answers.append(client.post("/explain", json=asked)))
+        first.start()
+        assert waiting.wait(20)
+        assert client.post("/explain", json=asked).status_code == 429
+        first.join()
+        assert answers[0].status_code == 503 and "too long" in answers[0].json()["error"]
+        going_on.set()
+        for _ in range(200):  # the thread ends, and the next explanation begins
+            answer = client.post("/explain", json=asked)
+            if answer.status_code != 429:
+                break
+            time.sleep(0.02)
+        assert answer.status_code == 200

@@ -128,6 +128,9 @@ def test_the_page_with_javascript(start, browser, tagger, tmp_path):
     assert page.evaluate("document.querySelector('#result p').textContent").startswith("<script>")
     marked = page.evaluate("[...document.querySelectorAll('#result mark')].map(mark => mark.firstChild.data)")
     assert marked == [entity.text for entity in entities]
+    page.locator("#result mark").nth(0).press("Enter")
+    page.locator("#why span.own").first.wait_for()
+    assert page.inner_text("#why h2") == f"Why {entities[0].text} is {entities[0].label}"
     page.click("#copy")
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
     assert copied["text"] == HOSTILE and len(copied["entities"]) == len(entities)

@@ -25,6 +25,13 @@ function show() {
     } else {
       visible += 1;
       mark.className = labels.get(entity.label) || "";
+      mark.tabIndex = 0;
+      mark.setAttribute("role", "button");
+      mark.title = "Why?";
+      mark.addEventListener("click", () => explain(entity));
+      mark.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); explain(entity); }
+      });
       const caption = document.createElement("small");
       caption.textContent = `${entity.label} ${entity.score.toFixed(2)}`;
       mark.append(caption);
@@ -47,18 +54,55 @@ function showProblem(problem) {
   prediction = null;
 }
 
-async function findEntities() {
-  const requestText = text.value, headers = { "content-type": "application/json" };
+async function post(path, content) {
+  const headers = { "content-type": "application/json" };
   const key = element("key");
   if (key && key.value) headers["x-api-key"] = key.value;
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(content) });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error || `The service responded with status ${response.status}.`);
+  return body;
+}
+
+// What speaks for an entity: each word coloured by the log-odds that are lost without it.
+async function explain(entity) {
+  const panel = element("why");
+  panel.hidden = false;
+  const title = document.createElement("h2"), line = document.createElement("p"), features = document.createElement("p");
+  title.textContent = `Why ${entity.text} is ${entity.label}`;
+  line.className = "text";
+  features.className = "hint";
+  panel.replaceChildren(title, line, features);
   try {
-    const response = await fetch("predict", { method: "POST", headers, body: JSON.stringify({ text: requestText }) });
-    const body = await response.json();
-    if (!response.ok) return showProblem(body.error || `The service responded with status ${response.status}.`);
+    const { start, end, label } = entity;
+    const found = await post("explain", { text: prediction.text, start, end, label });
+    const explained = found.entities[0];
+    found.tokens.forEach((token, place) => {
+      const word = document.createElement("span"), effect = explained.words[place];
+      word.textContent = token;
+      word.className = effect > 0 ? "for" : "against";
+      word.style.setProperty("--share", Math.min(1, Math.abs(effect) / 4).toFixed(2));
+      word.title = effect.toFixed(2);
+      if (place >= explained.tokens[0] && place < explained.tokens[1]) word.classList.add("own");
+      line.append(word, " ");
+    });
+    const listed = Object.entries(explained.features).map(([name, effect]) => `${name} ${effect.toFixed(2)}`);
+    features.textContent = `Green words speak for it, red ones against it. Features: ${listed.join(", ")}.`;
+  } catch (error) {
+    line.className = "problem";
+    line.textContent = error.message;
+  }
+}
+
+async function findEntities() {
+  const requestText = text.value;
+  element("why").hidden = true;
+  try {
+    const body = await post("predict", { text: requestText });
     prediction = { text: requestText, entities: body.entities };
     show();
   } catch (error) {
-    showProblem("The service cannot be reached.");
+    showProblem(error instanceof TypeError ? "The service cannot be reached." : error.message);
   }
 }
 
