@@ -648,7 +648,8 @@ VARIED = {
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
     "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
-    "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}}}
+    "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}},
+    "inference.rules": "rules.jsonl"}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",
            "training.evaluation_batch", "training.callbacks", "features.transformer.cache"}
 # Of the section features; of the section corpus, every key that decides anything decides the features.

@@ -30,7 +30,7 @@ from ner_mx.config.interfaces import (
     ScheduleSettings,
     TokenizerSettings,
 )
-from ner_mx.config.section import FEATURES, LOCATION, PLACE, SEED, Section, default_section, located_below
+from ner_mx.config.section import FEATURES, LOCATION, PLACE, RULES, SEED, Section, default_section, located_below
 from ner_mx.config.yaml_documents import dump_yaml
 from ner_mx.registry import register
 from ner_mx.untyped import ReadOnlyValues, Values
@@ -171,6 +171,10 @@ class Decoding(Section):
     valid_only: bool = True
 
 
+class Inference(Section):
+    rules: Annotated[Optional[str], RULES] = Field(None, min_length=1)
+
+
 class CaseAugmentation(Section):
     lower: float = Field(0.0, ge=0, le=1)
     upper: float = Field(0.0, ge=0, le=1)
@@ -260,6 +264,7 @@ class Config(Section):
     loss: Annotated[LossSettings, OneOf(register.loss, "cross-entropy")] = default_section()
     decoding: Decoding = Decoding()
     training: Training = default_section()
+    inference: Inference = Inference()
 
     @model_validator(mode="after")
     def _transitions_are_used(self) -> Config:

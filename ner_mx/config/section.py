@@ -34,6 +34,7 @@ RESULT = Kind("result")
 SEED = Kind("seed")
 PLACE = Kind("nothing")                       # a name or a setting of the machine
 LOCATION = Kind("nothing", is_path=True)      # a folder to write to, or one that is known by its files
+RULES = Kind("result", is_path=True)          # a file that changes what a network finds
 INPUT = Kind("features", is_path=True)        # a file that goes in
 
 

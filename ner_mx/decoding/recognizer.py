@@ -28,6 +28,7 @@ from ner_mx.data.pieces import Pieces
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import Decoder, Reading, ScoredSpan
+from ner_mx.decoding.entity_rules import EntityRules
 from ner_mx.errors import ScoresError
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.batching import plan_batches
@@ -167,11 +168,14 @@ class Recognizer:
     size : sentences per batch.
     pieces : in which tokens are split before they are encoded; None for none.
     threads : batches at a time, for scorers that several threads may use.
+    rules : that change what the network finds; None for none.  Marginals, likely spans and readings are the network's.
     """
 
     def __init__(self, encoder: Encoder, scorer: Scorer, taggers: Optional[Dict[str, Scorer]] = None,
-                 size: int = 32, pieces: Optional[Pieces] = None, threads: int = 1):
+                 size: int = 32, pieces: Optional[Pieces] = None, threads: int = 1,
+                 rules: Optional[EntityRules] = None):
         self.encoder, self.scorer, self.taggers = encoder, scorer, taggers or {}
+        self.rules = rules
         self.size, self._pieces = size, pieces
         self._threads = threads
         self._pool: Optional[ThreadPoolExecutor] = None
@@ -231,7 +235,9 @@ class Recognizer:
                 free = not entities or entities[-1].span.end <= span.start
                 if free and first <= span.start < last:
                     entities.append(ScoredSpan(span, probability))
-        return result
+        if self.rules is None:
+            return result
+        return [self.rules.applied(tokens, entities) for tokens, entities in zip(sentences, result)]
 
     def marginals_batch(self, sentences: Iterable[Iterable[str]]) -> List[np.ndarray]:
         """The probability of each tag at each token, (tokens, K) for each sentence.

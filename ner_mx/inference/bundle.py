@@ -17,6 +17,7 @@ from ner_mx.config.choices import Extended, OneOf
 from ner_mx.config.interfaces import TokenizerSettings
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
+from ner_mx.decoding.entity_rules import EntityRules
 from ner_mx.decoding.recognizer import MAX_SCORE
 from ner_mx.errors import BundleError, ConfigError, UserError, first_line
 from ner_mx.features.encoder import Encoder
@@ -24,6 +25,7 @@ from ner_mx.features.feature import Feature, TokenLookup
 from ner_mx.inference.bundle_folder import (
     MANIFEST,
     REQUIRED,
+    RULES,
     SIGNATURE,
     Content,
     manifest_of,
@@ -93,6 +95,7 @@ class Bundle(NamedTuple):
     transitions, start : learned scores, (K, K) and (K,), or None.
     temperature : what scores are divided by before they become probabilities.
     card : where the model comes from and how good it is, for people.
+    rules : that change what the network finds; None for none.
     """
 
     config: BundleConfig
@@ -102,6 +105,7 @@ class Bundle(NamedTuple):
     start: Optional[np.ndarray]
     temperature: float
     card: Values
+    rules: Optional[EntityRules] = None
 
     def decoder(self) -> Decoder:
         """What turns the scores of the model into tags."""
@@ -133,6 +137,8 @@ def bundle_content(bundle: Bundle) -> Content:
              **{f"{name}.onnx": graph for name, graph in bundle.graphs.items()}}
     if bundle.transitions is not None and bundle.start is not None:
         files["transitions.npz"] = arrays_as_bytes({"transitions": bundle.transitions, "start": bundle.start})
+    if bundle.rules is not None:
+        files[RULES] = bundle.rules.content
     arrays = bundle.encoder.arrays()
     if arrays:
         files["features.npz"] = arrays_as_bytes(arrays)
@@ -181,8 +187,9 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
         graphs = {f"{graph}.onnx": graph for name, network in networks_of(encoder).items()
                   for graph in (name, *[f"{name}{WORDS}"][:network.has_words])}
         _check_names(files, [*REQUIRED, *graphs, *["features.npz"][:bool(encoder.arrays())],
-                             *["transitions.npz"][:config.learns_transitions]])
+                             *["transitions.npz"][:config.learns_transitions], *[RULES][:RULES in files]])
         check_graphs(files, encoder)
+        rules = EntityRules(files[RULES], config.tokenizer, RULES) if RULES in files else None
     except ConfigError as error:  # such as a feature whose module is not loaded
         raise BundleError(f"{folder}: expected a configuration that can be read, found: "
                           f"{first_line(error)}") from None
@@ -190,7 +197,7 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
         raise BundleError(f"{folder}: expected a bundle whose files fit each other, found: {first_line(error)}; "
                           "export it again") from None
     return Bundle(config, encoder, {graph: files[file] for file, graph in graphs.items()}, transitions, start,
-                  content.temperature, content.card)
+                  content.temperature, content.card, rules)
 
 
 def _arrays(files: Mapping[str, bytes], name: str) -> Dict[str, np.ndarray]:

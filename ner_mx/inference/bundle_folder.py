@@ -25,12 +25,13 @@ from ner_mx.untyped import Values
 FORMAT = 4
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
 REQUIRED = ("model.onnx", "vocab.json", "config.yaml")
-OPTIONAL = ("transitions.npz", "features.npz")
+RULES = "rules.jsonl"
+OPTIONAL = ("transitions.npz", "features.npz", RULES)
 _GRAPH = re.compile(r"[\w-]{1,64}(\.words)?\.onnx")
 
 # The largest sizes of files in bytes; that of a model is the limit of its format.
 LIMITS = {MANIFEST: 1 << 24, SIGNATURE: 1 << 12, "config.yaml": 1 << 16, "vocab.json": 1 << 27,
-          "transitions.npz": 1 << 28, "features.npz": 1 << 30}
+          "transitions.npz": 1 << 28, "features.npz": 1 << 30, RULES: 1 << 26}
 MODEL_LIMIT = (1 << 31) - 1
 
 # The range of temperatures, far beyond what is fitted.

@@ -183,7 +183,7 @@ def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle
         if any(feature.of_word_type for feature in network.features):
             graphs[f"{name}{WORDS}"] = word_graph(network.embedders, parameters).SerializeToString()
     return Bundle(settings, recognizer.encoder, graphs, transitions, start, metrics.get("temperature", 1.0),
-                  card(config, metrics))
+                  card(config, metrics), recognizer.rules)
 
 
 # How many sentences of the development set a card shows, and their lengths in characters.

@@ -69,7 +69,8 @@ class Tagger:
                  tokenizer: Optional[TokenizerSettings] = None, min_score: MinScore = None):
         self.recognizer, self.card = recognizer, dict(card)
         self.tokenizer: TokenizerSettings = tokenizer or register.tokenizer["rules"]()
-        self.labels: List[str] = recognizer.encoder.entity_types
+        self.labels: List[str] = sorted({*recognizer.encoder.entity_types,
+                                         *(recognizer.rules.labels if recognizer.rules else ())})
         self.tags: List[str] = list(recognizer.encoder.tags)
         self.thresholds = Thresholds.of(min_score, self.labels)
         self._source: Optional[Tuple[Bundle, Optional[int], MinScore]] = None
@@ -117,9 +118,10 @@ class Tagger:
             decoder = bundle.decoder() if name == MODEL else Decoder(network.classes, argmax, encoding=None)
             scorers[name] = OnnxScorer(bundle.graphs[name], decoder, network.features,
                                        bundle.graphs.get(f"{name}{WORDS}"))
-        tagger = cls(Recognizer(encoder, scorers.pop(MODEL), scorers, BATCH,
-                                pieces_of(bundle.config.split_digits, bundle.config.characters),
-                                threads or available_cores()), bundle.card, bundle.config.tokenizer, min_score)
+        pieces = pieces_of(bundle.config.split_digits, bundle.config.characters)
+        recognizer = Recognizer(encoder, scorers.pop(MODEL), scorers, BATCH, pieces, threads or available_cores(),
+                                bundle.rules)
+        tagger = cls(recognizer, bundle.card, bundle.config.tokenizer, min_score)
         tagger._source = bundle, threads, min_score
         return tagger
 

@@ -27,8 +27,8 @@ from ner_mx.features.feature import TokenLookup
 from ner_mx.files import read_json, sha256
 from ner_mx.preprocessing.source_files import corpus_sources
 from ner_mx.training.callbacks.checkpointing import BEST
-from ner_mx.training.run_folder import read_run_config, read_run_encoder, read_temperature
-from ner_mx.training.task import predicted_tags, tagger_config
+from ner_mx.training.run_folder import read_run_config, read_run_encoder, read_run_rules, read_temperature
+from ner_mx.training.task import predicted_tags, tagger_config, with_rules
 from ner_mx.training.trainable import Trainable
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,8 @@ def load_recognizer(folder: Path, device: Optional[str] = None, exact: bool = Fa
             tagger_config(config, feature), encoder, feature.vocabulary.items, context, encoding=None),
             folder / feature.name)
     return Recognizer(encoder, model, taggers, config.training.evaluation_batch,
-                      pieces_of(config.corpus.split_digits, config.corpus.characters))
+                      pieces_of(config.corpus.split_digits, config.corpus.characters),
+                      rules=read_run_rules(folder, config))
 
 
 def _loaded(model: Trainable, folder: Path) -> Trainable:
@@ -122,8 +123,8 @@ def _evaluations(recognizer: Recognizer, split: str, sentences: Sequence[Sentenc
             inputs.clear()  # the file lacks the annotation
         names = " and ".join(feature.predicted_as for feature in predicted)
         inputs[Condition(split, names)] = recognizer.with_predictions(encoded)
-    return {condition: evaluate(gold, predicted_tags(recognizer.encoder.tags, recognizer.decode(read)))
-            for condition, read in inputs.items()}
+    return {condition: evaluate(gold, with_rules(recognizer.rules, encoded.tokens(), predicted_tags(
+        recognizer.encoder.tags, recognizer.decode(read)))) for condition, read in inputs.items()}
 
 
 def _check_same(folder: Path, files: List[Path], settings: Corpus) -> None:

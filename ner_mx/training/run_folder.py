@@ -7,13 +7,16 @@ from typing import Optional
 
 from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config import Config, difference, migrated, read_yaml, result_fingerprint, validate
-from ner_mx.errors import RunError
+from ner_mx.decoding.entity_rules import EntityRules
+from ner_mx.errors import RunError, UserError
 from ner_mx.features.encoder import Encoder
 from ner_mx.files import read_json, replacing_folder, write_json, write_text
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
 from ner_mx.training.provenance import code_digest, environment
 from ner_mx.untyped import Device, Values
 
+# The copy of the rules that a run is used with.
+RULES = "rules.jsonl"
 # What a run keeps of the description of its corpus, for its report.
 DATA_KEYS = ("counts", "scheme", "split", "duplicates", "proposed", "raw_text", "features", "warnings")
 
@@ -65,6 +68,39 @@ def read_run_encoder(folder: Path, config: Config) -> Encoder:
                            read_arrays(folder / "features.npz", remedy))
 
 
+def read_rules(config: Config) -> Optional[EntityRules]:
+    """The rules that a configuration names; None if it names none.
+
+    Raises
+    ------
+    UserError : the file cannot be read, or a line is no rule.
+    """
+    path = config.inference.rules
+    if path is None:
+        return None
+    if config.corpus.split_digits or config.corpus.characters:
+        raise UserError("inference.rules: expected a network that reads whole tokens, found one that splits them")
+    return EntityRules(_content(Path(path)), config.corpus.tokenizer, path)
+
+
+def read_run_rules(folder: Path, config: Config) -> Optional[EntityRules]:
+    """The rules that a run keeps; None if it has none.
+
+    Raises
+    ------
+    UserError : they are damaged.
+    """
+    path = folder / RULES
+    return EntityRules(_content(path), config.corpus.tokenizer, str(path)) if path.is_file() else None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: expected rules, found: {error.strerror}; see inference.rules") from None
+
+
 def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Device, overwrite: bool) -> None:
     """Create the folder of a new run, in the place of an old one if ``overwrite``.
 
@@ -79,7 +115,10 @@ def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Dev
         if not is_run(folder) or not (folder / "last").is_dir():
             raise RunError(f"{folder}: expected a run to replace, found other files; set run.name or "
                            "run.directory")
+    rules = read_rules(config)
     with replacing_folder(folder) as new:
+        if rules is not None:
+            (new / RULES).write_bytes(rules.content)
         write_text(new / "config.yaml", config.to_yaml())
         write_json(new / "environment.json", {**environment(device), "data": corpus.meta["sources"]})
         write_json(new / "data.json", {key: corpus.meta[key] for key in DATA_KEYS})

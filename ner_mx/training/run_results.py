@@ -24,7 +24,8 @@ from ner_mx.training.case_augmentation import changed_case
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
 from ner_mx.training.run_evaluation import load_recognizer
-from ner_mx.training.task import predicted_tags
+from ner_mx.training.run_folder import read_run_rules
+from ner_mx.training.task import predicted_tags, with_rules
 from ner_mx.training.trainable import Prepare, Trainable
 from ner_mx.untyped import Values
 
@@ -95,14 +96,16 @@ def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Scor
     """The score of all entities in a copy of test in lower case or in capitals, with predicted annotation."""
     changed = changed_case(corpus.encoder, corpus.splits["test"], case)
     ids = recognizer.decode(recognizer.with_predictions(changed))
-    return evaluate(corpus.gold["test"], predicted_tags(corpus.encoder.tags, ids)).micro
+    predicted = with_rules(recognizer.rules, changed.tokens(), predicted_tags(corpus.encoder.tags, ids))
+    return evaluate(corpus.gold["test"], predicted).micro
 
 
 def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition: Condition,
               encoded: Encoded, known: FrozenSet[Name]) -> Evaluated:
     """Tag a split, write the predictions and score them."""
     split = condition.split
-    predicted = predicted_tags(corpus.encoder.tags, model.predict(encoded))
+    predicted = with_rules(read_run_rules(folder, corpus.config), encoded.tokens(),
+                           predicted_tags(corpus.encoder.tags, model.predict(encoded)))
     write_predictions(folder / "predictions" / f"{condition.file_name}.conll",
                       Predictions(encoded.tokens(), corpus.gold[split], predicted))
     genres = (by_group(corpus.genres[split], corpus.gold[split], predicted)

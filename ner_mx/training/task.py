@@ -7,7 +7,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from ner_mx.config import Config
-from ner_mx.data.tag_schemes import convert_tags
+from ner_mx.data.spans import spans_of
+from ner_mx.data.tag_schemes import convert_tags, tags_of
+from ner_mx.decoding.decoder import ScoredSpan
+from ner_mx.decoding.entity_rules import EntityRules
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.features.feature import Feature, TokenLookup
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
@@ -46,6 +49,18 @@ def entity_task(corpus: ProcessedCorpus, config: Config) -> Task:
 def predicted_tags(tags: Sequence[str], ids: Sequence[np.ndarray]) -> List[List[str]]:
     """Decoded ids as IOB2 tags."""
     return [list(convert_tags([tags[index] for index in sentence], "IOB2")) for sentence in ids]
+
+
+def with_rules(rules: Optional[EntityRules], tokens: Sequence[Sequence[str]],
+               predicted: List[List[str]]) -> List[List[str]]:
+    """Predicted tags in IOB2 after the rules; the same without any."""
+    if rules is None:
+        return predicted
+    result = []
+    for words, tags in zip(tokens, predicted):
+        found = rules.applied(words, [ScoredSpan(span, 1.0) for span in spans_of(tags)])
+        result.append(list(tags_of([span for span, _ in found], len(words), "IOB2")))
+    return result
 
 
 def tagger_config(config: Config, feature: Feature) -> Config:
