@@ -25,6 +25,7 @@ setup(
     packages=find_packages(include=["ner_mx", "ner_mx.*"]),
     package_data={"ner_mx": ["py.typed", "experiments/definitions/*.yaml",
                              "experiments/definitions/*/*.yaml", "experiments/search_spaces/*.yaml",
+                             "resources/downloads.yaml",
                              "serving/static/*", "reports/static/*", "data/tokenizers/languages/*.yaml"]},
     # What a bundle needs, without onnxruntime; everything else is an extra.
     install_requires=["numpy>=1.22", "pyyaml>=6", "pydantic>=2.5,<3"],
@@ -48,6 +49,7 @@ setup(
         "report": ["matplotlib>=3.6", "markdown>=3.5", "scipy>=1.9"],
         "vectors": ["gensim>=4.3.3", "zstandard>=0.22", *CLI],
         "search": ["optuna>=4"],
+        "fetch": ["pooch>=1.8", "requests>=2.28", *CLI],
         "ray": ["ray>=2.9"],
         # GluonNLP compiles against Python's headers; only a test needs it, which compares the vocabularies.
         "test": [f"gluonnlp==0.10.0{RANGE}", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
