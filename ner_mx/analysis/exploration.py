@@ -66,6 +66,18 @@ def explore(settings: Corpus, progress: Progress = lambda stage: None) -> Values
     return values
 
 
+def without_text(values: Values) -> Values:
+    """The same without a word of the corpus: its counts, types and places alone."""
+    kept: Values = {**values, "names": {**values["names"], "frequent": {}, "ambiguous": []},
+                    "tokens": [{**entry, "examples": []} for entry in values["tokens"]]}
+    kept["conflicts"] = {kind: {**entry, "listed": []} for kind, entry in values["conflicts"].items()}
+    kept["overlap"] = {**values["overlap"], **{
+        name: {**values["overlap"][name], "unknown": {**values["overlap"][name]["unknown"], "frequent": []}}
+        for name in ("dev", "test")}}
+    kept["worries"] = [worry._asdict() for worry in worries_of(kept)]
+    return kept
+
+
 def _overlap(splits: Mapping[str, Sequence[Sentence]]) -> Values:
     """Repetitions within each split, and what dev and test share with the splits before them."""
     train = splits["train"]

@@ -133,8 +133,8 @@ def _conflicts(values: ReadOnlyValues) -> Iterator[Worry]:
 
 def _tokens(values: ReadOnlyValues) -> Iterator[Worry]:
     for entry in values["tokens"]:
-        yield Worry("warning", f"{entry['tokens']:,} × {entry['fault']}, first {entry['place']}: "
-                               f"'{entry['examples'][0]}'")
+        example = f": '{entry['examples'][0]}'" if entry["examples"] else ""
+        yield Worry("warning", f"{entry['tokens']:,} × {entry['fault']}, first {entry['place']}{example}")
 
 
 def _sentences(values: ReadOnlyValues) -> Iterator[Worry]:

@@ -9,7 +9,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import ConfigPath, Experiment, OverwriteResult, PrintJson, Settings, resolved
+from ner_mx.cli.options import ConfigPath, Experiment, NoText, OverwriteResult, PrintJson, Settings, resolved
 from ner_mx.config import parse_settings
 from ner_mx.errors import RunError, UserError
 from ner_mx.registry import register
@@ -26,7 +26,7 @@ Output = Annotated[Optional[Path], typer.Option(
 @register.command("errors")
 def errors(run: Run, other: Other = None, split: SplitName = "dev", config: ConfigPath = None,
            experiment: Experiment = None, settings: Settings = None, output: Output = None,
-           overwrite: OverwriteResult = False, as_json: PrintJson = False) -> None:
+           overwrite: OverwriteResult = False, no_text: NoText = False, as_json: PrintJson = False) -> None:
     """Report what a tagger does wrong: kinds of errors, what makes entities hard, examples."""
     from ner_mx.analysis.error_analysis import analyse_errors, compare_errors
     from ner_mx.analysis.judged_runs import corpora_as_read, judged
@@ -44,6 +44,9 @@ def errors(run: Run, other: Other = None, split: SplitName = "dev", config: Conf
     first = judged(run, split, corpora)
     values = {**analyse_errors(first, corpora["train"]), "split": split}
     comparison = compare_errors(first, judged(other, split, corpora)) if other else None
+    if no_text:
+        values = {**values, "examples": [], "names": []}
+        comparison = comparison and {**comparison, "examples": {"first": [], "second": []}}
     page = write_error_report(values, comparison, folder)
     if as_json:
         typer.echo(json.dumps({"errors": values, "comparison": comparison}, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import ConfigPath, Experiment, OverwriteResult, PrintJson, Settings, corpus_config
+from ner_mx.cli.options import ConfigPath, Experiment, NoText, OverwriteResult, PrintJson, Settings, corpus_config
 from ner_mx.errors import RunError
 from ner_mx.registry import register
 
@@ -22,9 +22,10 @@ Output = Annotated[Optional[Path], typer.Option(
 @register.command("explore")
 def explore(source: Source = None, config: ConfigPath = None, experiment: Experiment = None,
             settings: Settings = None, output: Output = None, overwrite: OverwriteResult = False,
-            as_json: PrintJson = False) -> None:
+            no_text: NoText = False, as_json: PrintJson = False) -> None:
     """Report what is in a corpus, and what its owner should worry about."""
     from ner_mx.analysis.exploration import explore as look_at
+    from ner_mx.analysis.exploration import without_text
     from ner_mx.reports.corpus_report import write_corpus_report
 
     corpus = corpus_config(source, config, experiment, settings).corpus
@@ -32,6 +33,7 @@ def explore(source: Source = None, config: ConfigPath = None, experiment: Experi
     if folder.exists() and not overwrite:
         raise RunError(f"{folder}: exists already; choose another --output, or allow it with --overwrite")
     values = look_at(corpus, lambda stage: typer.echo(f"{stage} …", err=True))
+    values = without_text(values) if no_text else values
     page = write_corpus_report(values, folder)
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False))

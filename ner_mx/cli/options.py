@@ -34,6 +34,8 @@ Trusted = Annotated[Optional[List[Path]], typer.Option(
 Device = Annotated[Optional[str], typer.Option(help="Another device than the run's: cpu, gpu(0).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print fractions as JSON.")]
 PrintJson = Annotated[bool, typer.Option("--json", help="Print what report.json holds.")]
+NoText = Annotated[bool, typer.Option(
+    "--no-text", help="Leave out every word of the corpus, for a report that others may read.")]
 OverwriteResult = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 Engine = Annotated[str, typer.Option(help="local or ray.")]
 Address = Annotated[Optional[str], typer.Option(

@@ -119,7 +119,7 @@ def _splits(values: ReadOnlyValues, pictures: Pictures) -> List[str]:
                                                     f"{entry['near']:,})" for name, entry in again.items())
             + ". Sentences of fewer than five tokens are not counted.", "",
             *_picture(pictures, "novelty", "What train knows of the entities of test"),
-            f"The most frequent unknown words of test: {unknown or 'none'}.", ""]
+            *([f"The most frequent unknown words of test: {unknown}.", ""] if unknown else [])]
 
 
 def _readings(readings: ReadOnlyValues) -> str:
@@ -129,12 +129,13 @@ def _readings(readings: ReadOnlyValues) -> str:
 def _names(values: ReadOnlyValues, pictures: Pictures) -> List[str]:
     names = values["names"]
     rows = [[plain(entry["name"]), _readings(entry["readings"])] for entry in names["ambiguous"]]
+    listed = table(("name", "annotated as"), rows, 2) if rows else []
     return ["## Ambiguous names", "",
             f"Of {names['distinct']:,} different names, {names['ambiguous_count']:,} are annotated in more than one "
             "way wherever their words occur: as different types, or not at all (O). *Other borders* counts places "
             "where they are part of another entity.", "",
             *_picture(pictures, "ambiguous", "How the most ambiguous names are annotated"),
-            *table(("name", "annotated as"), rows, 2)]
+            *listed]
 
 
 def _entities(entities: Sequence[ReadOnlyValues]) -> str:
@@ -144,19 +145,19 @@ def _entities(entities: Sequence[ReadOnlyValues]) -> str:
 def _conflicts(values: ReadOnlyValues, pictures: Pictures) -> List[str]:
     conflicts = values["conflicts"]
     lines = ["## Conflicts", ""]
+    lines += ["### The same sentence", "",
+              f"{conflicts['sentences']['count']:,} sentences occur with different entities.", ""]
     if conflicts["sentences"]["listed"]:
-        lines += ["### The same sentence", "",
-                  f"{conflicts['sentences']['count']:,} sentences occur with different entities.", ""]
         rows = []
         for entry in conflicts["sentences"]["listed"]:
             rows.append([plain(entry["text"]), "<br>".join(
                 f"{version['count']} × {_entities(version['entities'])} ({plain(version['place'])})"
                 for version in entry["versions"])])
         lines += table(("sentence", "annotated as"), rows, 2)
+    lines += ["### The same name between the same words", "",
+              f"{conflicts['names']['count']:,} cases, {conflicts['names']['minority']:,} occurrences against the "
+              "majority; the most doubtful first.", ""]
     if conflicts["names"]["listed"]:
-        lines += ["### The same name between the same words", "",
-                  f"{conflicts['names']['count']:,} cases, {conflicts['names']['minority']:,} occurrences against the "
-                  "majority; the most doubtful first.", ""]
         rows = []
         for entry in conflicts["names"]["listed"]:
             rows.append([f"{plain(entry['before'])} **{plain(entry['name'])}** {plain(entry['behind'])}", "<br>".join(
@@ -164,13 +165,13 @@ def _conflicts(values: ReadOnlyValues, pictures: Pictures) -> List[str]:
                 f"**{plain(entry['name'])}** {plain(reading['behind'])} … ({plain(reading['place'])})"
                 for reading in entry["readings"])])
         lines += table(("words", "annotated as, with the first place"), rows, 2)
+    lines += ["### Words at the border", "", f"{conflicts['borders']['count']:,} words: the same names include them in "
+                                             "some places and leave them out in others.", ""]
     if conflicts["borders"]["listed"]:
-        lines += ["### Words at the border", "", "The same names include these words in some places and leave them out "
-                                                 "in others.", ""]
         lines += table(("word", "example", "inside", "beside"), [
             [plain(entry["word"]), plain(entry["example"]), f"{entry['inside']:,}", f"{entry['beside']:,}"]
             for entry in conflicts["borders"]["listed"]], 2)
-    return lines if len(lines) > 2 else [*lines, "None.", ""]
+    return lines
 
 
 def _tokens(values: ReadOnlyValues, pictures: Pictures) -> List[str]:

@@ -102,7 +102,7 @@ def _slices(values: ReadOnlyValues, pictures: Dict[str, str]) -> List[str]:
 
 
 def _examples(values: ReadOnlyValues) -> List[str]:
-    lines = ["## Examples", ""]
+    lines = ["## Examples", ""] if values["examples"] else []
     for group in values["examples"]:
         what = " → ".join(plain(group[key]) for key in ("gold", "predicted"))
         lines += [f"### {group['count']:,} × {group['kind']}: {what}", "", *_example_table(group["examples"])]

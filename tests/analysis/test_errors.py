@@ -173,6 +173,10 @@ def test_the_command_on_files(predictions, call_command, root, tmp_path):
     text = (tmp_path / "report/report.md").read_text(encoding="utf-8")
     assert f"{100 * micro['f1']:.2f}" in text and "Found by worse alone" in text
     assert call_command("ner-mx", "errors", predictions / "worse.conll", *arguments).returncode == 2
+    done = call_command("ner-mx", "errors", *files, *arguments, "--no-text", "--overwrite")
+    values = json.loads((tmp_path / "report/report.json").read_text(encoding="utf-8"))
+    assert done.returncode == 0 and values["errors"]["examples"] == values["errors"]["names"] == []
+    assert "Found by" not in (tmp_path / "report/report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -194,3 +194,15 @@ def test_a_corpus_that_cannot_be_read_gives_one_line(arguments, message, call_co
     result = call_command("ner-mx", "explore", *arguments, "-o", tmp_path / "report")
     assert result.returncode == 2 and message.lower() in result.stderr.lower() and not (tmp_path / "report").exists()
     assert result.stderr.count("\n") <= 2
+
+
+def test_a_report_without_text_has_no_word_of_the_corpus(call_command, tmp_path):
+    names = [f"Zyx{number}qa" for number in range(30)]
+    blocks = [f"{name} B-PER\nruns O\nend.The O" for name in names] + [f"{names[0]} O\nruns O\nend.The O"]
+    (tmp_path / "secret.conll").write_text("\n\n".join(blocks), encoding="utf-8")
+    done = call_command("ner-mx", "explore", tmp_path / "secret.conll", "-o", tmp_path / "report", "--no-text",
+                        "--json")
+    assert done.returncode == 0, done.stderr
+    written = done.stdout + "".join((tmp_path / "report" / name).read_text() for name in ("report.md", "report.json"))
+    assert not re.search("Zyx|runs|end", written) and "1 sentences occur with different annotation" in written
+    assert not (tmp_path / "report/plots/ambiguous.png").exists()
