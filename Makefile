@@ -119,5 +119,5 @@ $(VENV)/.demo: setup.py constraints.txt $(VENV)/bin/python
 
 $(VENV)/.test: setup.py constraints.txt $(VENV)/bin/python
 	$(MAKE) --no-print-directory check-compiler
-	$(PIP) -e '.[cpu,report,export,encoders,sign,serve,corpora,spacy,crf,vectors,search,fetch,ray,test]'
+	$(PIP) -e '.[cpu,report,export,encoders,sign,serve,corpora,spacy,crf,vectors,search,fetch,tracking,ray,test]'
 	touch $@ $(VENV)/.demo

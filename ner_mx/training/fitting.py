@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def soft_targets(config: Config, corpus: ProcessedCorpus) -> Optional[np.ndarray
 
 
 def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
-        callbacks: Sequence[Callback], finish: bool = False) -> Tuple[Trainable, State]:
+        callbacks: Callbacks, finish: bool = False) -> Tuple[Trainable, State]:
     """Train one network in a folder of its own, from its last complete epoch on.
 
     Parameters
@@ -115,15 +115,14 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     if finish and not state.epoch:
         raise RunError(f"{folder}: expected at least one complete epoch to finish with, found nothing; resume the run")
     run.should_stop = finish
-    every = Callbacks(callbacks)
     try:
-        every.call("on_start", run)
+        callbacks.call("on_start", run)
         if not run.should_stop:
-            _train(run, data, every)
+            _train(run, data, callbacks)
         model.load(folder / BEST)
-        every.call("on_end", run)
+        callbacks.call("on_end", run)
     except BaseException as error:
-        every.call("on_failure", run, error)
+        callbacks.call("on_failure", run, error)
         raise
     return model, run.state
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from ner_mx.config import Config
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.features.encoded import Encoded
-from ner_mx.files import locked, write_json
+from ner_mx.files import locked, read_json, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, as_resolved, check_current
 from ner_mx.training import interrupts
-from ner_mx.training.callbacks import Callback
+from ner_mx.training.callbacks import Callback, Callbacks
 from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
@@ -62,6 +62,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
     build_model(task, corpus, device)
+    every = Callbacks([*built_in_callbacks(), *configured_callbacks(config), *callbacks])
     with locked(folder, "wait for it, or set run.name"), interrupts.deferred():
         if resume:
             check_resumable(folder, config, corpus)
@@ -70,14 +71,15 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             start_run(folder, config, corpus, device, overwrite)
         log.info("corpus %s; device %s; %s batches of %s", config.corpus.path, device,
                  config.training.batches, config.training.batch_size)
-        every: List[Callback] = [*built_in_callbacks(), *configured_callbacks(config), *callbacks]
         try:
             outputs = encoder_outputs(corpus, config, device)
             if outputs:
                 corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
             inputs = _inputs(folder, corpus, config, device)
             model, state = fit(folder, task, corpus, device, every, finish)
-            return TrainingResult(folder, write_results(folder, config, corpus, model, state, inputs, outputs))
+            scores = write_results(folder, config, corpus, model, state, inputs, outputs)
+            every.call("on_results", folder, read_json(folder / "metrics.json"))
+            return TrainingResult(folder, scores)
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None
 
@@ -89,7 +91,7 @@ def _inputs(folder: Path, corpus: ProcessedCorpus, config: Config, device: Devic
     names = []
     for feature in corpus.encoder.predicted():
         task = annotation_task(corpus, config, feature)
-        model, state = fit(folder / feature.name, task, corpus, device, built_in_callbacks())
+        model, state = fit(folder / feature.name, task, corpus, device, Callbacks(built_in_callbacks()))
         accuracy = {}
         for split in predicted:
             ids = model.predict(corpus.splits[split])

@@ -367,7 +367,7 @@ def test_a_built_in_callback_that_is_named_is_not_added_twice(train, caplog):
 
 @pytest.mark.parametrize("callbacks, message", [
     ({"recordr": {}}, r"training\.callbacks: expected one of .*recorder.*, found 'recordr'; did you mean recorder\?"),
-    ({"tensorboard": {}}, r"training\.callbacks: expected one of .*, found 'tensorboard'; a callback of your own "
+    ({"wandb": {}}, r"training\.callbacks: expected one of .*, found 'wandb'; a callback of your own "
                           "must be registered first"),
     ({"recorder": {"sise": 5}}, r"training\.callbacks\.recorder\.sise: unknown key; did you mean size\?"),
     ({"recorder": {"colour": 5}}, r"training\.callbacks\.recorder\.colour: unknown key; the keys here are size$"),

@@ -35,11 +35,12 @@ NOT_DECIDING = {
     "config/section.py", "config/validation.py",
     "config/yaml_documents.py",  # the configuration of a run is recorded itself
     "evaluation/__init__.py", "evaluation/conditions.py", "evaluation/confusion.py", "evaluation/conlleval.py",
-    "evaluation/precision_thresholds.py", "evaluation/predictions.py", "evaluation/significance.py",
-    "evaluation/tag_report.py",
+    "evaluation/partial_matches.py", "evaluation/precision_thresholds.py", "evaluation/predictions.py",
+    "evaluation/significance.py", "evaluation/tag_report.py",
     "training/__init__.py", "training/callbacks/__init__.py", "training/callbacks/epoch_log.py",
-    "training/callbacks/history.py", "training/callbacks/progress_bar.py", "training/interrupts.py",
-    "training/provenance.py", "training/run_evaluation.py", "training/run_folder.py"}
+    "training/callbacks/history.py", "training/callbacks/mlflow.py", "training/callbacks/progress_bar.py",
+    "training/callbacks/tensorboard.py", "training/interrupts.py", "training/provenance.py",
+    "training/run_evaluation.py", "training/run_folder.py", "training/tracked_values.py"}
 
 
 @pytest.mark.parametrize("old, new", [

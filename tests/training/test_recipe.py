@@ -21,7 +21,7 @@ from ner_mx.models.layers.bilstm import BiLSTM
 from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.layers.packed_lstm import unpacked
 from ner_mx.training import loop as loop_module
-from ner_mx.training.callbacks import Callback
+from ner_mx.training.callbacks import Callback, Callbacks
 from ner_mx.training.case_augmentation import CHANGES, CaseCopies, changed_case, with_case_copies
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import BUILT_IN, built_in_callbacks, fit, training_set
@@ -534,7 +534,7 @@ def fitted(tmp_path, scores, changes=None):
     waiting = iter(scores)
     task = entity_task(corpus, config)._replace(score=lambda split, ids: next(waiting))
     snapshots = Snapshots()
-    model, state = fit(tmp_path, task, corpus, mx.cpu(), [*built_in_callbacks(), snapshots])
+    model, state = fit(tmp_path, task, corpus, mx.cpu(), Callbacks([*built_in_callbacks(), snapshots]))
     return model, state, snapshots.taken
 
 

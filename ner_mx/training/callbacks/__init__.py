@@ -93,6 +93,14 @@ class Callback:
     def on_end(self, run: TrainingRun) -> None:
         """Training is complete; the model has the best parameters."""
 
+    def on_results(self, folder: Path, metrics: Values) -> None:
+        """The best network was scored, and everything but the report is in the folder of the run.
+
+        Parameters
+        ----------
+        metrics : the content of ``metrics.json``.
+        """
+
     def on_failure(self, run: TrainingRun, error: BaseException) -> None:
         """Training ended with an error or an interrupt."""
 
@@ -103,11 +111,11 @@ class Callbacks:
     def __init__(self, callbacks: Sequence[Callback]):
         self._callbacks: List[Callback] = list(callbacks)
 
-    def call(self, event: str, run: TrainingRun, *arguments: Any) -> None:
-        """Call the method ``event`` of every callback."""
+    def call(self, event: str, *arguments: Any) -> None:
+        """Call the method ``event`` of every callback that has not failed before."""
         for callback in list(self._callbacks):
             try:
-                getattr(callback, event)(run, *arguments)
+                getattr(callback, event)(*arguments)
             except Exception as error:
                 if callback.essential:
                     raise
