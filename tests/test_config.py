@@ -649,9 +649,10 @@ VARIED = {
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
     "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
     "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}},
-    "inference.rules": "rules.jsonl"}
+    "inference.rules": "rules.jsonl", "card.intended_use": "News.", "card.limits": "None.", "card.licence": "MIT"}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",
-           "training.evaluation_batch", "training.callbacks", "features.transformer.cache"}
+           "training.evaluation_batch", "training.callbacks", "features.transformer.cache", "card.intended_use",
+           "card.limits", "card.licence"}
 # Of the section features; of the section corpus, every key that decides anything decides the features.
 PROCESSED = {"features.digits", "features.tag_encoding", "features.words.use", "features.words.lower",
              "features.words.min_count", "features.words.max_size", "features.words.vectors.path",

@@ -171,6 +171,14 @@ class Decoding(Section):
     valid_only: bool = True
 
 
+class Card(Section):
+    decides: ClassVar[Optional[str]] = "nothing"
+
+    intended_use: Optional[str] = Field(None, min_length=1)
+    limits: Optional[str] = Field(None, min_length=1)
+    licence: Optional[str] = Field(None, min_length=1)
+
+
 class Inference(Section):
     rules: Annotated[Optional[str], RULES] = Field(None, min_length=1)
 
@@ -265,6 +273,7 @@ class Config(Section):
     decoding: Decoding = Decoding()
     training: Training = default_section()
     inference: Inference = Inference()
+    card: Card = Card()
 
     @model_validator(mode="after")
     def _transitions_are_used(self) -> Config:

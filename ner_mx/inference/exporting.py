@@ -208,6 +208,7 @@ def card(config: Config, metrics: Values) -> Values:
                if isinstance(table, dict) and "entity" in table}
     figures.update({f"{split} from raw text": table["micro"] for split, table in metrics.get("raw_text", {}).items()})
     return {"name": config.run.name, "corpus": config.corpus.name, "data": metrics["data"],
+            **{key: value for key, value in config.card.model_dump().items() if value},
             "seed": metrics["seed"], "entity": figures, "config": portable(config), "ner_mx": __version__}
 
 

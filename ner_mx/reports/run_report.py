@@ -7,12 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple
 
+from ner_mx.config import read_yaml
 from ner_mx.errors import install
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.confusion import NOTHING, Confusion, confusions, matrix
 from ner_mx.evaluation.predictions import Predictions, read_predictions
 from ner_mx.files import read_json, write_text
 from ner_mx.reports.markdown import table
+from ner_mx.reports.model_card import model_card
 from ner_mx.reports.plots import learning_curves, reliability
 from ner_mx.untyped import ReadOnlyValues, Values
 
@@ -33,6 +35,8 @@ def write_report(folder: Path) -> Path:
     conditions = [Condition.from_key(key) for key, value in metrics.items()
                   if isinstance(value, dict) and "entity" in value]
     lines = [f"# {folder.name}", ""]
+    data = read_json(folder / "data.json") if (folder / "data.json").is_file() else None
+    lines += model_card(metrics, data, read_yaml(folder / "config.yaml"))
     lines += _scores(metrics, conditions)
     lines += _raw_text(metrics)
     lines += _data(folder)
