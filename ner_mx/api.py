@@ -175,7 +175,7 @@ def preprocess(config: AnyConfig) -> ProcessedCorpus:
 
 def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = None, name: Optional[str] = None,
           resume: Optional[PathLike] = None, overwrite: bool = False,
-          callbacks: Sequence[Callback] = (), finish: bool = False) -> Run:
+          callbacks: Sequence[Callback] = (), finish: bool = False, start: Optional[PathLike] = None) -> Run:
     """Train on a processed corpus, and write the folder of the run.
 
     Parameters
@@ -186,6 +186,8 @@ def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = No
     overwrite : replace a run of this name.
     callbacks : beside those of the configuration, see :class:`ner_mx.Callback`.
     finish : of a run to resume: train no further epoch, but evaluate the best one and write everything.
+    start : the folder of a finished run whose network this one starts from, see
+        :func:`ner_mx.training.starting_point.starting_point`.
 
     Raises
     ------
@@ -201,7 +203,8 @@ def train(corpus: Union[ProcessedCorpus, AnyConfig], *, seed: Optional[int] = No
     from ner_mx.training.run import train_run
 
     processed = corpus if isinstance(corpus, ProcessedCorpus) else read_processed(config)
-    result = train_run(processed, config, None if resume is None else Path(resume), overwrite, callbacks, finish)
+    result = train_run(processed, config, None if resume is None else Path(resume), overwrite, callbacks, finish,
+                       None if start is None else Path(start))
     return Run(result.folder)
 
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 Resume = Annotated[Optional[Path], typer.Option(help="The folder of a run to resume.")]
 Finish = Annotated[Optional[Path], typer.Option(
     help="The folder of an interrupted run: evaluate its best epoch so far and write everything.")]
+Start = Annotated[Optional[Path], typer.Option(
+    "--from", metavar="RUN", help="Start from the network of a finished run: its words, types and parameters.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace a run of this name.")]
 
 
 @register.command("train")
 def train(config: ConfigPath = None, experiment: Experiment = None, settings: Settings = None,
-          resume: Resume = None, finish: Finish = None, overwrite: Overwrite = False) -> None:
+          resume: Resume = None, finish: Finish = None, start: Start = None, overwrite: Overwrite = False) -> None:
     """Train on a processed corpus; writes a folder under runs/ and prints the entity-level tables."""
     from ner_mx.preprocessing.processed_corpus import read_processed
 
@@ -33,15 +35,17 @@ def train(config: ConfigPath = None, experiment: Experiment = None, settings: Se
         raise UserError("--overwrite: expected a new run or one to --resume, found both")
     if resume and finish:
         raise UserError("--finish: expected a run to resume or one to finish, found both")
+    if start and (resume or finish):
+        raise UserError("--from: expected a new run, found one to resume, which knows what it started from")
     is_finish, resume = finish is not None, resume or finish
     chosen = (resolved(config, experiment, settings) if resume is None else
               _resumed_config(resume, config, experiment, settings or ()))
     compat.tune_process(chosen.run.threads)
-    train_and_show(read_processed(chosen), chosen, resume, overwrite, is_finish)
+    train_and_show(read_processed(chosen), chosen, resume, overwrite, is_finish, start)
 
 
 def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Path], overwrite: bool,
-                   finish: bool = False) -> None:
+                   finish: bool = False, start: Optional[Path] = None) -> None:
     """Train, write the report, and print the tables; the arguments are those of ``train_run``."""
     from ner_mx.evaluation.conlleval import conlleval
     from ner_mx.reports.run_report import write_report
@@ -49,7 +53,7 @@ def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Pat
     from ner_mx.training.run import train_run
 
     try:
-        result = train_run(corpus, config, resume, overwrite, finish=finish)
+        result = train_run(corpus, config, resume, overwrite, finish=finish, start=start)
     except KeyboardInterrupt as interrupt:
         typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}, or use what is there with: "
                    f"{program()} --finish {interrupt.folder}" if isinstance(

@@ -14,7 +14,7 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.tokenizers.rules import LONGEST
 from ner_mx.features.batch import Batch, Layout
 from ner_mx.features.encoded import Encoded, Ragged
-from ner_mx.features.feature import Arrays, Feature, TrainingData, TypeValue
+from ner_mx.features.feature import Arrays, Feature, TrainingData, TypeValue, with_vocabulary
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
 from ner_mx.untyped import Values
@@ -114,6 +114,12 @@ class Characters(Feature):
         sizes = {"characters": len(self.vocabulary), "character_types": len(CHARACTER_TYPES)}
         return {**{name: (sizes[name], self.settings.filters) for name in self.by_type},
                 "word_types": batch["character_length"].shape}
+
+    def grown(self, later: Feature) -> Feature:
+        """With the characters of both, those of this one first."""
+        assert isinstance(later, Characters)
+        grown: Feature = with_vocabulary(later, self.vocabulary.extended(later.vocabulary.to_json()))
+        return grown
 
     def state(self) -> Any:
         """The characters."""

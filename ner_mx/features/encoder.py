@@ -135,6 +135,17 @@ class Encoder:
             start += len(sentence.tokens)
         return ids
 
+    def grown(self, later: Encoder) -> Encoder:
+        """The encoder of a later corpus, which knows everything that this one does, under the same ids.
+
+        Raises
+        ------
+        ConfigError : a feature cannot grow, or the two have different features.
+        """
+        features = [self.feature(feature.name).grown(feature) for feature in later.features]
+        labels = {*self.entity_types, *later.entity_types}
+        return Encoder(later.settings, features, tags_of_types(labels, later.settings.tag_encoding))
+
     def to_json(self) -> Values:
         """The tags and the state of every feature."""
         return {"tags": self.tags, "features": {feature.name: feature.state() for feature in self.features}}

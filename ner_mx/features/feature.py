@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import (
     Any,
     Callable,
@@ -22,6 +23,7 @@ import numpy as np
 
 from ner_mx.config import Features, FeatureSettings, LookupSettings
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
+from ner_mx.errors import ConfigError
 from ner_mx.features.batch import Batch, Layout
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.vocabulary import Vocabulary
@@ -163,6 +165,20 @@ class Feature:
         """
         return cls(features)
 
+    def grown(self, later: Feature) -> Feature:
+        """The feature as a later corpus fitted it, in which all ids of this one keep their meaning.
+
+        Raises
+        ------
+        ConfigError : the later one knows other things that this one cannot learn.
+        """
+        arrays, others = self.arrays(), later.arrays()
+        if self.state() != later.state() or arrays.keys() != others.keys() or any(
+                not np.array_equal(array, others[name]) for name, array in arrays.items()):
+            raise ConfigError(f"features.{self.name}: expected what the earlier run has, found other lists or pieces; "
+                              "preprocess with the same files")
+        return later
+
     def statistics(self, splits: Mapping[str, Sequence[Sentence]],
                    encoded: Mapping[str, Encoded]) -> Values:
         """Figures of the feature on a corpus, as JSON values; ``size`` counts its ids."""
@@ -205,6 +221,13 @@ class Lookup(Feature):
         return {"size": self.size}
 
 
+def with_vocabulary(feature: Any, vocabulary: Vocabulary) -> Any:
+    """A copy of a feature with another vocabulary."""
+    result = copy(feature)
+    result.vocabulary = vocabulary
+    return result
+
+
 class _FromVocabulary(Lookup):
     """A lookup whose rows are the strings of a vocabulary."""
 
@@ -216,6 +239,11 @@ class _FromVocabulary(Lookup):
     def size(self) -> int:
         """The number of strings, padding and unknown included."""
         return len(self.vocabulary)
+
+    def grown(self, later: Feature) -> Feature:
+        """With the strings of both, those of this one first."""
+        assert isinstance(later, _FromVocabulary)
+        return with_vocabulary(later, self.vocabulary.extended(later.vocabulary.to_json()))
 
     def state(self) -> Any:
         """The strings."""

@@ -60,6 +60,9 @@ def _limits(metrics: ReadOnlyValues, test: ReadOnlyValues) -> List[str]:
     """What the figures say that the model cannot do."""
     entity, f1 = test["entity"], 100 * test["entity"]["micro"]["f1"]
     limits = []
+    if metrics.get("kept_types"):
+        limits.append(f"It also finds {', '.join(map(plain, metrics['kept_types']))}, learned by the network that it "
+                      "started from: this corpus does not annotate them, and no figure here counts them.")
     weak = [plain(label) for label, score in entity["types"].items() if 100 * score["f1"] < WEAK and score["gold"]]
     if weak:
         limits.append(f"It often misses or confuses {', '.join(weak)}: F1 below {WEAK:.0f}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 
@@ -89,12 +89,14 @@ def soft_targets(config: Config, corpus: ProcessedCorpus) -> Optional[np.ndarray
 
 
 def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
-        callbacks: Callbacks, finish: bool = False) -> Tuple[Trainable, State]:
+        callbacks: Callbacks, finish: bool = False,
+        initial: Optional[Callable[[Trainable], None]] = None) -> Tuple[Trainable, State]:
     """Train one network in a folder of its own, from its last complete epoch on.
 
     Parameters
     ----------
     finish : train no further epoch.
+    initial : changes the initial parameters of a network that is not resumed.
 
     Returns
     -------
@@ -108,6 +110,8 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     for feature, arrays in corpus.pretrained.items():
         if feature in config.features.active():
             model.network.set_pretrained(feature, arrays)
+    if initial is not None:
+        initial(model)
     trainer = build_trainer(config.training.optimizer, model.parameters())
     is_resumed = (folder / LAST / "state.json").exists()
     state = load_state(folder / LAST, model, trainer) if is_resumed else State()

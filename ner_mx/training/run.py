@@ -21,6 +21,7 @@ from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
+from ner_mx.training.starting_point import NOTE, starting_point
 from ner_mx.training.task import annotation_task, entity_task
 from ner_mx.untyped import Device
 
@@ -35,7 +36,8 @@ class TrainingResult(NamedTuple):
 
 
 def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = None, overwrite: bool = False,
-              callbacks: Sequence[Callback] = (), finish: bool = False) -> TrainingResult:
+              callbacks: Sequence[Callback] = (), finish: bool = False,
+              start: Optional[Path] = None) -> TrainingResult:
     """Train, evaluate and write ``runs/<run.name>/``.
 
     Parameters
@@ -45,6 +47,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     overwrite : replace a run of this name, once configuration and corpus are checked.
     callbacks : beside those of the configuration.
     finish : of a run to resume: train no further epoch, but evaluate and write everything.
+    start : a finished run whose network this one starts from; a resumed run knows it.
 
     Raises
     ------
@@ -59,6 +62,10 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     config = as_resolved(config, corpus.meta).updated({
         "corpus.path": corpus.meta["path"], "corpus.processed": str(Path(config.corpus.processed).resolve())})
     device = choose_device(config.run.device)
+    if resume and (resume / NOTE).is_file():
+        start = Path(read_json(resume / NOTE)["run"])
+    point = starting_point(start, corpus, config) if start else None
+    corpus = point.corpus if point else corpus
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
     build_model(task, corpus, device)
@@ -69,6 +76,8 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             note_code(folder)
         else:
             start_run(folder, config, corpus, device, overwrite)
+            if point:
+                write_json(folder / NOTE, point.note)
         log.info("corpus %s; device %s; %s batches of %s", config.corpus.path, device,
                  config.training.batches, config.training.batch_size)
         try:
@@ -76,7 +85,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             if outputs:
                 corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
             inputs = _inputs(folder, corpus, config, device)
-            model, state = fit(folder, task, corpus, device, every, finish)
+            model, state = fit(folder, task, corpus, device, every, finish, point.apply if point else None)
             scores = write_results(folder, config, corpus, model, state, inputs, outputs)
             every.call("on_results", folder, read_json(folder / "metrics.json"))
             return TrainingResult(folder, scores)

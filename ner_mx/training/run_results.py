@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, FrozenSet, Mapping, NamedTuple, Optional
+from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from ner_mx.config import Config
+from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
@@ -25,7 +26,7 @@ from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_rules
-from ner_mx.training.task import predicted_tags, with_rules
+from ner_mx.training.task import predicted_tags, with_rules, without_types
 from ner_mx.training.trainable import Prepare, Trainable
 from ner_mx.untyped import Values
 
@@ -71,13 +72,21 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     recognizer = load_recognizer(folder)
     assert isinstance(recognizer.scorer, Trainable)
     recognizer.scorer.prepare = prepare
-    metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, recognizer.tag_batch).to_json()
+    kept = corpus.meta.get("kept_types", ())
+
+    def tag_batch(sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        return [[entry for entry in found if entry.span.label not in kept]
+                for found in recognizer.tag_batch(sentences)]
+
+    metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, tag_batch).to_json()
                            for split, documents in corpus.texts.items()}
     metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}
     metrics["train"] = _training_figures(config, corpus, model, state)
     metrics.update(_calibrated(model, inputs, corpus, config))
     for feature in corpus.encoder.predicted():
         metrics[f"{feature.name}_tagger"] = read_json(folder / feature.name / "metrics.json")
+    if kept:
+        metrics["kept_types"] = list(kept)
     metrics["seed"] = config.run.seed
     metrics["best_params_sha256"] = sha256(folder / BEST)
     metrics["data"] = corpus.meta["sources"]
@@ -96,7 +105,8 @@ def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Scor
     """The score of all entities in a copy of test in lower case or in capitals, with predicted annotation."""
     changed = changed_case(corpus.encoder, corpus.splits["test"], case)
     ids = recognizer.decode(recognizer.with_predictions(changed))
-    predicted = with_rules(recognizer.rules, changed.tokens(), predicted_tags(corpus.encoder.tags, ids))
+    predicted = without_types(with_rules(recognizer.rules, changed.tokens(), predicted_tags(
+        corpus.encoder.tags, ids)), corpus.meta.get("kept_types", ()))
     return evaluate(corpus.gold["test"], predicted).micro
 
 
@@ -106,6 +116,7 @@ def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition
     split = condition.split
     predicted = with_rules(read_run_rules(folder, corpus.config), encoded.tokens(),
                            predicted_tags(corpus.encoder.tags, model.predict(encoded)))
+    predicted = without_types(predicted, corpus.meta.get("kept_types", ()))
     write_predictions(folder / "predictions" / f"{condition.file_name}.conll",
                       Predictions(encoded.tokens(), corpus.gold[split], predicted))
     genres = (by_group(corpus.genres[split], corpus.gold[split], predicted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -37,10 +37,10 @@ class Task(NamedTuple):
 
 def entity_task(corpus: ProcessedCorpus, config: Config) -> Task:
     """Entities, judged by the micro F1 of whole entities."""
-    tags = corpus.encoder.tags
+    tags, kept = corpus.encoder.tags, corpus.meta.get("kept_types", ())
 
     def score(split: str, ids: List[np.ndarray]) -> float:
-        return evaluate(corpus.gold[split], predicted_tags(tags, ids)).micro.f1
+        return evaluate(corpus.gold[split], without_types(predicted_tags(tags, ids), kept)).micro.f1
 
     return Task(tags, {name: split.tags for name, split in corpus.splits.items()},
                 config.features.tag_encoding, "entity F1", score, config)
@@ -49,6 +49,13 @@ def entity_task(corpus: ProcessedCorpus, config: Config) -> Task:
 def predicted_tags(tags: Sequence[str], ids: Sequence[np.ndarray]) -> List[List[str]]:
     """Decoded ids as IOB2 tags."""
     return [list(convert_tags([tags[index] for index in sentence], "IOB2")) for sentence in ids]
+
+
+def without_types(predicted: List[List[str]], types: Collection[str]) -> List[List[str]]:
+    """Predicted tags without entities of types that a corpus does not annotate; the same if there are none."""
+    if not types:
+        return predicted
+    return [["O" if tag[2:] in types else tag for tag in tags] for tags in predicted]
 
 
 def with_rules(rules: Optional[EntityRules], tokens: Sequence[Sequence[str]],

@@ -35,6 +35,10 @@ def test_limits_follow_from_the_figures(limit):
     assert limit in card()
 
 
+def test_types_of_an_earlier_network_are_named():
+    assert "It also finds LAW, learned by the network that it started from" in card(kept_types=["LAW"])
+
+
 def test_what_is_no_limit_is_not_listed():
     text = card(other_case={"lower": score(0.89, 1200)},
                 raw_text={"test": {"micro": score(0.9, 1200), "impossible": 0}})
