@@ -25,7 +25,8 @@ DECIDING = (
     "training/case_augmentation.py", "training/callbacks/checkpointing.py", "training/callbacks/early_stopping.py",
     "training/checkpoints.py", "training/encoder_outputs.py", "training/fitting.py", "training/loop.py",
     "training/mxnet_optimizers.py", "training/optimizers", "training/run.py", "training/run_results.py",
-    "training/schedules.py", "training/starting_point.py", "training/task.py", "training/trainable.py", "training/trainer.py")
+    "training/schedules.py", "training/starting_point.py", "training/task.py", "training/trainable.py",
+    "training/trainer.py")
 PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "pandas", "scikit-learn", "pydantic", "tokenizers", "safetensors")
 
 
