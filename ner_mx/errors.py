@@ -48,6 +48,10 @@ class CorpusError(UserError):
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + problem)
 
+    def __reduce__(self) -> Any:
+        """It is raised in other processes, too; the message holds the place."""
+        return CorpusError, (None, None, str(self))
+
 
 class RunError(UserError):
     """A run or processed corpus that is missing, damaged, in the way, or made with other settings."""

@@ -11,14 +11,15 @@ from typing import Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ner_mx.analysis.held_out import held_out
 from ner_mx.analysis.suspects import KINDS, Suspect, find_suspects
 from ner_mx.analysis.tool_export import ToolTask
-from ner_mx.config import Config
+from ner_mx.config import Config, result_fingerprint
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.documents import Document, document_of
 from ner_mx.data.reading import is_single, locate
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span, spans_of
 from ner_mx.data.splits import read_split, read_splits
-from ner_mx.files import sha256
+from ner_mx.errors import UserError
+from ner_mx.files import read_json, sha256, write_json
 from ner_mx.untyped import ReadOnlyValues, Values
 
 
@@ -66,22 +67,38 @@ def audit(config: Config, folds: int, folder: Path, workers: Optional[int] = Non
 
     Raises
     ------
+    UserError : the folder is that of another audit.
     UserError, CorpusError, RunError : see :func:`~ner_mx.analysis.held_out.held_out`.
     """
     corpus = read_files(config)
+    _check_folder(folder, corpus, config, folds)
     sentences = corpus.sentences
     outputs = held_out(config, read_splits(config.corpus), sentences, folds, folder, workers)
     suspects = find_suspects(sentences, outputs)
     counts = Counter(suspect.kind for suspect in suspects)
     confident = Counter(suspect.kind for suspect in suspects if suspect.confident)
     listed = [suspect_values(number, suspect, corpus) for number, suspect in enumerate(suspects[:limit], start=1)]
-    files = {str(path): sha256(path) if path.is_file() else "" for path in corpus.files}
+    files = _hashes(corpus)
     entities = sum(len(spans_of(sentence.gold)) for sentence in sentences)
     identity = hashlib.sha256(json.dumps([files, listed]).encode()).hexdigest()[:16]
     return {"id": identity, "corpus": config.corpus.name, "files": files, "sentences": len(sentences),
             "entities": entities, "folds": folds, "listed": len(listed),
             "kinds": {kind: {"suspects": counts[kind], "confident": confident[kind]} for kind in KINDS},
             "suspects": listed}
+
+
+def _hashes(corpus: CorpusFiles) -> Dict[str, str]:
+    return {str(path): sha256(path) if path.is_file() else "" for path in corpus.files}
+
+
+def _check_folder(folder: Path, corpus: CorpusFiles, config: Config, folds: int) -> None:
+    """Note what a folder audits, or check that it is the same."""
+    described: Values = {"files": _hashes(corpus), "folds": folds, "configuration": result_fingerprint(config)}
+    path = folder / "audit.json"
+    if path.is_file() and read_json(path) != described:
+        raise UserError(f"{folder.parent}: expected the same audit, found one of another corpus, configuration or "
+                        "number of folds; choose another --output")
+    write_json(path, described)
 
 
 def suspect_values(number: int, suspect: Suspect, corpus: CorpusFiles) -> Values:

@@ -7,6 +7,8 @@ import logging
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from ner_mx.analysis.audit import FILE, SENTENCE, exported, read_files, replaced
 from ner_mx.config import Config, Corpus
 from ner_mx.data.detection import format_of
@@ -103,6 +105,8 @@ def read_decisions(path: Path, settings: Corpus) -> List[Union[Decision, Correct
     except ValueError:  # lines of JSON, or no JSON at all
         values = None
     if isinstance(values, dict) and "decisions" in values:
+        if not isinstance(values["decisions"], list):
+            raise UserError(f"{path}: expected a list of decisions, found something else")
         return [_decision(record, number, path) for number, record in enumerate(values["decisions"], start=1)]
     chosen = format_of(path, settings.model_copy(update={"reader": "auto"}))
     if not isinstance(chosen, TextFormat):
@@ -114,14 +118,48 @@ def read_decisions(path: Path, settings: Corpus) -> List[Union[Decision, Correct
 
 def _decision(record: ReadOnlyValues, number: int, path: Path) -> Decision:
     try:
-        suggested = record["suggested"]
-        return Decision(str(record["file"]), int(record["sentence"]), tuple(map(str, record["tokens"])),
-                        [Span(int(start), int(end), str(label)) for start, end, label in record["annotated"]],
-                        None if suggested is None else Span(int(suggested[0]), int(suggested[1]), str(suggested[2])),
-                        bool(record["accept"]))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: decision {number}: expected file, sentence, tokens, annotated, suggested and accept, "
-                        f"found others ({error})") from None
+        checked = _Record.model_validate(record)
+        size = len(checked.tokens)
+        annotated = [_span(values, size) for values in checked.annotated]
+        suggested = None if checked.suggested is None else _span(checked.suggested, size)
+    except (ValidationError, ValueError) as error:
+        reason = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        place = ".".join(map(str, reason["loc"]))
+        raise UserError(f"{path}: decision {number}: expected what the page of an audit exports, found otherwise: "
+                        f"{f'{place}: ' if place else ''}{reason['msg']}") from None
+    return Decision(checked.file, checked.sentence, tuple(checked.tokens), annotated, suggested, checked.accept)
+
+
+class _Record(BaseModel):
+    """A decision in a file; what else it has is for people."""
+
+    model_config = ConfigDict(strict=True)
+
+    file: str
+    sentence: int = Field(ge=0)
+    tokens: List[str]
+    annotated: List[List[Union[int, str]]]
+    suggested: Optional[List[Union[int, str]]]
+    accept: bool
+
+
+def _span(values: List[Union[int, str]], size: int) -> Span:
+    """A span of the tokens of a sentence.
+
+    Raises
+    ------
+    ValueError : it is none.
+    """
+    if len(values) != 3:
+        raise ValueError(f"no start, end and type: {values}")
+    start, end, label = values
+    if not isinstance(label, str):
+        raise ValueError(f"no start, end and type: {values}")
+    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= size:
+        raise ValueError(f"a span outside of the {size} tokens: {values}")
+    if label.split() != [label] or not label.isprintable():
+        raise ValueError(f"a type that no tag can hold: {label!r}")
+    return Span(start, end, label)
 
 
 def _corrected(document: Document) -> CorrectedSentence:

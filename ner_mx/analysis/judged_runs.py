@@ -45,12 +45,17 @@ def judged(path: Path, split: str, corpora: Corpora) -> Judged:
     """
     sentences = corpora[split]
     name = path.resolve().name if path.is_dir() else path.stem
-    return Judged(name, sentences, read_predicted_tags(_predictions(path, split), sentences),
+    return Judged(name, sentences, read_predicted_tags(predictions_of(path, split), sentences, split),
                   [genre(sentence.title) for sentence in sentences])
 
 
-def _predictions(path: Path, split: str) -> Path:
-    """The file with the predictions of a run on a split as raw text gets them; a file is one by itself."""
+def predictions_of(path: Path, split: str) -> Path:
+    """The file with the predictions of a run on a split as raw text gets them; a file is one by itself.
+
+    Raises
+    ------
+    RunError : it is neither a finished run nor a file.
+    """
     if path.is_file():
         return path
     if not is_run(path):

@@ -10,6 +10,8 @@ from ner_mx.errors import UserError
 
 # How many times the runs are drawn again for the interval of a prediction.
 SAMPLES = 200
+# The fewest sizes of training data that a curve can be fitted to.
+FEWEST = 3
 
 Points = Sequence[Tuple[float, float]]
 
@@ -47,8 +49,8 @@ def fit_power_law(points: Points) -> PowerLaw:
     """
     from scipy.optimize import least_squares
 
-    if len({tokens for tokens, _ in points}) < 3:
-        raise UserError("expected at least three sizes of training data to fit a curve to, found fewer")
+    if len({tokens for tokens, _ in points}) < FEWEST:
+        raise UserError(f"expected at least {FEWEST} sizes of training data to fit a curve to, found fewer")
     tokens, scores = (np.array(column, float) for column in zip(*points))
     largest = tokens.max()
 

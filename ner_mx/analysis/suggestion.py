@@ -68,7 +68,8 @@ def suggest(tagger: Tagger, texts: Sequence[Path], count: int, strategy: str = "
         raise UserError("expected a model whose tokens have tags, found one that splits them into pieces")
     candidates, too_long = _candidates(tagger, texts)
     if not candidates:
-        raise UserError(f"{texts[0]}: expected sentences, found nothing")
+        longer = f" but {too_long:,} of more than {LONGEST} tokens" if too_long else ""
+        raise UserError(f"{texts[0]}: expected sentences, found nothing{longer}")
     found: List[Uncertainty] = []
     for start in range(0, len(candidates), CHUNK):
         found += uncertainties(tagger.recognizer, [list(one.words) for one in candidates[start:start + CHUNK]])

@@ -21,13 +21,16 @@ Target = Tuple[int, int, str]
 def explain_text(tagger: Tagger, text: str, method: str = "occlusion", target: Optional[Target] = None) -> List[Values]:
     """The entities of a text with what speaks for each, sentence by sentence; sentences without any are left out.
 
+    Entities by rules have no other reason than their rule, and are left out, too.
+
     Parameters
     ----------
     target : explain this entity alone, whether the model finds it or not: [start, end) in characters, and a type.
 
     Raises
     ------
-    UserError : the method is unknown, the model splits tokens, or the target is no entity that there could be.
+    UserError : a sentence is longer than a window, the method is unknown, the model splits tokens, or the target is
+        no entity that there could be.
     """
     if method not in METHODS:
         raise UserError(f"expected one of {', '.join(METHODS)}, found {method!r}")
@@ -38,9 +41,10 @@ def explain_text(tagger: Tagger, text: str, method: str = "occlusion", target: O
     result: List[Values] = []
     for tokens in tagger.iter_sentences(text):
         if len(tokens) > LONGEST:
-            continue
+            raise UserError(f"expected sentences of at most {LONGEST} tokens, which are read as a whole, found "
+                            f"{len(tokens):,}; explain a part of the text")
         words = [token.text for token in tokens]
-        spans = ([span for span, _ in tagger.tag(words)] if target is None
+        spans = ([span for span, _ in tagger.recognizer.found_by_network([words])[0]] if target is None
                  else [span for span in [_span(tokens, target)] if span is not None])
         if spans:
             result.append(_values(tokens, explain(tagger.recognizer, words, spans, method)))

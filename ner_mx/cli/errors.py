@@ -9,9 +9,18 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import ConfigPath, Experiment, NoText, OverwriteResult, PrintJson, Settings, resolved
+from ner_mx.cli.options import (
+    ConfigPath,
+    Experiment,
+    NoText,
+    OverwriteResult,
+    PrintJson,
+    Settings,
+    check_output,
+    resolved,
+)
 from ner_mx.config import parse_settings
-from ner_mx.errors import RunError, UserError
+from ner_mx.errors import UserError
 from ner_mx.registry import register
 
 Run = Annotated[Path, typer.Argument(
@@ -29,15 +38,19 @@ def errors(run: Run, other: Other = None, split: SplitName = "dev", config: Conf
            overwrite: OverwriteResult = False, no_text: NoText = False, as_json: PrintJson = False) -> None:
     """Report what a tagger does wrong: kinds of errors, what makes entities hard, examples."""
     from ner_mx.analysis.error_analysis import analyse_errors, compare_errors
-    from ner_mx.analysis.judged_runs import corpora_as_read, judged
+    from ner_mx.analysis.judged_runs import corpora_as_read, judged, predictions_of
+    from ner_mx.inference.bundle_folder import is_bundle
     from ner_mx.reports.error_report import write_error_report
     from ner_mx.training.run_folder import is_run, read_run_config
 
     if split not in ("dev", "test"):
         raise UserError(f"--split: expected dev or test, found {split}")
     folder = output or Path(f"errors-{run.resolve().name if run.is_dir() else run.stem}")
-    if folder.exists() and not overwrite:
-        raise RunError(f"{folder}: exists already; choose another --output, or allow it with --overwrite")
+    check_output(folder, overwrite, "report.json")
+    if is_bundle(run):
+        raise UserError(f"{run}: expected a run or a file of predictions, found a bundle; name the run that it was "
+                        "made from")
+    predictions_of(run, split)  # before the corpus is read
     chosen = (read_run_config(run).updated(parse_settings(settings or ())) if is_run(run)
               else resolved(config, experiment, settings))
     corpora = corpora_as_read(chosen)

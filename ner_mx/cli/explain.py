@@ -9,6 +9,7 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
+from ner_mx.cli.options import OverwriteResult, check_output
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -24,13 +25,15 @@ PrintJson = Annotated[bool, typer.Option("--json", help="Print all effects as JS
 
 @register.command("explain")
 def explain(model: Model, text: Text, method: Method = "occlusion", entity: Entity = None, output: Page = None,
-            as_json: PrintJson = False) -> None:
+            overwrite: OverwriteResult = False, as_json: PrintJson = False) -> None:
     """Show what speaks for each entity of a text: words, characters, features."""
     from ner_mx.analysis.text_explanation import explain_text
     from ner_mx.api import load
     from ner_mx.files import write_text
     from ner_mx.reports.explanation_page import explanation_lines, explanation_page
 
+    if output is not None:
+        check_output(output, overwrite)
     target = None
     if entity is not None:
         try:

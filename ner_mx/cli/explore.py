@@ -9,8 +9,16 @@ from typing import Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import ConfigPath, Experiment, NoText, OverwriteResult, PrintJson, Settings, corpus_config
-from ner_mx.errors import RunError
+from ner_mx.cli.options import (
+    ConfigPath,
+    Experiment,
+    NoText,
+    OverwriteResult,
+    PrintJson,
+    Settings,
+    check_output,
+    corpus_config,
+)
 from ner_mx.registry import register
 
 Source = Annotated[Optional[Path], typer.Argument(
@@ -30,8 +38,7 @@ def explore(source: Source = None, config: ConfigPath = None, experiment: Experi
 
     corpus = corpus_config(source, config, experiment, settings).corpus
     folder = output or Path(f"explore-{corpus.name}")
-    if folder.exists() and not overwrite:
-        raise RunError(f"{folder}: exists already; choose another --output, or allow it with --overwrite")
+    check_output(folder, overwrite, "report.json")
     values = look_at(corpus, lambda stage: typer.echo(f"{stage} …", err=True))
     values = without_text(values) if no_text else values
     page = write_corpus_report(values, folder)

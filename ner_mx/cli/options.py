@@ -14,7 +14,7 @@ from typing_extensions import Annotated
 
 from ner_mx.config import Config, load_config, parse_settings
 from ner_mx.config.layers import with_values
-from ner_mx.errors import UserError
+from ner_mx.errors import RunError, UserError
 from ner_mx.evaluation.scores import Evaluation
 
 ConfigPath = Annotated[Optional[Path], typer.Option(
@@ -88,6 +88,32 @@ def resumable() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("stopped; the same command resumes", err=True)
         raise typer.Exit(130) from None
+
+
+def check_output(path: Path, overwrite: bool, marker: Optional[str] = None) -> None:
+    """Check, before any work, that a result may be written to a path.
+
+    Parameters
+    ----------
+    overwrite : whether an earlier result may be replaced.
+    marker : a file that every such result has, if it is a folder: nothing else is ever replaced.
+
+    Raises
+    ------
+    RunError : there is something else, or a result that may not be replaced.
+    """
+    parent = next((folder for folder in path.resolve().parents if folder.exists()), None)
+    if parent is not None and not parent.is_dir():
+        raise RunError(f"{path}: expected a name in a folder, found {parent}, which is a file")
+    if not path.exists():
+        return
+    if marker is None and path.is_dir():
+        raise RunError(f"{path}: expected the name of a file, found a folder")
+    if not overwrite:
+        raise RunError(f"{path}: exists already; choose another --output, or allow it with --overwrite")
+    if marker is not None and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise RunError(f"{path}: expected an earlier result to replace, found no {marker} in it; choose another "
+                       "--output")
 
 
 def numbers(text: str, option: str) -> List[float]:

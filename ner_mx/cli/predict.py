@@ -33,7 +33,7 @@ TextFile = Annotated[Optional[Path], typer.Option(
     help="UTF-8: each line is a text, or a record of JSONL by the suffix; may be compressed.")]
 AllSpans = Annotated[Optional[float], typer.Option(
     metavar="PROBABILITY", help="Every entity of at least this probability, also those that the best reading of a "
-    "sentence does not have; they may overlap.")]
+    "sentence does not have; they may overlap. Rules have no part in it.")]
 Readings = Annotated[Optional[int], typer.Option(
     "--n-best", min=1, metavar="N", help="The N best readings of each sentence, with the probability of each.")]
 OutputFormat = Annotated[str, typer.Option("--format", help="jsonl, conll, highlighted, or one of your own.")]
@@ -75,9 +75,13 @@ def predict(model: Model = None, text: Text = None, file: TextFile = None, outpu
         raise UserError(f"--format: {register.output.unknown(output)}")
     if all_spans is not None and not 0 < all_spans <= 1:
         raise UserError(f"--all-spans: expected a probability above 0 and up to 1, found {all_spans}")
-    if (all_spans or n_best) and (output != "jsonl" or url or min_score or (all_spans and n_best)):
-        raise UserError("--all-spans or --n-best: expected one of them with a model, without --url, --min-score or "
-                        "another --format, since columns cannot hold what overlaps; found others")
+    if all_spans or n_best:
+        option = "--all-spans" if all_spans else "--n-best"
+        others = {"--n-best": all_spans and n_best, "--url": url, "--min-score": min_score,
+                  f"--format {output}, which cannot hold what overlaps": output != "jsonl"}
+        wrong = next((name for name, given in others.items() if given), None)
+        if wrong:
+            raise UserError(f"{option}: expected no other choice of entities with it, found {wrong}")
     if url is not None:
         if text is not None or device is not None or min_score is not None or trusted:
             raise UserError("--url: expected a text alone, or --file, found a model or its options, too")
@@ -112,10 +116,17 @@ def _local(model: Path, device: Optional[str], min_score: Any, trusted: Optional
     if (all_spans or n_best) and tagger.recognizer.splits_tokens:
         raise UserError(f"{model}: expected a model that does not split tokens for --all-spans and --n-best")
     if n_best:
-        return lambda texts: [tagger.predict_readings(text, n_best) for text in texts], tagger.tokenizer
+        return partial(_readings, tagger, n_best), tagger.tokenizer
     if all_spans:
         return partial(tagger.predict_likely, threshold=all_spans), tagger.tokenizer
     return tagger.predict_batch, tagger.tokenizer
+
+
+def _readings(tagger: Any, count: int, texts: Sequence[str]) -> List[List[Any]]:
+    try:
+        return [tagger.predict_readings(text, count) for text in texts]
+    except ValueError as error:  # a long sentence
+        raise UserError(f"--n-best: {error}") from None
 
 
 def _written_readings(text: str, sentences: Sequence[Sequence[Any]], tokenizer: Any) -> str:

@@ -8,8 +8,7 @@ from typing import List, Optional
 import typer
 from typing_extensions import Annotated
 
-from ner_mx.cli.options import OverwriteResult
-from ner_mx.errors import RunError
+from ner_mx.cli.options import OverwriteResult, check_output
 from ner_mx.registry import register
 
 Model = Annotated[Path, typer.Argument(help="A bundle, or the folder of a run.")]
@@ -35,8 +34,7 @@ def suggest(model: Model, texts: Texts, count: Count = 200, strategy: Strategy =
     from ner_mx.files import replacing_folder
     from ner_mx.reports.suggestion_report import write_suggestion_report
 
-    if output.exists() and not overwrite:
-        raise RunError(f"{output}: exists already; choose another --output, or allow it with --overwrite")
+    check_output(output, overwrite, "suggestions.json")
     found = choose(load(model), texts, count, strategy, seed, tokens, not similar)
     with replacing_folder(output) as temporary:
         write_suggestion_report(suggestion_values(found, strategy), temporary)

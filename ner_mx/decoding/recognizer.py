@@ -221,6 +221,13 @@ class Recognizer:
         TypeError : a sentence is a string, not its tokens.
         """
         sentences = as_sentences(sentences)
+        result = self.found_by_network(sentences)
+        if self.rules is None:
+            return result
+        return [self.rules.applied(tokens, entities) for tokens, entities in zip(sentences, result)]
+
+    def found_by_network(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
+        """The entities of tokenized sentences without the rules, see :meth:`tag_batch`."""
         windows = _windows(sentences, self._pieces)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
@@ -235,9 +242,7 @@ class Recognizer:
                 free = not entities or entities[-1].span.end <= span.start
                 if free and first <= span.start < last:
                     entities.append(ScoredSpan(span, probability))
-        if self.rules is None:
-            return result
-        return [self.rules.applied(tokens, entities) for tokens, entities in zip(sentences, result)]
+        return result
 
     def marginals_batch(self, sentences: Iterable[Iterable[str]]) -> List[np.ndarray]:
         """The probability of each tag at each token, (tokens, K) for each sentence.

@@ -68,10 +68,14 @@ def _check_tag(tag: str, path: Path, line: int) -> None:
         raise CorpusError(path, line, str(error)) from None
 
 
-def read_predicted_tags(path: Path, sentences: Sequence[Sentence]) -> List[List[str]]:
+def read_predicted_tags(path: Path, sentences: Sequence[Sentence], split: str = "test") -> List[List[str]]:
     """The tags that a tool gave to known sentences, from a file with a token first and its tag last in each line.
 
     Other columns, the borders of sentences and markers of documents without a tag may be as the tool left them.
+
+    Parameters
+    ----------
+    split : of which the sentences are, for messages.
 
     Returns
     -------
@@ -90,15 +94,15 @@ def read_predicted_tags(path: Path, sentences: Sequence[Sentence]) -> List[List[
         if not columns or (columns[0] == DOCUMENT_MARKER and not is_due):
             continue
         if not is_due:
-            due = (f"the token {shown(expected[len(tags)])}, which is next in the test set" if len(tags) < len(expected)
-                   else "the end of the file, since the test set has no more tokens")
+            due = (f"the token {shown(expected[len(tags)])}, which is next in the {split} set"
+                   if len(tags) < len(expected) else f"the end of the file, since the {split} set has no more tokens")
             raise CorpusError(path, number, f"expected {due}; found {shown(line)}")
         if len(columns) < 2:
             raise CorpusError(path, number, f"expected a token and its tag, found {shown(line)}")
         _check_tag(columns[-1], path, number)
         tags.append(columns[-1])
     if len(tags) < len(expected):
-        raise CorpusError(path, number, f"expected {len(expected):,} tokens as in the test set, found {len(tags):,}")
+        raise CorpusError(path, number, f"expected {len(expected):,} tokens as in the {split} set, found {len(tags):,}")
     rest = iter(tags)
     return [list(convert_tags([next(rest) for _ in sentence.tokens], "IOB2")) for sentence in sentences]
 

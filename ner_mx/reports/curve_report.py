@@ -133,7 +133,7 @@ def learning_curve_report(values: ReadOnlyValues, folder: Path) -> str:
     rows = []
     for entry in further:
         gain = 100 * (entry["f1"] - now["f1"])
-        interval = f"({100 * entry['low']:.2f} to {100 * entry['high']:.2f})"
+        interval = f"({100 * entry['low']:.2f} to {100 * entry['high']:.2f})" if len(runs) > 1 else "(one seed)"
         rows.append([f"{entry['sentences']:,}", f"{entry['tokens']:,}", f"{100 * entry['f1']:.2f} {interval}",
                      f"{gain:+.2f}"])
     steps = [[f"{statistics.mean(point[0] for point in points):,.0f}", spread([point[1] for point in points])]

@@ -232,9 +232,16 @@ def test_corrections_of_annotation_tools_come_back(name, audited, tmp_path):
 
 
 @pytest.mark.parametrize("change, error, message", [
-    (lambda decision: decision.update(tokens=["other"]), RunError, "the corpus has changed"),
+    (lambda decision: decision.update(tokens=["other"] * len(decision["tokens"])), RunError, "the corpus has changed"),
     (lambda decision: decision.update(sentence=10**6), RunError, "found no sentence 1000000"),
-    (lambda decision: decision.pop("accept"), UserError, "decision 1: expected file, sentence"),
+    (lambda decision: decision.pop("accept"), UserError, "decision 1: .*accept: Field required"),
+    (lambda decision: decision.update(accept="false"), UserError, "decision 1: .*accept: Input should be a valid bool"),
+    (lambda decision: decision.update(sentence=1e400), UserError, "decision 1: .*sentence: "),
+    (lambda decision: decision.update(suggested=[100, 200, "LOC"]), UserError, "a span outside of the"),
+    (lambda decision: decision.update(suggested=[1, 0, "LOC"]), UserError, "a span outside of the"),
+    (lambda decision: decision.update(suggested=[-2, -1, "LOC"]), UserError, "a span outside of the"),
+    (lambda decision: decision.update(suggested=[0, 1, ""]), UserError, "a type that no tag can hold"),
+    (lambda decision: decision.update(suggested=[0, 1, "a b"]), UserError, "a type that no tag can hold"),
     (lambda decision: decision.update(annotated=[["a", "b", "c"]]), UserError, "decision 1: expected")])
 def test_decisions_about_something_else_change_nothing(change, error, message, audited, tmp_path):
     corpus, folder, _, _ = audited
@@ -311,3 +318,21 @@ def test_the_page_with_the_keyboard(audited, browser, tmp_path):
     page.select_option("#kind", kind)
     assert page.locator("article:visible").count() == sum(one["kind"] == kind for one in suspects)
     assert problems == []
+
+
+@pytest.mark.parametrize("content", ['{"decisions": 5}', '{"decisions": null}', "{", "[]", "no json"])
+def test_what_holds_no_decisions_gives_one_line(content, audited, call_command, tmp_path):
+    _, _, arguments, _ = audited
+    (tmp_path / "decisions.json").write_text(content)
+    done = call_command("ner-mx", "audit", *arguments, "--apply", tmp_path / "decisions.json", "-o", tmp_path / "new")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "new").exists(), done.stderr
+
+
+def test_the_folder_of_another_audit_is_kept(audited, call_command):
+    _, folder, arguments, _ = audited
+    before = (folder / "suspects.json").read_bytes()
+    for other in (["--folds", 3], ["--set", "training.epochs=3"]):
+        same = ["--set", "training.epochs=2", "--folds", 2, "-o", folder]
+        done = call_command("ner-mx", "audit", *arguments, *same, *other)
+        assert done.returncode == 2 and "found one of another corpus, configuration or number of folds" in done.stderr
+    assert (folder / "suspects.json").read_bytes() == before

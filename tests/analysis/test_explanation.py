@@ -174,3 +174,20 @@ def test_taggers_of_bundles_and_of_runs_agree(run, tmp_path):
     for one, other in zip(explain(bundle.recognizer, tokens, spans), explain(network.recognizer, tokens, spans)):
         np.testing.assert_allclose(one.words, other.words, atol=2e-2)
         np.testing.assert_allclose(one.by_token["words"], other.by_token["words"], atol=2e-2)
+
+
+def test_existing_files_are_kept_unless_told(bundle, call_command, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    done = call_command("ner-mx", "explain", bundle, "Ada said.", "-o", tmp_path / "mine.txt")
+    assert done.returncode == 2 and "exists already" in done.stderr and (tmp_path / "mine.txt").read_text() == "mine"
+    assert call_command("ner-mx", "explain", bundle, "Ada said.", "-o", tmp_path).returncode == 2
+    assert call_command("ner-mx", "explain", bundle, "Ada said.", "-o", tmp_path / "mine.txt",
+                        "--overwrite").returncode == 0
+
+
+def test_sentences_that_no_window_holds_are_named(bundle, call_command):
+    text = "word " * 600 + "Ada said."
+    for arguments in (["explain", bundle, text], ["predict", bundle, text, "--n-best", "2"]):
+        done = call_command("ner-mx", *arguments)
+        assert done.returncode == 2 and "at most 512 tokens" in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1

@@ -178,6 +178,18 @@ def test_an_existing_report_is_kept_unless_told(report, call_command, root):
     assert call_command("ner-mx", "explore", root / "data/sample", "-o", folder, "--overwrite").returncode == 0
 
 
+def test_only_an_earlier_report_is_ever_replaced(call_command, root, tmp_path):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "train.txt").write_text("Ada B-PER\n\n" * 30)
+    before = (corpus / "train.txt").read_bytes()
+    for output, message in ((corpus, "found no report.json"), (corpus / "train.txt", "found no report.json"),
+                            (corpus / "train.txt/sub", "which is a file")):
+        done = call_command("ner-mx", "explore", corpus, "-o", output, "--overwrite")
+        assert done.returncode == 2 and message in done.stderr, done.stderr
+    assert (corpus / "train.txt").read_bytes() == before and [path.name for path in corpus.iterdir()] == ["train.txt"]
+
+
 def test_text_of_the_corpus_has_no_effect_in_the_page(tmp_path, call_command):
     word = "<script>alert(1)</script>|*x*_y_`z`[a](b)"
     (tmp_path / "odd.conll").write_text("\n\n".join([f"{word} B-<i>\nran O\n{word} O"] * 20), encoding="utf-8")

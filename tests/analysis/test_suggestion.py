@@ -146,7 +146,7 @@ def test_predictions_and_their_intervals():
     assert later.f1 > now.f1 and later.low <= later.f1 <= later.high
     assert later.f1 == pytest.approx(0.9 - 5 * 40000 ** -0.5, abs=0.01)
     assert predict(runs[:1], [40000])[0].low == predict(runs[:1], [40000])[0].high
-    with pytest.raises(UserError, match="at least three sizes"):
+    with pytest.raises(UserError, match="at least 3 sizes"):
         fit_power_law([(1000, 0.5), (2000, 0.6)])
 
 
@@ -218,3 +218,18 @@ def test_entropies_of_readings_are_exact(tagger):
     assert total == pytest.approx(1, abs=1e-6)
     assert found.entropy == pytest.approx(-sum(
         reading.probability * np.log(reading.probability) for reading in readings), abs=1e-5)
+
+
+def test_errors_in_other_processes_are_one_line(call_command, tmp_path):
+    (tmp_path / "none.conll").write_text("\n\n".join(f"w{number} O\nx O" for number in range(60)))
+    done = call_command("ner-mx", "simulate", "--set", f"corpus.path={tmp_path / 'none.conll'}", "--seeds", 1,
+                        "--workers", 1, "--set", "training.epochs=1", "-o", tmp_path / "out")
+    assert done.returncode == 2 and "expected entities in the training data" in done.stderr
+    assert done.stderr.strip().count("\n") == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments, message", [(["--further", "-5"], "numbers of sentences from 1"),
+                                                (["--shares", "0.5,1"], "at least 3")])
+def test_a_curve_that_cannot_be_fitted_is_refused_before_training(arguments, message, call_command, tmp_path):
+    done = call_command("ner-mx", "learning-curve", *arguments, "-o", tmp_path / "out")
+    assert done.returncode == 2 and message in done.stderr and not (tmp_path / "out").exists()
