@@ -56,7 +56,7 @@ def draw_curves(curves: Curves, path: Path, line: Sequence[Tuple[float, float, f
         axes.plot(tokens, f1, color="black", linestyle="--", linewidth=1, label="fitted curve")
         axes.fill_between(tokens, low, high, color="grey", alpha=0.25, linewidth=0)
     if target is not None:
-        axes.axhline(target, color="grey", linewidth=1, linestyle=":", label=f"{target:.2f}")
+        axes.axhline(target, color="grey", linewidth=1, linestyle=":", label=f"F1 {target:.2f}")
     axes.set(xlabel="annotated tokens", ylabel="test entity F1, %")
     axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
     axes.grid(alpha=0.3)
@@ -95,8 +95,8 @@ def simulation_report(values: ReadOnlyValues, folder: Path) -> str:
     for chain in values["chains"]:
         curves.setdefault(chain["strategy"], []).append([(entry["tokens"], 100 * entry["test"])
                                                          for entry in chain["rounds"]])
-    full = statistics.mean(run[-1][1] for runs in curves.values() for run in runs)
-    target = full - BELOW
+    last = statistics.mean(run[-1][1] for runs in curves.values() for run in runs)
+    target = last - BELOW
     drawn = draw_curves(curves, folder / "plots" / "simulation.png", target=target)
     baseline = tokens_to_reach(mean_curve(curves["random"]), target) if "random" in curves else None
     rows: List[List[Any]] = []
@@ -106,6 +106,7 @@ def simulation_report(values: ReadOnlyValues, folder: Path) -> str:
                      f"{100 * needed / values['train_tokens']:.1f} %" if needed else "",
                      f"{needed / baseline:.2f}" if needed and baseline else "", len(runs)])
     sizes = [statistics.mean(point[0] for point in points) for points in zip(*next(iter(curves.values())))]
+    most = "With everything" if sizes[-1] == values["train_tokens"] else f"With {sizes[-1]:,.0f} tokens"
     steps = [[f"{size:,.0f}", *(spread([run[place][1] for run in runs]) for runs in curves.values())]
              for place, size in enumerate(sizes)]
     return "\n".join([
@@ -114,7 +115,7 @@ def simulation_report(values: ReadOnlyValues, folder: Path) -> str:
         "tokens are all of it. Mean ± standard deviation of the entity F1 on test over the seeds; the best epoch is "
         "chosen on dev.", "",
         *(["![F1 by annotated tokens](plots/simulation.png)", ""] if drawn else []),
-        f"With everything, F1 is {full:.2f}. To reach {BELOW:g} point less:", "",
+        f"{most}, F1 is {last:.2f}. To reach {BELOW:g} point less:", "",
         *table(("strategy", "tokens", "of all", "of what random needs", "seeds"), rows),
         "## F1 by annotated tokens", "", *table(("tokens", *(f"`{name}`" for name in curves)), steps)])
 

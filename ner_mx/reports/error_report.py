@@ -122,7 +122,7 @@ def _example_table(examples: Sequence[ReadOnlyValues], columns: Tuple[str, str] 
 def _comparison(other: ReadOnlyValues) -> List[str]:
     first, second = map(plain, other["names"])
     scores = ", ".join(f"{name} {_percent(f1)}" for name, f1 in zip((first, second), other["f1"]))
-    rows = [[plain(label), *counts.values()] for label, counts in other["found"].items()]
+    rows = [[plain(label), *map("{:,}".format, counts.values())] for label, counts in other["found"].items()]
     totals = [sum(counts[kind] for counts in other["found"].values())
               for kind in ("both", "first", "second", "neither")]
     lines = [f"## {first} and {second}", "",
@@ -130,7 +130,7 @@ def _comparison(other: ReadOnlyValues) -> List[str]:
              f"paired bootstrap and p = {other['randomization']:.4f} by approximate randomization (two-sided, 2,000 "
              "samples of the sentences).", "",
              *table(("gold entities found by", "both", f"{first} alone", f"{second} alone", "neither"),
-                    [*rows, ["**all**", *totals]])]
+                    [*rows, ["**all**", *map("{:,}".format, totals)]])]
     for kind, name, wrong in (("first", first, second), ("second", second, first)):
         if other["examples"][kind]:
             lines += [f"### Found by {name} alone", "",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ner_mx.analysis.learning_curve import fit_power_law, predict
 from ner_mx.analysis.selection import select
-from ner_mx.analysis.simulation import Chain, read_rounds
+from ner_mx.analysis.simulation import Chain, read_rounds, simulation_values
 from ner_mx.analysis.simulation import simulate as simulate_rounds
 from ner_mx.analysis.strategies import OVERHEAD
 from ner_mx.analysis.uncertainty import Uncertainty, uncertainties
@@ -18,7 +18,7 @@ from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.errors import ConfigError, UserError
 from ner_mx.registry import register
-from ner_mx.reports.curve_report import tokens_to_reach
+from ner_mx.reports.curve_report import simulation_report, tokens_to_reach
 
 NOBODY = Uncertainty([], [], 1.0, 0.0, [])
 
@@ -176,6 +176,14 @@ def test_rounds_grow_to_the_whole(simulated, run):
     chosen = json.loads((folder / "entropy-1/rounds.json").read_text())["chosen"]
     assert len(chosen) == len(set(chosen)) == random[-1].sentences
     assert not (folder / "entropy-1/run").exists()
+
+
+def test_a_report_says_with_how_much_it_ends(simulated, tmp_path):
+    config, _, rounds = simulated
+    assert "With everything, F1 is" in simulation_report(simulation_values(config, rounds), tmp_path)
+    first = Chain("random", 1)
+    part = simulation_report(simulation_values(config, {first: rounds[first][:2]}), tmp_path)
+    assert f"With {rounds[first][1].tokens:,} tokens, F1 is" in part
 
 
 def test_a_simulation_resumes_and_is_not_mixed_with_another(simulated):
