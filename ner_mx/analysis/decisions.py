@@ -64,7 +64,7 @@ def apply_decisions(decisions: Path, config: Config, target: Path, overwrite: bo
     for path in corpus.files:
         place = target / path.name
         if not write_retagged(path, place, config.corpus, changes.get(path.name, {})):
-            log.warning("%s: written anew in its format; what the format cannot hold is lost", place)
+            log.warning("%s: converted as a whole; what its format cannot hold is lost", place)
         written.append(place)
     return counts._replace(sentences=sum(map(len, changes.values())), written=written)
 
@@ -148,7 +148,7 @@ def _span(values: List[Union[int, str]], size: int) -> Span:
 
     Raises
     ------
-    ValueError : it is none.
+    ValueError : the values are not a start, an end and a type, or lie outside the sentence.
     """
     if len(values) != 3:
         raise ValueError(f"no start, end and type: {values}")

@@ -65,5 +65,6 @@ def predictions_of(path: Path, split: str) -> Path:
                         for file in (path / "predictions").glob("*.conll"))
     chosen = [condition for condition in conditions if condition.split == split]
     if not chosen:
-        raise RunError(f"{path}: expected a finished run with predictions on {split}, found none")
+        raise RunError(f"{path}: expected predictions on {split}, found no such file; finish the run with "
+                       f"ner-mx train --finish {path}")
     return path / "predictions" / f"{chosen[-1].file_name}.conll"

@@ -29,7 +29,7 @@ def shared_sentences(sentences: Sequence[Sentence], earlier: Sequence[Sentence])
 
     Returns
     -------
-    ``exact``, ``near`` (but for case and digits), and the place of the first, ``""`` if there is none.
+    ``exact``, ``near`` (but for case and digits), and the place of the first, ``""`` without a match.
     """
     known, nearly = {sentence.tokens for sentence in earlier}, {_normalized(sentence) for sentence in earlier}
     long = [sentence for sentence in sentences if len(sentence.tokens) >= SHORTEST_REPEATED]

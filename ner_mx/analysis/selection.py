@@ -1,4 +1,4 @@
-"""Choosing sentences for annotation: the most that can be learnt for the work, and no two that teach the same."""
+"""Choosing sentences for annotation: the largest expected gain for the work, without near-duplicates."""
 
 from __future__ import annotations
 

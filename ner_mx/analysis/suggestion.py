@@ -11,7 +11,7 @@ from ner_mx.analysis.uncertainty import Uncertainty, uncertainties
 from ner_mx.data.documents import Document
 from ner_mx.data.streamed_text import streamed_lines
 from ner_mx.data.tokenizers import Token
-from ner_mx.decoding.recognizer import LONGEST
+from ner_mx.decoding.windows import LONGEST
 from ner_mx.errors import UserError
 from ner_mx.inference.tagger import Tagger
 from ner_mx.untyped import Values

@@ -45,9 +45,10 @@ def find_suspects(sentences: Sequence[Sentence], outputs: Sequence[HeldOut]) -> 
     """The annotations that are probably wrong, the most probable first.
 
     For an entity, the evidence is the probability that a network which was not trained on its sentence gives to
-    exactly this entity; where there is none, that of the entity which it sees there.  The odds are multiplied by how
-    other occurrences of the same words are annotated.  Errors are counted as in confident learning (Northcutt et al.
-    2021, section 3): where the probability of the suggestion exceeds the mean that its type has where it is annotated.
+    exactly this entity; where nothing is annotated, that of the entity which it sees there.  The odds are multiplied
+    by how other occurrences of the same words are annotated.  Errors are counted as in confident learning (Northcutt
+    et al. 2021, section 3): where the probability of the suggestion exceeds the mean that its type has where it is
+    annotated.
 
     Parameters
     ----------

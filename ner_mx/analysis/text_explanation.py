@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence, Tuple
 from ner_mx.analysis.explanation import Explanation, explain
 from ner_mx.data.spans import Span
 from ner_mx.data.tokenizers import Token
-from ner_mx.decoding.recognizer import LONGEST
+from ner_mx.decoding.windows import LONGEST
 from ner_mx.errors import UserError
 from ner_mx.inference.tagger import Tagger
 from ner_mx.untyped import Values

@@ -11,7 +11,7 @@ from ner_mx.untyped import ReadOnlyValues
 # The order in which worries are listed.
 SEVERITIES = ("error", "warning", "note")
 
-# Below it, a type is hardly learnt, and a split says little.
+# With fewer, a type is learned poorly, and scores on a split are unreliable.
 FEW_EXAMPLES, FEW_SENTENCES = 50, 1000
 # The F1 for which the statistical uncertainty of a small test set is stated.
 TYPICAL_F1 = 0.85

@@ -188,7 +188,7 @@ def _without_overlaps(matches: Sequence[_Match]) -> List[_Match]:
 
 
 def _longest_match(atoms: Sequence[_Atom], words: Sequence[str], start: int) -> Optional[int]:
-    """Where the longest match of a pattern ends; None if there is none.
+    """Where the longest match of a pattern ends; None without a match.
 
     All ways to read the tokens are followed at once, so that no pattern takes more than its length for each token.
     """

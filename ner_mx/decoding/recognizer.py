@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left, bisect_right
 from collections import abc
 from concurrent.futures import ThreadPoolExecutor
 from typing import (
@@ -13,13 +12,11 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    NamedTuple,
     Optional,
     Protocol,
     Sequence,
     Tuple,
     TypeVar,
-    Union,
 )
 
 import numpy as np
@@ -29,6 +26,7 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import Span
 from ner_mx.decoding.decoder import Decoder, Reading, ScoredSpan
 from ner_mx.decoding.entity_rules import EntityRules
+from ner_mx.decoding.windows import LONGEST, Window, windows_over
 from ner_mx.errors import ScoresError
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.batching import plan_batches
@@ -45,9 +43,6 @@ TOKENS = 1 << 12
 
 # Beyond it, sums over a sentence could become infinite.
 MAX_SCORE = 1e20
-
-# A longer sentence is read in windows of LONGEST tokens, each overlapping the next by OVERLAP.
-LONGEST, OVERLAP = 512, 64
 
 
 class Scorer(Protocol):
@@ -145,19 +140,6 @@ def decode_split(scorer: Scorer, encoded: Encoded, size: int,
                              lambda batch, emissions: decoder.decode(emissions, batch.length), run)
 
 
-class Window(NamedTuple):
-    """Tokens of a sentence that are read at once, from ``start`` on.
-
-    first, last : the tokens of the sentence whose entities belong to the window, ``last`` excluded.
-    """
-
-    sentence: int
-    start: int
-    tokens: Sequence[str]
-    first: int
-    last: int
-
-
 class Recognizer:
     """A network with the encoder of its inputs, and the taggers for annotation that raw text lacks.
 
@@ -228,7 +210,7 @@ class Recognizer:
 
     def found_by_network(self, sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
         """The entities of tokenized sentences without the rules, see :meth:`tag_batch`."""
-        windows = _windows(sentences, self._pieces)
+        windows = windows_over(sentences, self._pieces)
         decoder = self.scorer.decoder()
         found = self._for_each(windows, lambda batch, emissions: decoder.spans(emissions, batch.length))
         if self._pieces:
@@ -327,7 +309,7 @@ class Recognizer:
         if self._pieces:
             raise ValueError("expected a model whose tokens are not split at digits or into characters: pieces have "
                              "tags, tokens have not")
-        return _windows(sentences, None)
+        return windows_over(sentences, None)
 
     def _for_each(self, windows: Sequence[Window], work: Work[Item]) -> List[Item]:
         encoded = self.encode_tokens([window.tokens for window in windows])
@@ -369,44 +351,6 @@ def described_type(value: object) -> str:
     names = {str: "a string", bytes: "bytes", type(None): "None"}
     kind = type(value)
     return names.get(kind) or f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"
-
-
-def _windows(sentences: Sequence[Sequence[str]], pieces: Optional[Pieces]) -> List[Window]:
-    """The windows of all sentences, checked; in an overlap, the first half belongs to the first."""
-    result: List[Window] = []
-    for number, tokens in enumerate(sentences):
-        if not all(tokens):
-            raise ValueError(f"sentence {number}: expected tokens of at least one character, found ''")
-        if pieces is None and 0 < len(tokens) <= LONGEST:  # nearly all
-            result.append(Window(number, 0, tokens, 0, len(tokens)))
-            continue
-        ranges = window_ranges(len(tokens) if pieces is None else [end for _, end in pieces.bounds(tokens)])
-        borders = [0, *((start + end) // 2 for (_, end), (start, _) in zip(ranges, ranges[1:])), len(tokens)]
-        result += [Window(number, start, tokens[start:end], first, last)
-                   for (start, end), first, last in zip(ranges, borders, borders[1:])]
-    return result
-
-
-def window_ranges(ends: Union[int, Sequence[int]]) -> List[Tuple[int, int]]:
-    """Where the windows over a sentence begin and end; none for an empty sentence.
-
-    Parameters
-    ----------
-    ends : where each token ends in what is read, of which a window has ``LONGEST`` at most; or the number of tokens,
-        if they are read themselves.
-    """
-    ends = range(1, ends + 1) if isinstance(ends, int) else ends
-    result: List[Tuple[int, int]] = []
-    start = 0
-    while start < len(ends):
-        before = ends[start - 1] if start else 0
-        end = max(start + 1, bisect_right(ends, before + LONGEST))
-        result.append((start, end))
-        if end == len(ends):
-            break
-        # Back by OVERLAP, but never to where this window began.
-        start = max(start + 1, bisect_left(ends, ends[end - 1] - OVERLAP, start, end) + 1)
-    return result
 
 
 def _merged(pieces: Pieces, spans: Sequence[ScoredSpan], tokens: Sequence[str]) -> List[ScoredSpan]:

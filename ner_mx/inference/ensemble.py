@@ -9,7 +9,7 @@ import numpy as np
 
 from ner_mx.config import Decoding
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.decoding.recognizer import LONGEST
+from ner_mx.decoding.windows import LONGEST
 from ner_mx.errors import BundleError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.bundle_folder import MANIFEST, is_bundle

@@ -111,7 +111,7 @@ def simulation_report(values: ReadOnlyValues, folder: Path) -> str:
              for place, size in enumerate(sizes)]
     return "\n".join([
         f"# Annotation in rounds, simulated on {plain(values['corpus'])}", "",
-        f"Each strategy chooses sentences of train, on which a network is trained anew; {values['train_tokens']:,} "
+        f"Each strategy chooses sentences of train, on which a new network is trained; {values['train_tokens']:,} "
         "tokens are all of it. Mean ± standard deviation of the entity F1 on test over the seeds; the best epoch is "
         "chosen on dev.", "",
         *(["![F1 by annotated tokens](plots/simulation.png)", ""] if drawn else []),

@@ -271,7 +271,7 @@ def _validated(schema: Type[Request], content: str, place: str) -> Request:
 
     Raises
     ------
-    Refused : 422, it is none.
+    Refused : 422, the content is not JSON, or not of the schema.
     """
     try:
         value = parse_json(content)

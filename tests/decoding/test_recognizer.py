@@ -7,8 +7,10 @@ from ner_mx.config import Config
 from ner_mx.data.pieces import DigitPieces, pieces_of
 from ner_mx.data.sentence import Sentence
 from ner_mx.decoding import recognizer as module
+from ner_mx.decoding import windows
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.decoding.recognizer import LONGEST, OVERLAP, Recognizer, window_ranges
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.windows import LONGEST, OVERLAP, window_ranges
 from ner_mx.features.batch import collate
 from ner_mx.features.encoder import Encoder
 
@@ -77,7 +79,7 @@ def test_windows_over_a_long_sentence_lose_nothing(recognizer, monkeypatch):
                  (LONGEST + 1, 3, LONGEST, 3 * LONGEST + 17, 2 * LONGEST - OVERLAP, 1, 5000)]
     windowed = spans(recognizer.tag_batch(sentences))
     assert recognizer.scorer.longest == LONGEST
-    monkeypatch.setattr(module, "LONGEST", 10**6)
+    monkeypatch.setattr(windows, "LONGEST", 10**6)
     at_once = spans(recognizer.tag_batch(sentences))
     assert recognizer.scorer.longest >= 5000
     assert windowed == at_once and sum(map(len, at_once)) > 1000
@@ -100,13 +102,13 @@ def test_windows_over_pieces_are_bounded(seed):
     random = np.random.RandomState(seed)
     tokens = ["x" * size for size in random.choice([1, 2, 9, 90, 5000], 400, p=[0.4, 0.3, 0.2, 0.06, 0.04])]
     pieces = pieces_of(False, "vote")
-    windows = module._windows([tokens, ["a"]], pieces)
-    assert windows[-1] == (1, 0, ["a"], 0, 1)
-    for window in windows:
+    found = windows.windows_over([tokens, ["a"]], pieces)
+    assert found[-1] == (1, 0, ["a"], 0, 1)
+    for window in found:
         assert len(pieces.split(window.tokens)) <= LONGEST
         assert window.start <= window.first < window.last <= window.start + len(window.tokens)
-    assert [window.first for window in windows[1:-1]] == [window.last for window in windows[:-2]]
-    assert windows[0].first == 0 and windows[-2].last == 400
+    assert [window.first for window in found[1:-1]] == [window.last for window in found[:-2]]
+    assert found[0].first == 0 and found[-2].last == 400
 
 
 def test_results_are_in_the_order_of_the_sentences(recognizer):
@@ -162,8 +164,8 @@ def test_split_tokens_have_no_marginals(encoder):
 @pytest.fixture(params=[(8, 4), (9, 2), (12, 10), (10, 0)], ids=str)
 def small_windows(request, monkeypatch):
     longest, overlap = request.param
-    monkeypatch.setattr(module, "LONGEST", longest)
-    monkeypatch.setattr(module, "OVERLAP", overlap)
+    monkeypatch.setattr(windows, "LONGEST", longest)
+    monkeypatch.setattr(windows, "OVERLAP", overlap)
     return longest, overlap
 
 

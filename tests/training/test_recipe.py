@@ -10,7 +10,7 @@ from random_networks import build, lexicon_sources, some_sentences
 from ner_mx.compat import mx, seed_everything
 from ner_mx.config import Config, Decoding
 from ner_mx.data.spans import Span
-from ner_mx.decoding import recognizer as recognizer_module
+from ner_mx.decoding import windows
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.errors import TrainingError
@@ -642,8 +642,8 @@ def test_the_temperature_divides_learned_transitions_too(temperature):
     (2, True, False, True), (9, False, True, True)])
 def test_each_half_of_an_overlap_belongs_to_one_window(start, first_window, second_window, kept, monkeypatch):
     """Windows of eight tokens that overlap by four: tokens 4 to 7 are in both."""
-    monkeypatch.setattr(recognizer_module, "LONGEST", 8)
-    monkeypatch.setattr(recognizer_module, "OVERLAP", 4)
+    monkeypatch.setattr(windows, "LONGEST", 8)
+    monkeypatch.setattr(windows, "OVERLAP", 4)
     entity = [ScoredSpan(Span(start, start + 1, "PER"), 0.5)] if first_window else []
     other = [ScoredSpan(Span(start - 4, start - 3, "PER"), 0.5)] if second_window else []
 
