@@ -37,6 +37,7 @@ CUDA_LIBRARIES = (
 
 # The build has machine code for compute capability 5.0 to 8.6, and no PTX to compile for later ones.
 # Code for 8.6 runs on 8.9, too: both are of one major version.
+DEVICE = r"auto|cpu(\(\d+(,\d+)*\))?|gpu(\(\d+(,\d+)*\))?"
 OLDEST_CAPABILITY, NEWEST_CAPABILITY = (5, 0), (8, 9)
 
 
@@ -239,36 +240,45 @@ def _mxnet() -> Any:
 
 
 def choose_device(wanted: str) -> Any:
-    """The MXNet context for ``run.device``.
+    """The first of :func:`choose_devices`."""
+    return choose_devices(wanted)[0]
 
-    ``auto`` takes GPU 0 if the CUDA build, a driver and a GPU that the build
-    supports are available, and the CPU otherwise.
+
+def choose_devices(wanted: str) -> List[Any]:
+    """The MXNet contexts for ``run.device``.
+
+    ``gpu(0,1)`` are two that divide each batch; ``cpu(0,1)`` are two on the same cores, for tests.
+    ``auto`` takes GPU 0 if the CUDA build, a driver and a GPU that the build supports are available, and the CPU
+    otherwise.
 
     Raises
     ------
     DeviceError : a GPU cannot be used, or the name is not that of a device.
     """
     mx = _mxnet()
-    if not re.fullmatch(r"auto|cpu|gpu(\(\d+\))?", wanted):
-        raise DeviceError(f"device: expected auto, cpu, gpu or gpu(N), found {wanted}")
+    if not re.fullmatch(DEVICE, wanted):
+        raise DeviceError(f"device: expected auto, cpu, gpu, gpu(N) or gpu(N,M), found {wanted}")
     built_for_gpu = mx.runtime.Features().is_enabled("CUDA")
     if wanted == "auto":
         if not built_for_gpu:
-            return mx.cpu()
+            return [mx.cpu()]
         try:
             check_capability(0, gpu_capability(0))
         except DeviceError as error:
             log.warning("training on the CPU: %s", error)
-            return mx.cpu()
-        return mx.gpu(0)
-    if wanted == "cpu":
-        return mx.cpu()
-    number = int(re.sub(r"\D", "", wanted) or 0)
+            return [mx.cpu()]
+        return [mx.gpu(0)]
+    numbers = [int(number) for number in re.findall(r"\d+", wanted)] or [0]
+    if len(set(numbers)) < len(numbers):
+        raise DeviceError(f"run.device: expected devices that differ, found {wanted}")
+    if wanted.startswith("cpu"):
+        return [mx.cpu(number) for number in numbers]
     if not built_for_gpu:
         raise DeviceError(f"run.device is {wanted}, and this MXNet is the CPU build; "
                           f'in a new environment: {install("gpu")}')
-    check_capability(number, gpu_capability(number))
-    return mx.gpu(number)
+    for number in numbers:
+        check_capability(number, gpu_capability(number))
+    return [mx.gpu(number) for number in numbers]
 
 
 def seed_everything(*parts: int) -> None:

@@ -186,8 +186,8 @@ def test_devices_of_the_cpu_build():
     assert choose_device("auto") == choose_device("cpu") == mx.cpu()
     with pytest.raises(DeviceError, match="this MXNet is the CPU build"):
         choose_device("gpu(1)")
-    for wanted in ("tpu", "cpu(0)", "gpu1", ""):
-        with pytest.raises(DeviceError, match=r"expected auto, cpu, gpu or gpu\(N\), found"):
+    for wanted in ("tpu", "cpu()", "gpu1", "gpu(0,)", ""):
+        with pytest.raises(DeviceError, match=r"expected auto, cpu, gpu, gpu\(N\) or gpu\(N,M\), found"):
             choose_device(wanted)
 
 

@@ -241,7 +241,7 @@ def test_another_model_keeps_only_the_keys_that_it_has(tmp_path):
     assert config.model.model_dump() == {"width": 7, "units": 99, "dropout": {"input": 0.1, "output": 0.4}}
     back = config.updated({"model.name": "bilstm-cnn"}).model
     assert (back.name, back.units, back.layers, back.dropout.model_dump()) == (
-        "bilstm-cnn", 99, 1, {"input": 0.1, "spatial": 0.0, "layers": 0.0, "output": 0.4})
+        "bilstm-cnn", 99, 1, {"input": 0.1, "spatial": 0.0, "recurrent": 0.0, "layers": 0.0, "output": 0.4})
 
 
 def test_another_optimizer_and_schedule_keep_only_the_keys_that_they_have(tmp_path):
@@ -275,7 +275,8 @@ def test_a_name_is_short_for_a_section_with_that_name():
     ("run.seed=1:30", "run.seed: should be a valid integer, found '1:30'"),
     ("run.seed=yes", "run.seed: should be a valid integer, found 'yes'"),
     ("model.dropout.output=1.0", "model.dropout.output: should be less than 1, found '1.0'"),
-    ("model.dropout.word=0.1", "model.dropout.word: unknown key; the keys here are input, spatial, layers, output"),
+    ("model.dropout.word=0.1",
+     "model.dropout.word: unknown key; the keys here are input, spatial, recurrent, layers, output"),
     ("model=3", "model: expected a name, or a mapping with the key name, found '3'"),
     ("features=3", "features: should be a valid dictionary"),
     ("features.wrds.use=true", "features.wrds: unknown key; did you mean words.; a feature of your own must be"),
@@ -517,14 +518,17 @@ def test_an_old_configuration_of_the_paper_is_the_experiment_of_today():
                      "optimizer": {"name": "sgd", "learning_rate": 0.0105, "momentum": 0.0, "weight_decay": 0.0,
                                    "clip": 100.0, "sparse_words": True},
                      "schedule": {"name": "constant", "warmup": 0, "final": 0.05, "decay": 0.05}, "use_dev": True}})
-    assert config == load_experiment("conll2003-blstm", {"run.name": "conll2003-blstm-1"})
+    # Without effect on a run that was finished then: it has no penalty of its own.
+    newer = {"decoding.outside_penalty": "auto"}
+    assert config == load_experiment("conll2003-blstm", {"run.name": "conll2003-blstm-1", **newer})
 
 
 @pytest.mark.parametrize("record, experiment, changed", [
     # Records have no folders: corpus.path is the default.
     ("gmb-1", "gmb", {"run.name": "gmb-1"}),
     ("conll2003-blstm-1", "conll2003-blstm",
-     {"run.name": "conll2003-blstm-1", "corpus.name": "conll2003-blstm-5ecb3d74", "training.epochs": 30})])
+     {"run.name": "conll2003-blstm-1", "corpus.name": "conll2003-blstm-5ecb3d74", "training.epochs": 30,
+      "decoding.outside_penalty": "auto"})])
 def test_a_record_of_an_old_run_is_its_experiment(root, record, experiment, changed):
     values = json.loads((root / f"reports/runs/{record}.json").read_text())["config"]
     assert validate(migrated(values), record) == load_experiment(experiment, {**changed, "corpus.path": "data/sample"})
@@ -647,7 +651,8 @@ VARIED = {
     "features.transformer.layers": "mix", "features.transformer.dropout": 0.2,
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
-    "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
+    "training.kvstore": "dist_sync",
+    "decoding.outside_penalty": 0.5, "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
     "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}},
     "inference.rules": "rules.jsonl", "card.intended_use": "News.", "card.limits": "None.", "card.licence": "MIT"}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",
@@ -659,7 +664,9 @@ PROCESSED = {"features.digits", "features.tag_encoding", "features.words.use", "
              "features.words.vectors.words",
              "features.words.vectors.encoding", "features.words.vectors.limit", "features.words.vectors.scale",
              "features.characters.use", "features.characters.types",
-             "features.characters.longest", "features.casing.use", "features.pos.use",
+             "features.affixes.use", "features.affixes.longest", "features.affixes.min_count",
+             "features.shape.use", "features.shape.min_count", "features.characters.longest", "features.casing.use",
+             "features.pos.use",
              "features.transformer.use", "features.transformer.path", "features.lexicons.use",
              "features.lexicons.sources", "training.use_dev"}
 

@@ -59,6 +59,8 @@ def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Pat
                    f"{program()} --finish {interrupt.folder}" if isinstance(
             interrupt, Stopped) else "stopped before training; nothing was written", err=True)
         raise typer.Exit(130) from None
+    if not result.scores:  # of several workers, only the first judges and writes
+        return
     write_report(result.folder)
     for condition, evaluation in result.scores.items():
         typer.echo(f"\n{condition.label}\n{conlleval(evaluation)}")

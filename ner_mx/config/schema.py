@@ -44,7 +44,7 @@ class Run(Section):
     name: Annotated[str, PLACE] = Field("sample", pattern=NAME)
     directory: Annotated[str, LOCATION] = "runs"
     seed: Annotated[int, SEED] = Field(1, ge=0, lt=2**31)
-    device: Annotated[str, PLACE] = Field("auto", pattern=r"^(auto|cpu|gpu(\(\d+\))?)$")
+    device: Annotated[str, PLACE] = Field("auto", pattern=r"^(auto|cpu(\(\d+(,\d+)*\))?|gpu(\(\d+(,\d+)*\))?)$")
     threads: Annotated[Optional[int], PLACE] = Field(None, ge=1)
 
 
@@ -169,6 +169,7 @@ def _default(feature: Any) -> Any:
 class Decoding(Section):
     method: Literal["argmax", "viterbi"] = "viterbi"
     valid_only: bool = True
+    outside_penalty: Union[float, Literal["auto"]] = "auto"
 
 
 class Card(Section):
@@ -205,6 +206,8 @@ class Training(Section):
     case_augmentation: CaseAugmentation = CaseAugmentation()
     normalise: Literal["tokens", "sentences", "sum"] = "tokens"
     clip: Optional[float] = Field(5.0, gt=0)
+    kvstore: Optional[Literal["dist_sync"]] = None
+    average: float = Field(0.0, ge=0, lt=1)
     optimizer: Annotated[OptimizerSettings, OneOf(register.optimizer, "adam")] = default_section()
     schedule: Annotated[ScheduleSettings, OneOf(register.schedule, "linear")] = default_section()
     use_dev: Annotated[bool, FEATURES] = False

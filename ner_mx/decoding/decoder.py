@@ -34,7 +34,8 @@ class Decoder:
     Parameters
     ----------
     tags : the names of the K tags.
-    settings : the method, and whether ill-formed sequences are forbidden.
+    settings : the method, whether ill-formed sequences are forbidden, and what is taken from the score of O before
+        the tags are chosen; probabilities are those of the scores as they are.
     transitions, start : learned scores, (K, K) and (K,), or None.
     encoding : of the tags; None for classes that are not entity tags (parts of speech).
     temperature : what scores are divided by before they become probabilities
@@ -51,6 +52,8 @@ class Decoder:
         self._learned = transitions is not None or start is not None
         self.transitions = np.zeros((size, size), np.float32) if transitions is None else transitions
         self.start = np.zeros(size, np.float32) if start is None else start
+        penalty = settings.outside_penalty
+        self._penalty = 0.0 if penalty == "auto" or encoding is None else float(penalty)
         self.valid_only = settings.method == "viterbi" and settings.valid_only and encoding is not None
         if self.valid_only:
             assert encoding is not None
@@ -64,6 +67,9 @@ class Decoder:
 
     def decode(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
         """The tags of N sentences as ids; emissions are (T, N, K)."""
+        if self._penalty and "O" in self.tags:
+            emissions = emissions.copy()
+            emissions[:, :, self.tags.index("O")] -= self._penalty
         if self.method == "argmax":
             best = emissions.argmax(axis=2)
             return [best[:size, row] for row, size in enumerate(length)]
@@ -102,6 +108,12 @@ class Decoder:
         """The same decoder with another temperature."""
         other = copy(self)
         other.temperature = temperature
+        return other
+
+    def with_outside_penalty(self, penalty: float) -> Decoder:
+        """The same decoder that takes another number from the score of O, if its classes are entity tags."""
+        other = copy(self)
+        other._penalty = penalty
         return other
 
     def names(self, ids: np.ndarray) -> List[str]:

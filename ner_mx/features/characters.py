@@ -14,7 +14,7 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.tokenizers.rules import LONGEST
 from ner_mx.features.batch import Batch, Layout
 from ner_mx.features.encoded import Encoded, Ragged
-from ner_mx.features.feature import Arrays, Feature, TrainingData, TypeValue, with_vocabulary
+from ner_mx.features.feature import Arrays, Feature, Noise, TrainingData, TypeValue, with_vocabulary
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
 from ner_mx.untyped import Values
@@ -35,6 +35,7 @@ class CharacterSettings(FeatureSettings):
     dimension, type_dimension : of the vectors of characters and of their types.
     filters : of the convolution, and thus the dimension of the vector of a word.
     width : characters that the convolution sees at once.
+    dropout : the share of characters that are unknown while training.
     """
 
     types: bool = False
@@ -44,6 +45,7 @@ class CharacterSettings(FeatureSettings):
     filters: Annotated[int, RESULT] = Field(53, ge=1)
     width: Annotated[int, RESULT] = Field(3, ge=1, le=100)
     activation: Annotated[Literal["none", "relu", "tanh"], RESULT] = "none"
+    dropout: Annotated[float, RESULT] = Field(0.0, ge=0, lt=1)
 
 
 def character_type(character: str) -> int:
@@ -108,6 +110,19 @@ class Characters(Feature):
             assert isinstance(array, Ragged)
             arrays[name], arrays["character_length"] = _rectangle(array, distinct)
         return arrays
+
+    def noise(self, encoded: Encoded) -> Optional[Noise]:
+        """Replace characters at random by the unknown one, in each word of a batch anew."""
+        rate = self.settings.dropout
+        if not rate:
+            return None
+
+        def replace(arrays: Arrays, random: np.random.RandomState) -> Arrays:
+            characters = arrays["characters"]
+            hidden = (characters != 0) & (random.random_sample(characters.shape) < rate)
+            return {"characters": np.where(hidden, Vocabulary.UNKNOWN_ID, characters).astype(np.int32)}
+
+        return replace
 
     def tables(self, batch: Batch) -> Dict[str, Tuple[int, ...]]:
         """Those of the characters and of their types, multiplied by the weights of the convolution, and the words."""

@@ -25,7 +25,7 @@ from ner_mx.config import Features, FeatureSettings, LookupSettings
 from ner_mx.data.sentence import Sentence, Warnings, no_warnings
 from ner_mx.errors import ConfigError
 from ner_mx.features.batch import Batch, Layout
-from ner_mx.features.encoded import Encoded
+from ner_mx.features.encoded import Encoded, Ragged
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.untyped import ReadOnlyValues, Values
 
@@ -258,14 +258,24 @@ class _FromVocabulary(Lookup):
 class TypeLookup(_FromVocabulary):
     """A lookup that depends on the word type alone: subclasses define :meth:`value`.
 
-    One that has an embedder of its own which looks at other words sets ``of_word_type`` to False.
+    One that looks up several strings of a word defines :meth:`values` instead, and ``columns``, their number.  One
+    that has an embedder of its own which looks at other words sets ``of_word_type`` to False.
+
+    Attributes
+    ----------
+    min_count : rarer strings are unknown.
     """
 
     of_word_type = True
+    min_count: int = 1
 
     def value(self, word: str) -> str:
         """The string of a word."""
         raise NotImplementedError
+
+    def values(self, word: str) -> Sequence[str]:
+        """The strings of a word, one for each column."""
+        return [self.value(word)]
 
     @classmethod
     def fit(cls, features: Features, data: TrainingData) -> Feature:
@@ -273,22 +283,26 @@ class TypeLookup(_FromVocabulary):
         feature = cls(features, Vocabulary([]))
         counts: Counter[str] = Counter()
         for word, count in data.types.items():
-            counts[feature.value(word)] += count
-        feature.vocabulary = Vocabulary.counted(counts)
+            for value in feature.values(word):
+                counts[value] += count
+        feature.vocabulary = Vocabulary.counted(counts, feature.min_count)
         return feature
 
     @property
     def by_type(self) -> Tuple[str, ...]:
-        """One id per word type."""
+        """The ids of a word type."""
         return (self.name,)
 
     def encode_type(self, word: str) -> Tuple[TypeValue, ...]:
-        """The id of the value of a word."""
-        return (self.vocabulary.id(self.value(word)),)
+        """The ids of the strings of a word."""
+        ids = self.vocabulary.ids(self.values(word))
+        return (ids[0] if self.columns == 1 else ids,)
 
     def collate(self, encoded: Encoded, layout: Layout) -> Arrays:
-        """(T, N) int32 ids."""
-        return {self.name: layout.laid_out(np.asarray(encoded.by_type[self.name])[layout.word_type])}
+        """(T, N) int32 ids, or (T, N, columns)."""
+        array = encoded.by_type[self.name]
+        ids = array.values.reshape(-1, self.columns) if isinstance(array, Ragged) else np.asarray(array)
+        return {self.name: layout.laid_out(ids[layout.word_type])}
 
 
 class TokenLookup(_FromVocabulary):

@@ -171,7 +171,7 @@ def bundle_of(recognizer: Recognizer, config: Config, metrics: Values) -> Bundle
     assert isinstance(model, Trainable)
     transitions, start = model.transitions()
     settings = validate_as(BundleConfig, {
-        "features": portable(config)["features"], "decoding": config.decoding.model_dump(mode="json"),
+        "features": portable(config)["features"], "decoding": model.decoding.model_dump(mode="json"),
         "split_digits": config.corpus.split_digits, "characters": config.corpus.characters,
         "tokenizer": dumped_choice(config.corpus.tokenizer), "learns_transitions": config.loss.learns_transitions},
         "the configuration of the run")

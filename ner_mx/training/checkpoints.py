@@ -13,11 +13,15 @@ from typing import List, NamedTuple
 from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.errors import RunError
 from ner_mx.files import read_json, sha256, write_json
+from ner_mx.training.averaging import MovingAverage
 from ner_mx.training.trainable import Trainable
 from ner_mx.training.trainer import optimizer_arrays, restore_optimizer
 from ner_mx.untyped import Trainer, Values
 
 Record = Values
+
+# What the names of averages begin with, beside the state of the optimizer.
+AVERAGE = "average."
 
 
 class State(NamedTuple):
@@ -43,12 +47,13 @@ class State(NamedTuple):
                      record["score"] if better else self.best_score, [*self.history, record])
 
 
-def save_state(folder: Path, state: State, model: Trainable, trainer: Trainer) -> None:
+def save_state(folder: Path, state: State, model: Trainable, trainer: Trainer, average: MovingAverage) -> None:
     """Write a state under names of its own, commit it, and remove the one before."""
     folder.mkdir(parents=True, exist_ok=True)
     parameters, optimizer = f"epoch-{state.epoch:04}.params", f"epoch-{state.epoch:04}.npz"
     model.save(folder / parameters)
-    write_arrays(folder / optimizer, optimizer_arrays(trainer))
+    write_arrays(folder / optimizer, {**optimizer_arrays(trainer), **{
+        AVERAGE + name: values for name, values in average.arrays().items()}})
     write_json(folder / "state.json", {
         **state._asdict(),
         "files": {name: sha256(folder / name) for name in (parameters, optimizer)}})
@@ -57,7 +62,7 @@ def save_state(folder: Path, state: State, model: Trainable, trainer: Trainer) -
             path.unlink()
 
 
-def load_state(folder: Path, model: Trainable, trainer: Trainer) -> State:
+def load_state(folder: Path, model: Trainable, trainer: Trainer, average: MovingAverage) -> State:
     """Restore the last complete state.
 
     Raises
@@ -76,5 +81,7 @@ def load_state(folder: Path, model: Trainable, trainer: Trainer) -> State:
         raise RunError(f"{folder / 'state.json'}: expected the state of a checkpoint, found a damaged file "
                        f"({error}); train again, replacing the run") from None
     model.load(folder / parameters)
-    restore_optimizer(trainer, read_arrays(folder / optimizer))
+    arrays = read_arrays(folder / optimizer)
+    restore_optimizer(trainer, {name: values for name, values in arrays.items() if not name.startswith(AVERAGE)})
+    average.restore({name[len(AVERAGE):]: values for name, values in arrays.items() if name.startswith(AVERAGE)})
     return state

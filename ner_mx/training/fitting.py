@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from ner_mx.errors import ConfigError, RunError
 from ner_mx.features.encoded import Encoded
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.registry import register
+from ner_mx.training.averaging import MovingAverage
 from ner_mx.training.callbacks import Callback, Callbacks, TrainingRun
 from ner_mx.training.callbacks.checkpointing import BEST, LAST
 from ner_mx.training.case_augmentation import with_case_copies
 from ner_mx.training.checkpoints import State, load_state
+from ner_mx.training.distributed.shared_state import shared_state
+from ner_mx.training.distributed.workers import SINGLE, Workers
 from ner_mx.training.loop import TrainingSet, epochs
 from ner_mx.training.task import Task
 from ner_mx.training.trainable import Trainable
@@ -88,15 +91,17 @@ def soft_targets(config: Config, corpus: ProcessedCorpus) -> Optional[np.ndarray
     return corpus.soft
 
 
-def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
+def fit(folder: Path, task: Task, corpus: ProcessedCorpus, devices: Sequence[Device],
         callbacks: Callbacks, finish: bool = False,
-        initial: Optional[Callable[[Trainable], None]] = None) -> Tuple[Trainable, State]:
+        initial: Optional[Callable[[Trainable], None]] = None, workers: Workers = SINGLE) -> Tuple[Trainable, State]:
     """Train one network in a folder of its own, from its last complete epoch on.
 
     Parameters
     ----------
+    devices : that divide each batch; the first computes everything else.
     finish : train no further epoch.
     initial : changes the initial parameters of a network that is not resumed.
+    workers : who trains; all but the first read and write nothing in the folder, and return the last parameters.
 
     Returns
     -------
@@ -105,24 +110,28 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     config = task.config
     seed_everything(config.run.seed)
     data = training_set(task, corpus)
-    model = build_model(task, corpus, device)
-    model.initialize()
+    model = build_model(task, corpus, devices[0])
+    model.initialize(devices)
     for feature, arrays in corpus.pretrained.items():
         if feature in config.features.active():
             model.network.set_pretrained(feature, arrays)
     if initial is not None:
         initial(model)
     trainer = build_trainer(config.training.optimizer, model.parameters())
-    is_resumed = (folder / LAST / "state.json").exists()
-    state = load_state(folder / LAST, model, trainer) if is_resumed else State()
-    run = TrainingRun(folder, config, task, model, trainer, state)
+    is_resumed = not workers.rank and (folder / LAST / "state.json").exists()
+    average = MovingAverage(model.parameters(), 0.0 if workers.rank else config.training.average)
+    state = load_state(folder / LAST, model, trainer, average) if is_resumed else State()
+    state = shared_state(workers, state, model, trainer)
+    run = TrainingRun(folder, config, task, model, trainer, average, state)
     if finish and not state.epoch:
         raise RunError(f"{folder}: expected at least one complete epoch to finish with, found nothing; resume the run")
     run.should_stop = finish
     try:
         callbacks.call("on_start", run)
-        if not run.should_stop:
-            _train(run, data, callbacks)
+        if not workers.all_told(run.should_stop):
+            _train(run, data, callbacks, workers)
+        if workers.rank:
+            return model, run.state
         model.load(folder / BEST)
         callbacks.call("on_end", run)
     except BaseException as error:
@@ -131,12 +140,12 @@ def fit(folder: Path, task: Task, corpus: ProcessedCorpus, device: Device,
     return model, run.state
 
 
-def _train(run: TrainingRun, data: TrainingSet, callbacks: Callbacks) -> None:
+def _train(run: TrainingRun, data: TrainingSet, callbacks: Callbacks, workers: Workers) -> None:
     config = run.config
     for record in epochs(run.model, run.trainer, run.task, data, config.run.seed, run.state.epoch,
-                         lambda step: callbacks.call("on_step", run, step)):
+                         lambda step: callbacks.call("on_step", run, step), run.average, workers):
         run.state = run.state.after(record, last_is_best=config.training.use_dev)
         callbacks.call("on_epoch", run, record)
         callbacks.call("on_checkpoint", run, run.folder / LAST)
-        if run.should_stop:
+        if workers.all_told(run.should_stop):
             break

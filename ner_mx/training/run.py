@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ner_mx.compat import choose_device
-from ner_mx.config import Config
+from ner_mx.compat import choose_devices
+from ner_mx.config import Config, result_fingerprint
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.features.encoded import Encoded
@@ -17,12 +18,13 @@ from ner_mx.files import locked, read_json, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, as_resolved, check_current
 from ner_mx.training import interrupts
 from ner_mx.training.callbacks import Callback, Callbacks
+from ner_mx.training.distributed.workers import Workers, check_equal, connect
 from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
 from ner_mx.training.starting_point import NOTE, starting_point
-from ner_mx.training.task import annotation_task, entity_task
+from ner_mx.training.task import Task, annotation_task, entity_task
 from ner_mx.untyped import Device
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,10 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     # Training does not need the path of the corpus again; evaluating the run later does.
     config = as_resolved(config, corpus.meta).updated({
         "corpus.path": corpus.meta["path"], "corpus.processed": str(Path(config.corpus.processed).resolve())})
-    device = choose_device(config.run.device)
+    devices = choose_devices(config.run.device)
+    device = devices[0]
+    workers = connect(config)
+    check_equal(workers, json.dumps([result_fingerprint(config, seed=True), corpus.meta["sources"]], sort_keys=True))
     if resume and (resume / NOTE).is_file():
         start = Path(read_json(resume / NOTE)["run"])
     point = starting_point(start, corpus, config) if start else None
@@ -69,6 +74,9 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
     build_model(task, corpus, device)
+    if workers.rank:
+        _assist(folder, task, corpus, config, devices, workers)
+        return TrainingResult(folder, {})
     every = Callbacks([*built_in_callbacks(), *configured_callbacks(config), *callbacks])
     with locked(folder, "wait for it, or set run.name"), interrupts.deferred():
         if resume:
@@ -84,23 +92,39 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             outputs = encoder_outputs(corpus, config, device)
             if outputs:
                 corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
-            inputs = _inputs(folder, corpus, config, device)
-            model, state = fit(folder, task, corpus, device, every, finish, point.apply if point else None)
+            inputs = _inputs(folder, corpus, config, devices)
+            model, state = fit(folder, task, corpus, devices, every, finish, point.apply if point else None, workers)
             scores = write_results(folder, config, corpus, model, state, inputs, outputs)
             every.call("on_results", folder, read_json(folder / "metrics.json"))
+            workers.finish()
             return TrainingResult(folder, scores)
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None
 
 
-def _inputs(folder: Path, corpus: ProcessedCorpus, config: Config, device: Device) -> Dict[Condition, Encoded]:
+def _assist(folder: Path, task: Task, corpus: ProcessedCorpus, config: Config, devices: Sequence[Device],
+            workers: Workers) -> None:
+    """Train with the first worker, which judges and writes everything."""
+    with interrupts.deferred():
+        try:
+            outputs = encoder_outputs(corpus, config, devices[0])
+            if outputs:
+                corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
+            fit(folder, task, corpus, devices, Callbacks([]), workers=workers)
+            workers.finish()
+        except KeyboardInterrupt:
+            raise interrupts.Stopped(folder) from None
+
+
+def _inputs(folder: Path, corpus: ProcessedCorpus, config: Config,
+            devices: Sequence[Device]) -> Dict[Condition, Encoded]:
     """dev and test under each condition; the taggers of annotation that raw text lacks are trained for it."""
     inputs = {Condition(split): corpus.splits[split] for split in ("dev", "test")}
     predicted = {split: corpus.splits[split] for split in ("dev", "test")}
     names = []
     for feature in corpus.encoder.predicted():
         task = annotation_task(corpus, config, feature)
-        model, state = fit(folder / feature.name, task, corpus, device, Callbacks(built_in_callbacks()))
+        model, state = fit(folder / feature.name, task, corpus, devices, Callbacks(built_in_callbacks()))
         accuracy = {}
         for split in predicted:
             ids = model.predict(corpus.splits[split])

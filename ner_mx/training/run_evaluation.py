@@ -27,7 +27,7 @@ from ner_mx.features.feature import TokenLookup
 from ner_mx.files import read_json, sha256
 from ner_mx.preprocessing.source_files import corpus_sources
 from ner_mx.training.callbacks.checkpointing import BEST
-from ner_mx.training.run_folder import read_run_config, read_run_encoder, read_run_rules, read_temperature
+from ner_mx.training.run_folder import read_decision, read_run_config, read_run_encoder, read_run_rules
 from ner_mx.training.task import predicted_tags, tagger_config, with_rules
 from ner_mx.training.trainable import Trainable
 
@@ -50,7 +50,9 @@ def load_recognizer(folder: Path, device: Optional[str] = None, exact: bool = Fa
     encoder = read_run_encoder(folder, config)
     model = _loaded(Trainable(config, encoder, encoder.tags, context, config.features.tag_encoding), folder)
     model.exact = exact
-    model.temperature = read_temperature(folder) or 1.0
+    decision = read_decision(folder, config)
+    model.temperature = decision.temperature
+    model.decoding = config.decoding.model_copy(update={"outside_penalty": decision.outside_penalty})
     taggers: Dict[str, Scorer] = {}
     for feature in encoder.predicted():
         assert isinstance(feature, TokenLookup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config import Config, difference, migrated, read_yaml, result_fingerprint, validate
@@ -156,7 +156,20 @@ def note_code(folder: Path) -> None:
         write_json(folder / "environment.json", {**recorded, "code": "+".join([*states, code_digest()])})
 
 
-def read_temperature(folder: Path) -> Optional[float]:
-    """The temperature of a finished run; None if the run is not finished."""
-    path = folder / "metrics.json"
-    return float(read_json(path).get("temperature", 1.0)) if path.is_file() else None
+class Decision(NamedTuple):
+    """What a run has fitted on dev after training.
+
+    temperature : what scores are divided by before they become probabilities.
+    outside_penalty : what is taken from the score of O before tags are chosen.
+    """
+
+    temperature: float
+    outside_penalty: float
+
+
+def read_decision(folder: Path, config: Config) -> Decision:
+    """What a finished run has fitted; without effect if the run is not finished."""
+    path, penalty = folder / "metrics.json", config.decoding.outside_penalty
+    metrics = read_json(path) if path.is_file() else {}
+    return Decision(float(metrics.get("temperature", 1.0)),
+                    float(metrics.get("outside_penalty", 0.0)) if penalty == "auto" else penalty)

@@ -12,6 +12,7 @@ from ner_mx.decoding.decoder import ScoredSpan
 from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
+from ner_mx.evaluation.decision import best_outside_penalty
 from ner_mx.evaluation.predictions import Predictions, write_predictions
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
@@ -57,6 +58,8 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
     inputs : the sentences of dev and test under each condition.
     prepare : what adds arrays to other sentences, see :class:`~ner_mx.training.trainable.Trainable`.
     """
+    penalty = _outside_penalty(model, inputs, corpus, config)
+    model.decoding = config.decoding.model_copy(update={"outside_penalty": penalty})
     train = _annotated(corpus, config)
     known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
     evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded, known)
@@ -71,7 +74,7 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
             metrics[condition.key]["words"] = {rule: score.to_json() for rule, score in scores.words.items()}
     recognizer = load_recognizer(folder)
     assert isinstance(recognizer.scorer, Trainable)
-    recognizer.scorer.prepare = prepare
+    recognizer.scorer.prepare, recognizer.scorer.decoding = prepare, model.decoding
     kept = corpus.meta.get("kept_types", ())
 
     def tag_batch(sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
@@ -82,6 +85,7 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
                            for split, documents in corpus.texts.items()}
     metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}
     metrics["train"] = _training_figures(config, corpus, model, state)
+    metrics["outside_penalty"] = penalty
     metrics.update(_calibrated(model, inputs, corpus, config))
     for feature in corpus.encoder.predicted():
         metrics[f"{feature.name}_tagger"] = read_json(folder / feature.name / "metrics.json")
@@ -140,6 +144,20 @@ def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> flo
     tags = corpus.encoder.tags
     gold = predicted_tags(tags, np.split(split.tags, split.bounds[1:-1]))
     return evaluate(gold, predicted_tags(tags, model.predict(split))).micro.f1
+
+
+def _outside_penalty(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config) -> float:
+    """What the configuration says, or what is best on dev under the condition of raw text."""
+    given = config.decoding.outside_penalty
+    if given != "auto":
+        return given
+    encoded = [split for condition, split in inputs.items() if condition.split == "dev"]
+    if not encoded or config.training.use_dev:  # the best on what was trained on is of no use elsewhere
+        return 0.0
+    kept = corpus.meta.get("kept_types", ())
+    return best_outside_penalty(
+        model, encoded[-1], corpus.gold["dev"], config.training.evaluation_batch,
+        lambda ids: without_types(predicted_tags(corpus.encoder.tags, ids), kept))
 
 
 def _calibrated(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config) -> Values:

@@ -18,6 +18,7 @@ from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import TokenLookup
 from ner_mx.files import sha256
+from ner_mx.models.layers.device_arrays import first_copy
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.training.callbacks.checkpointing import BEST
 from ner_mx.training.run_evaluation import load_recognizer
@@ -80,7 +81,7 @@ def starting_point(run: Path, corpus: ProcessedCorpus, config: Config) -> Starti
                             meta={**corpus.meta, "kept_types": sorted(kept)})
     scorer = recognizer.scorer
     assert isinstance(scorer, Trainable)
-    parameters = {name: parameter.data().asnumpy() for name, parameter in scorer.parameters().items()}
+    parameters = {name: first_copy(parameter).asnumpy() for name, parameter in scorer.parameters().items()}
 
     def apply(model: Trainable) -> None:
         _copy(parameters, old, model, encoder)
@@ -156,7 +157,7 @@ def _copy(parameters: Dict[str, np.ndarray], old: Encoder, model: Trainable, enc
     for name, parameter in model.parameters().items():
         if name == "loss.weights":  # computed from the new corpus
             continue
-        before, now = parameters[name], parameter.data().asnumpy()
+        before, now = parameters[name], first_copy(parameter).asnumpy()
         if name.split(".")[1] in names:
             place = np.ix_(*map(np.arange, before.shape))  # tables grow at their end
         else:

@@ -19,7 +19,7 @@ from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature
 from ner_mx.files import replacing
 from ner_mx.models.embedders import Embedder, embedders_of
-from ner_mx.models.layers.device_arrays import network_inputs, to_device
+from ner_mx.models.layers.device_arrays import first_copy, network_inputs, to_device
 from ner_mx.training import interrupts
 from ner_mx.untyped import Device, Values
 
@@ -39,6 +39,9 @@ class Trainable:
 
     Attributes
     ----------
+    decoding : how scores become tags; training ends with a penalty on O in it, see
+        :func:`~ner_mx.evaluation.decision.best_outside_penalty`.
+    devices : that divide the batches of training; each has a copy of the parameters.
     prepare : what adds arrays to sentences that the network would otherwise compute for each batch; None for
         nothing.
     exact : whether inputs that are computed outside of the network are exactly those of bundles, instead of what a
@@ -49,6 +52,8 @@ class Trainable:
                  encoding: Optional[str] = "BILOU", counts: Optional[np.ndarray] = None):
         self.config, self.classes, self.device = config, list(classes), device
         self.encoding = encoding
+        self.devices: List[Device] = [device]
+        self.decoding = config.decoding
         self.temperature = 1.0
         self.prepare: Optional[Prepare] = None
         self.exact = False
@@ -60,10 +65,16 @@ class Trainable:
         self.loss = config.loss.build(self.classes, np.ones(len(self.classes), np.int64)
                                       if counts is None else counts)
 
-    def initialize(self) -> None:
-        """Draw the initial parameters from the global random state."""
+    def initialize(self, devices: Sequence[Device] = ()) -> None:
+        """Draw the initial parameters from the global random state.
+
+        Parameters
+        ----------
+        devices : that divide the batches of training; without any, the one that everything else is computed on.
+        """
+        self.devices = list(devices) or [self.device]
         for block in (self.network, self.loss):
-            block.initialize(ctx=self.device)
+            block.initialize(ctx=self.devices)
             block.hybridize()
 
     def parameters(self) -> Values:
@@ -76,24 +87,29 @@ class Trainable:
 
     def network_parameters(self) -> Dict[str, np.ndarray]:
         """The parameters of the network as arrays."""
-        return {name[len("network."):]: parameter.data().asnumpy()
+        return {name[len("network."):]: first_copy(parameter).asnumpy()
                 for name, parameter in self.parameters().items() if name.startswith("network.")}
 
-    def backward(self, batch: Batch, divisor: float) -> Any:
+    def backward(self, batch: Batch, divisor: float, number: int = 0) -> Any:
         """Compute the gradients of the loss of a batch, divided, into the parameters.
+
+        Parameters
+        ----------
+        number : of the device that computes them.
 
         Returns
         -------
         The loss, summed and not divided: a number, or an MXNet scalar that may not be computed yet.
         """
-        inputs = self._inputs(batch)
+        device = self.devices[number]
+        inputs = self._inputs(batch, device)
         with mx.autograd.record():
             emissions = self.network(*inputs)
             assert batch.targets is not None
-            targets = to_device(batch.targets, "float32", self.device)
+            targets = to_device(batch.targets, "float32", device)
             heads = (self.loss.heads(emissions, targets) if batch.soft is None
-                     else self.loss.heads(emissions, targets, to_device(batch.soft, "float32", self.device)))
-        mx.autograd.backward(heads.arrays, [to_device(gradient / divisor, "float32", self.device)
+                     else self.loss.heads(emissions, targets, to_device(batch.soft, "float32", device)))
+        mx.autograd.backward(heads.arrays, [to_device(gradient / divisor, "float32", device)
                                             for gradient in heads.gradients])
         return heads.loss
 
@@ -104,26 +120,26 @@ class Trainable:
     def emissions(self, batch: Batch) -> np.ndarray:
         """(T, N, K) the scores of a batch, outside training."""
         interrupts.check()
-        result: np.ndarray = self.network(*self._inputs(batch)).asnumpy()
+        result: np.ndarray = self.network(*self._inputs(batch, self.device)).asnumpy()
         return result
 
-    def _inputs(self, batch: Batch) -> List[Any]:
+    def _inputs(self, batch: Batch, device: Device) -> List[Any]:
         batch = batch.with_arrays(self.config.model.collate(batch))
         for embedder in self.embedders:
-            batch = batch.with_arrays(embedder.computed(self.network.block(embedder), batch, self.device,
+            batch = batch.with_arrays(embedder.computed(self.network.block(embedder), batch, device,
                                                          self.exact))
-        return network_inputs(batch, self.network.inputs, self.device)
+        return network_inputs(batch, self.network.inputs, device)
 
     def transitions(self) -> List[Optional[np.ndarray]]:
         """The learned transitions, (K, K), and start scores, (K,); None for each if the loss has none."""
         if not self.config.loss.learns_transitions:
             return [None, None]
-        return [self.loss.transitions.data().asnumpy(), self.loss.start.data().asnumpy()]
+        return [first_copy(self.loss.transitions).asnumpy(), first_copy(self.loss.start).asnumpy()]
 
     def decoder(self) -> Decoder:
         """A decoder with the transitions learned so far."""
         transitions, start = self.transitions()
-        return Decoder(self.classes, self.config.decoding, transitions, start, self.encoding, self.temperature)
+        return Decoder(self.classes, self.decoding, transitions, start, self.encoding, self.temperature)
 
     def predict(self, encoded: Encoded) -> List[np.ndarray]:
         """The decoded ids of each sentence."""
@@ -140,7 +156,7 @@ class Trainable:
         OSError : the file cannot be written.
         RunError : MXNet cannot write it, for a reason of its own.
         """
-        arrays = {name: parameter.data() for name, parameter in self.parameters().items()}
+        arrays = {name: first_copy(parameter) for name, parameter in self.parameters().items()}
         with replacing(path) as temporary:
             temporary.touch()
             try:

@@ -61,9 +61,15 @@ def gradient_norm(trainer: Trainer) -> float:
     return float(mx.nd.add_n(*squares).asscalar()) ** 0.5
 
 
+def clear_gradients(trainer: Trainer) -> None:
+    """Set every gradient to zero."""
+    for parameter in trainer._params:
+        parameter.zero_grad()
+
+
 @contextmanager
-def summed_gradients(trainer: Trainer, count: int) -> Iterator[Callable[[], None]]:
-    """Let the gradients of several backward passes add up.
+def summed_gradients(trainer: Trainer, count: int) -> Iterator[Callable[[int], None]]:
+    """Let the gradients of several backward passes add up on the first device.
 
     MXNet's own way, ``grad_req="add"``, does not work for row-sparse gradients.
 
@@ -73,19 +79,31 @@ def summed_gradients(trainer: Trainer, count: int) -> Iterator[Callable[[], None
 
     Yields
     ------
-    A function to call after each pass; when the context ends, the gradients are the sums.
+    A function to call after each pass, with the number of its device; when the context ends, the gradients of the
+    first device are the sums.
     """
     sums: List[Any] = []
 
-    def add() -> None:
+    def add(number: int) -> None:
         if count > 1:
-            gradients = [parameter.list_grad()[0] for parameter in trainer._params]
+            gradients = [parameter.list_grad()[number].as_in_context(parameter.list_ctx()[0])
+                         for parameter in trainer._params]
             sums[:] = [total + gradient for total, gradient in zip(sums, gradients)] if sums else [
                 gradient.copy() for gradient in gradients]
 
     yield add
     for parameter, total in zip(trainer._params if sums else [], sums):
         total.copyto(parameter.list_grad()[0])
+
+
+def spread_gradients(trainer: Trainer) -> None:
+    """Give every device the gradients of the first; all then make the same update."""
+    for parameter in trainer._params:
+        first, *others = parameter.list_grad()
+        for gradient in others:
+            first.copyto(gradient)
+        for values in parameter.list_data():  # even of a device that has computed nothing
+            values._fresh_grad = True
 
 
 def optimizer_arrays(trainer: Trainer) -> Dict[str, np.ndarray]:
@@ -106,22 +124,24 @@ def restore_optimizer(trainer: Trainer, arrays: Mapping[str, np.ndarray]) -> Non
     ------
     RunError : the arrays are those of another network or optimizer.
     """
-    optimizer, updater = trainer._optimizer, trainer._updaters[0]
-    # In place: the optimizer keeps this table under a second name, by device.
-    counts = optimizer._index_update_count
-    counts.clear()
-    counts.update((int(index), int(count)) for index, count in arrays["updates"].reshape(-1, 2))
-    optimizer.num_update = max(counts.values(), default=0)
+    optimizer = trainer._optimizer
+    updates = {int(index): int(count) for index, count in arrays["updates"].reshape(-1, 2)}
+    # In place: the optimizer keeps these tables, one for each device, under a second name.
+    for device in trainer._contexts:
+        counts = optimizer._all_index_update_counts.setdefault(device.device_id, {})
+        counts.clear()
+        counts.update(updates)
+    optimizer.num_update = max(updates.values(), default=0)
     try:
         for index, parameter in enumerate(trainer._params):
-            if index not in counts:
+            if index not in updates:
                 continue
-            weight = parameter.data()
-            state = optimizer.create_state_multi_precision(index, weight)
-            for position, part in enumerate(_parts(state)):
-                part[:] = mx.nd.array(arrays[f"{index}.{position}"], ctx=weight.context)
-            updater.states[index] = state
-            updater.states_synced[index] = True
+            for weight, updater in zip(parameter.list_data(), trainer._updaters):
+                state = optimizer.create_state_multi_precision(index, weight)
+                for position, part in enumerate(_parts(state)):
+                    part[:] = mx.nd.array(arrays[f"{index}.{position}"], ctx=weight.context)
+                updater.states[index] = state
+                updater.states_synced[index] = True
     except (KeyError, ValueError, mx.MXNetError) as error:
         raise RunError(f"expected the state of this optimizer in the checkpoint, found another ({error})") from None
 

@@ -79,7 +79,7 @@ def test_a_record_of_the_first_schema_is_read_in_the_one_of_today(stored):
     assert (config.model.units, config.model.layers, config.model.output, config.model.forget_bias) == (
         network["lstm_units"], network["lstm_layers"], network["output"], network["lstm_forget_bias"])
     assert config.model.dropout.model_dump() == {
-        **{key: network["dropout"][key] for key in ("input", "layers", "output")}, "spatial": 0.0}
+        **{key: network["dropout"][key] for key in ("input", "layers", "output")}, "spatial": 0.0, "recurrent": 0.0}
     assert config.features.words.dropout == network["dropout"]["word"]
     assert config.features.words.vectors.path == features["vectors"]["path"] == "own-50.txt"
     assert config.features.characters.filters == network["character_filters"]

@@ -8,10 +8,12 @@ import pytest
 from ner_mx.config import Config
 from ner_mx.data.sentence import Sentence
 from ner_mx.errors import ConfigError, CorpusError, RunError
+from ner_mx.features.affixes import Affixes
 from ner_mx.features.batch import collate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature, TokenLookup, TrainingData, TypeLookup
 from ner_mx.features.pos import PartOfSpeech
+from ner_mx.features.shape import Shape
 from ner_mx.features.words import Words
 from ner_mx.resources.lexicon_matching import POSITIONS
 
@@ -52,6 +54,31 @@ def test_a_lookup_counts_its_values_and_makes_batches(feature, strings, ids):
     batch = collate(encoder.features, encoded, np.arange(2))
     assert batch[feature.name].tolist() == ids and batch[feature.name].dtype == np.int32
     assert fitted.statistics({}, {})["size"] == len(strings) + 2
+
+
+def test_affixes_are_prefixes_and_suffixes_of_each_length():
+    """With those of a short word the word itself, digits folded, and rare ones unknown."""
+    settings = Config().updated({"features.affixes.longest": 3, "features.affixes.min_count": 2}).features
+    sentences = [Sentence(("Oslo", "Osling", "ab"), ("O",) * 3), Sentence(("12b", "Oslo"), ("O",) * 2)]
+    counts = Counter(token for sentence in sentences for token in sentence.tokens)
+    affixes = Affixes.fit(settings, TrainingData(sentences, counts))
+    assert affixes.values("Oslo") == ["2<Os", "2>lo", "3<Osl", "3>slo"]
+    assert affixes.values("a") == ["2<a", "2>a", "3<a", "3>a"]
+    assert affixes.values("12b") == ["2<0b", "2>0b", "3<0b", "3>0b"]
+    assert affixes.state() == ["2<Os", "3<Osl", "2>lo", "3>slo"] and affixes.columns == 4
+    encoder = Encoder(settings, [affixes], ["O"])
+    batch = collate(encoder.features, encoder.encode(sentences), np.arange(2))["affixes"]
+    assert batch.shape == (3, 2, 4) and batch[2, 1].tolist() == [0] * 4, "padding"
+    assert batch[:, 0].tolist() == [[2, 4, 3, 5], [2, 1, 3, 1], [1, 1, 1, 1]]
+    assert affixes.tables(batch) == {"affixes": (6, 10)}
+    restored = Affixes.restore(settings, affixes.state(), {})
+    assert restored.encode_type("Oslo") == affixes.encode_type("Oslo") == ([2, 4, 3, 5],)
+
+
+def test_shapes_are_counted_like_other_values():
+    sentences = [Sentence(("Rome", "Oslo", "NATO", "x-9"), ("O",) * 4)]
+    fitted = Shape.fit(SETTINGS, TrainingData(sentences, Counter(sentences[0].tokens)))
+    assert fitted.state() == ["Xxx"] and fitted.value("x-99999") == "x-00"
 
 
 @pytest.mark.parametrize("feature, method, argument", [(TypeLookup, "value", "a"), (TokenLookup, "values", TRAIN[0])])

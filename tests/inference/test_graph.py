@@ -18,8 +18,11 @@ WINDOW = {"model.name": "feed-forward", "model.units": 13}
 VARIANTS = {
     "default": {},
     "paper": {"model.output": "summed", "loss.name": "sentence", "features.casing.use": False},
-    "everything": {"features.pos.use": True, "features.lexicons.sources": LEXICONS,
+    "everything": {"features.pos.use": True, "features.affixes.use": True, "features.lexicons.sources": LEXICONS,
                    "features.characters.types": True, "model.output": "summed"},
+    "affixes and shapes": {"features.affixes.use": True, "features.affixes.longest": 5, "features.shape.use": True},
+    "only affixes": {"features.affixes.use": True, "features.words.use": False, "features.casing.use": False,
+                     "features.characters.use": False},
     "only words": {"features.characters.use": False, "features.casing.use": False},
     "only characters": {"features.words.use": False, "features.casing.use": False},
     "wide convolution": {"features.characters.width": 6, "features.characters.activation": "tanh"},

@@ -39,7 +39,8 @@ NOT_DECIDING = {
     "evaluation/significance.py", "evaluation/tag_report.py",
     "training/__init__.py", "training/callbacks/__init__.py", "training/callbacks/epoch_log.py",
     "training/callbacks/history.py", "training/callbacks/mlflow.py", "training/callbacks/progress_bar.py",
-    "training/callbacks/tensorboard.py", "training/interrupts.py", "training/provenance.py",
+    "training/callbacks/tensorboard.py", "training/distributed/__init__.py", "training/distributed/launching.py",
+    "training/distributed/parameter_server.py", "training/interrupts.py", "training/provenance.py",
     "training/run_evaluation.py", "training/run_folder.py", "training/tracked_values.py"}
 
 

@@ -19,7 +19,7 @@ from ner_mx.features.encoder import Encoder
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.models.layers.bilstm import BiLSTM
 from ner_mx.models.layers.device_arrays import network_inputs
-from ner_mx.models.layers.packed_lstm import unpacked
+from ner_mx.models.layers.packed_lstm import packed_size, unpacked
 from ner_mx.training import loop as loop_module
 from ner_mx.training.callbacks import Callback, Callbacks
 from ner_mx.training.case_augmentation import CHANGES, CaseCopies, changed_case, with_case_copies
@@ -239,6 +239,36 @@ def test_spatial_dropout_drops_a_dimension_for_all_words_of_a_sentence():
     np.testing.assert_allclose(dropped[kept], vectors[kept] / 0.7, rtol=1e-4)
 
 
+def test_recurrent_dropout_is_on_the_recurrent_weights_alone():
+    """The same weights are dropped for all words of a batch, and only while training."""
+    units, inputs = 60, 7
+    mx.random.seed(2)
+    settings = Config().updated({"model.units": units, "model.dropout.recurrent": 0.3}).model
+    layer = BiLSTM(settings, inputs)
+    packed = mx.nd.arange(1, packed_size(inputs, units) + 1)
+    with mx.autograd.train_mode():
+        dropped = layer._with_weight_dropout(mx.nd, packed).asnumpy()
+    whole = packed.asnumpy()
+    for name, part, before in zip(("inputs", "recurrence", "biases", "biases"), unpacked(dropped, units),
+                                  unpacked(whole, units)):
+        if name == "recurrence":
+            assert abs((part == 0).mean() - 0.3) < 0.03
+            np.testing.assert_allclose(part[part != 0], before[part != 0] / 0.7, rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(part, before)
+    np.testing.assert_array_equal(layer._with_weight_dropout(mx.nd, packed).asnumpy(), whole)
+
+
+def test_recurrent_dropout_reaches_the_network():
+    """A word of a sentence with several is affected; the state before a single word is zero."""
+    model, _, batch = built({"model.dropout.recurrent": 0.5})
+    difference = np.abs(training_emissions(model, batch) - model.emissions(batch)).max(axis=(0, 2))
+    assert (difference[batch.length > 3] > 1e-4).all() and (batch.length > 3).any()
+    model, encoder, _ = built({"model.dropout.recurrent": 0.5})
+    single = make_batch(model, encoder, some_sentences(4, longest=1))
+    np.testing.assert_allclose(training_emissions(model, single), model.emissions(single), atol=1e-6)
+
+
 @pytest.mark.parametrize("directions", ["separate", "joined"])
 def test_dropout_between_layers(directions):
     """When nearly all outputs of the first layer are dropped, the words make no difference any more."""
@@ -321,7 +351,7 @@ def looped(changes, monkeypatch=None, seen=None, count=20, score=lambda split, i
     model, encoder = recognizer.scorer, recognizer.encoder
     encoded = encoder.encode(some_sentences(count, seed=6))
     if seen is not None:
-        def backward(batch, divisor):
+        def backward(batch, divisor, number):
             seen.append((batch, divisor))
             return 1.0
         monkeypatch.setattr(model, "backward", backward)
@@ -481,7 +511,7 @@ def test_an_update_is_as_long_as_the_clipped_gradient(clip):
 def test_a_loss_that_leaves_every_bound_ends_the_training(loss, monkeypatch):
     """With the epoch and the step in the message."""
     model, encoder, batch = built({"training.clip": None})
-    monkeypatch.setattr(model, "backward", lambda batch, divisor: loss)
+    monkeypatch.setattr(model, "backward", lambda batch, divisor, number: loss)
     with pytest.raises(TrainingError, match="epoch 1, step 2: the loss is"):
         loop_module._update(model, RecordingTrainer(), [batch], model.config.training, "epoch 1, step 2")
 
@@ -492,7 +522,7 @@ def test_the_bound_of_a_loss_grows_with_the_weights(monkeypatch):
     limit = 20 * batch.tokens * math.log(len(model.classes))
     for heaviest, loss, accepted in ((1.0, 0.99 * limit, True), (1.0, 1.01 * limit, False), (3.0, 2.9 * limit, True)):
         monkeypatch.setattr(model.loss, "heaviest", heaviest)
-        monkeypatch.setattr(model, "backward", lambda batch, divisor, loss=loss: loss)
+        monkeypatch.setattr(model, "backward", lambda batch, divisor, number, loss=loss: loss)
         if accepted:
             loop_module._update(model, RecordingTrainer(), [batch], model.config.training, "step")
         else:
@@ -534,7 +564,7 @@ def fitted(tmp_path, scores, changes=None):
     waiting = iter(scores)
     task = entity_task(corpus, config)._replace(score=lambda split, ids: next(waiting))
     snapshots = Snapshots()
-    model, state = fit(tmp_path, task, corpus, mx.cpu(), Callbacks([*built_in_callbacks(), snapshots]))
+    model, state = fit(tmp_path, task, corpus, [mx.cpu()], Callbacks([*built_in_callbacks(), snapshots]))
     return model, state, snapshots.taken
 
 

@@ -27,6 +27,7 @@ from ner_mx.files import locked
 from ner_mx.inference import Tagger
 from ner_mx.preprocessing.processed_corpus import read_processed
 from ner_mx.registry import register
+from ner_mx.training.averaging import MovingAverage
 from ner_mx.training.checkpoints import State, load_state, save_state
 from ner_mx.training.provenance import code_digest
 from ner_mx.training.run_folder import check_resumable, read_run_config, read_run_encoder
@@ -557,7 +558,8 @@ def test_a_crash_at_any_moment_of_a_checkpoint_leaves_a_complete_one(finished, t
 
     def make(seed):
         model = random_model(finished[0], seed)
-        return model, build_trainer(model.config.training.optimizer, model.parameters())
+        return (model, build_trainer(model.config.training.optimizer, model.parameters()),
+                MovingAverage(model.parameters(), 0.9))
 
     replace, crashes = ner_mx.files.os.replace, 0
     for moment in range(3):
@@ -575,8 +577,8 @@ def test_a_crash_at_any_moment_of_a_checkpoint_leaves_a_complete_one(finished, t
             save_state(folder, State(2, 2, 0.6, []), *make(2))
         crashes += 1
         monkeypatch.setattr(ner_mx.files.os, "replace", replace)
-        model, trainer = make(3)
-        assert load_state(folder, model, trainer) == State(1, 1, 0.5, [])
+        model, trainer, average = make(3)
+        assert load_state(folder, model, trainer, average) == State(1, 1, 0.5, [])
         expected = make(1)[0].parameters()
         for name, parameter in model.parameters().items():
             np.testing.assert_array_equal(parameter.data().asnumpy(), expected[name].data().asnumpy())

@@ -19,12 +19,14 @@ class Dropout(Section):
 
     input : on the concatenated vectors of the features.
     spatial : on the same, but on whole dimensions of them for all words of a sentence.
+    recurrent : on the recurrent weights, the same ones for all words of a batch (Merity et al. 2018, section 2).
     layers : between layers of the LSTM.
     output : on the outputs of the LSTM, where the paper has it.
     """
 
     input: float = Field(0.25, ge=0, lt=1)
     spatial: float = Field(0.0, ge=0, lt=1)
+    recurrent: float = Field(0.0, ge=0, lt=1)
     layers: float = Field(0.0, ge=0, lt=1)
     output: float = Field(0.5, ge=0, lt=1)
 

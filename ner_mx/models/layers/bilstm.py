@@ -39,7 +39,7 @@ class BiLSTM(mx.gluon.HybridBlock):
         super().__init__()
         self._units, self._layers = settings.units, settings.layers
         self._joined = settings.directions == "joined"
-        self._dropout = settings.dropout.layers
+        self._dropout, self._weight_dropout = settings.dropout.layers, settings.dropout.recurrent
         between = 2 * self._units if self._joined else self._units
         with self.name_scope():
             for layer in range(self._layers):
@@ -55,6 +55,7 @@ class BiLSTM(mx.gluon.HybridBlock):
         """(T, N, inputs), (T, N) indices of the flattened tokens -> forward and backward, (T, N, units)."""
         # The backward direction stays reversed from the first layer to the last.
         forward, backward = vectors, _reversed(F, vectors, reverse)
+        parameters = {name: self._with_weight_dropout(F, packed) for name, packed in parameters.items()}
         for layer in range(self._layers):
             if layer and self._joined:
                 forward = dropped(F, concatenated(F, forward, _reversed(F, backward, reverse)), self._dropout)
@@ -64,6 +65,15 @@ class BiLSTM(mx.gluon.HybridBlock):
             forward = lstm_layer(F, forward, parameters[f"forward{layer}"], self._units)
             backward = lstm_layer(F, backward, parameters[f"backward{layer}"], self._units)
         return forward, _reversed(F, backward, reverse)
+
+    def _with_weight_dropout(self, F: Operators, packed: Tensor) -> Tensor:
+        if not self._weight_dropout:
+            return packed
+        # Recurrent weights lie between the weights of the inputs and the biases.
+        rows = 4 * self._units
+        into, recurrent, biases = (F.slice_axis(packed, axis=0, begin=begin, end=end) for begin, end in (
+            (0, -rows * (self._units + 2)), (-rows * (self._units + 2), -rows * 2), (-rows * 2, None)))
+        return F.concat(into, dropped(F, recurrent, self._weight_dropout), biases, dim=0)
 
 
 def lstm_layer(F: Operators, vectors: Tensor, packed: Tensor, units: int) -> Tensor:

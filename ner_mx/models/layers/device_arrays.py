@@ -12,9 +12,14 @@ from ner_mx.untyped import Tensor
 
 
 def to_device(values: np.ndarray, dtype: str, device: Tensor) -> Tensor:
-    """A numpy array as MXNet's, without a copy on the CPU (``nd.array`` takes ten times as long)."""
+    """A numpy array as MXNet's, without a copy on the first CPU (``nd.array`` takes ten times as long)."""
     array = mx.nd.from_numpy(np.ascontiguousarray(values, dtype))
-    return array if device.device_type == "cpu" else array.as_in_context(device)
+    return array.as_in_context(device)
+
+
+def first_copy(parameter: Tensor) -> Tensor:
+    """The values of a Gluon parameter on the first of its devices; those on the others are equal."""
+    return parameter.list_data()[0]
 
 
 def network_inputs(batch: Batch, names: Sequence[str], device: Tensor) -> List[Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ner_mx.compat import mx
 from ner_mx.features.words import WordSettings
+from ner_mx.models.layers.device_arrays import first_copy
 from ner_mx.untyped import Operators, Tensor
 
 
@@ -44,7 +45,7 @@ class WordEmbedding(mx.gluon.nn.Embedding):
         ----------
         arrays : ``matrix`` (rows, dimension), and ``known`` (rows,) bool, the rows that it fills.
         """
-        table = self.weight.data()
+        table = first_copy(self.weight)
         values = table.asnumpy()
         values[arrays["known"]] = arrays["matrix"][arrays["known"]]
         self.weight.set_data(mx.nd.array(values, ctx=table.context))

@@ -19,14 +19,16 @@ class CrossEntropyBlock(mx.gluon.HybridBlock):
     Parameters
     ----------
     weights : (K,) float32, the weight of each gold class.
+    smoothing : the share of the loss that is the mean over all classes.
 
     Attributes
     ----------
     heaviest : the largest weight.
     """
 
-    def __init__(self, weights: np.ndarray):
+    def __init__(self, weights: np.ndarray, smoothing: float = 0.0):
         super().__init__()
+        self._smoothing = smoothing
         self.heaviest = float(weights.max())
         with self.name_scope():
             # A constant moves with the parameters of the block to the device.
@@ -35,7 +37,10 @@ class CrossEntropyBlock(mx.gluon.HybridBlock):
     def hybrid_forward(self, F: Operators, emissions: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
         """(T, N, K), (T, N) float32 with -1 in padding -> (1,)."""
         gold = F.maximum(tags, 0)
-        log_probability = F.pick(F.log_softmax(emissions), gold)  # (T, N)
+        log_probabilities = F.log_softmax(emissions)
+        log_probability = F.pick(log_probabilities, gold)  # (T, N)
+        if self._smoothing:
+            log_probability = (1 - self._smoothing) * log_probability + self._smoothing * log_probabilities.mean(axis=2)
         weight = F.take(weights, gold) * (tags >= 0)
         return -(log_probability * weight).sum()
 

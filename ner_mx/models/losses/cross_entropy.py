@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, Literal, Sequence, Union
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from ner_mx.config import LossSettings
 from ner_mx.errors import ConfigError
@@ -21,9 +21,11 @@ class CrossEntropy(LossSettings):
 
     weights : none; ``balanced``; a number, the weight of O; or a table by tag or type, such
         as ``{ORG: 2.0}``.
+    smoothing : the share of the loss that is the mean over all tags (Szegedy et al. 2016, section 7).
     """
 
     weights: Weights = "none"
+    smoothing: float = Field(0.0, ge=0, lt=1)
 
     @field_validator("weights")
     @classmethod
@@ -42,7 +44,7 @@ class CrossEntropy(LossSettings):
         """
         from ner_mx.models.layers.loss_blocks import CrossEntropyBlock
 
-        return CrossEntropyBlock(class_weights(self.weights, classes, counts))
+        return CrossEntropyBlock(class_weights(self.weights, classes, counts), self.smoothing)
 
 
 def class_weights(weights: Weights, classes: Sequence[str], counts: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from ner_mx.errors import first_line
 from ner_mx.untyped import Trainer, Values
 
 if TYPE_CHECKING:
+    from ner_mx.training.averaging import MovingAverage
     from ner_mx.training.checkpoints import State
     from ner_mx.training.task import Task
     from ner_mx.training.trainable import Trainable
@@ -43,6 +44,7 @@ class TrainingRun:
     """What callbacks see of a training.
 
     folder : of the run, or of a tagger inside it.
+    average : of the parameters; what it holds is judged, and written if it is the best so far.
     state : after the last complete epoch.
     should_stop : set it to stop after the current epoch.
     """
@@ -52,6 +54,7 @@ class TrainingRun:
     task: Task
     model: Trainable
     trainer: Trainer
+    average: MovingAverage
     state: State
     should_stop: bool = False
 

@@ -23,11 +23,12 @@ class Checkpointing(Callback):
     def on_epoch(self, run: TrainingRun, record: Values) -> None:
         """Write the parameters if they are the best so far, and the state."""
         if run.state.best_epoch == run.state.epoch:
-            run.model.save(run.folder / BEST)
+            with run.average.applied():
+                run.model.save(run.folder / BEST)
         self._save(run)
 
     @staticmethod
     def _save(run: TrainingRun) -> None:
         from ner_mx.training.checkpoints import save_state
 
-        save_state(run.folder / LAST, run.state, run.model, run.trainer)
+        save_state(run.folder / LAST, run.state, run.model, run.trainer, run.average)

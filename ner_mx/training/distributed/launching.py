@@ -1,0 +1,201 @@
+"""Starts the scheduler, the servers and the workers of a distributed training, and stops all if one fails."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from ner_mx.errors import UserError
+from ner_mx.machine import available_cores
+
+log = logging.getLogger(__name__)
+
+LOCAL = "127.0.0.1"
+# Seconds for processes to end by themselves, once they are asked to.
+PATIENCE = 10.0
+INTERVAL = 0.1
+
+
+class Plan(NamedTuple):
+    """What to start.
+
+    command : of a worker.  workers, servers : their numbers.
+    hosts : where, in turn; empty for this machine.
+    address : of this machine, as the hosts see it.  port : of the scheduler, which runs here.
+    """
+
+    command: Sequence[str]
+    workers: int
+    servers: int
+    hosts: Sequence[str]
+    address: str
+    port: int
+
+
+class Member(NamedTuple):
+    """A process: a worker with its number, a server, or the scheduler."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def is_worker(self) -> bool:
+        """The others serve, and end when the workers do."""
+        return self.name.startswith("worker")
+
+
+def read_hosts(path: Path) -> List[str]:
+    """The hosts of a file: one per line, as ssh knows them, with the number of workers behind if it is not 1.
+
+    Raises
+    ------
+    UserError : the file cannot be read, or a line is neither.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: expected a list of hosts, found: {error}") from None
+    hosts: List[str] = []
+    for number, line in enumerate(lines, start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        if len(words) > 2 or words[0].startswith("-") or not "".join(words[1:] or ["1"]).isdigit():
+            raise UserError(f"{path}:{number}: expected a host and a number of workers, found: {line.strip()}")
+        hosts += [words[0]] * int(words[1] if len(words) > 1 else 1)
+    if not hosts:
+        raise UserError(f"{path}: expected a list of hosts, found nothing")
+    return hosts
+
+
+def own_address(host: str) -> str:
+    """The address with which this machine reaches a host.
+
+    Raises
+    ------
+    UserError : the name of the host is unknown.
+    """
+    try:
+        # Nothing is sent: connecting a datagram socket chooses the interface.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host.rpartition("@")[2], 9))
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise UserError(f"{host}: expected a host, found: {error.strerror}; give this machine's --address") from None
+
+
+def free_port(address: str) -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def launch(plan: Plan) -> int:
+    """Run a distributed training; returns its exit code, that of the first process that fails.
+
+    When a worker ends with an error or is killed, the others would wait for its gradients for ever: they are stopped.
+    """
+    members: List[Member] = []
+    previous = {number: signal.signal(number, signal.default_int_handler)
+                for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        members += _started(plan)
+        return _watched(members)
+    except KeyboardInterrupt:
+        _stop(members, signal.SIGINT)
+        return 130
+    finally:
+        _stop(members, signal.SIGTERM)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _started(plan: Plan) -> Iterator[Member]:
+    server = [sys.executable, "-m", "ner_mx.training.distributed.parameter_server"]
+    yield Member("scheduler", _process(plan, "scheduler", server, None))
+    for number in range(plan.servers):
+        yield Member(f"server {number}", _process(plan, "server", server, _host(plan, number)))
+    for number in range(plan.workers):
+        yield Member(f"worker {number}", _process(plan, "worker", plan.command, _host(plan, number)))
+
+
+def _host(plan: Plan, number: int) -> Optional[str]:
+    return plan.hosts[number % len(plan.hosts)] if plan.hosts else None
+
+
+def _process(plan: Plan, role: str, command: Sequence[str], host: Optional[str]) -> subprocess.Popen[bytes]:
+    variables = {
+        "DMLC_ROLE": role, "DMLC_PS_ROOT_URI": plan.address, "DMLC_PS_ROOT_PORT": str(plan.port),
+        "DMLC_NUM_WORKER": str(plan.workers), "DMLC_NUM_SERVER": str(plan.servers)}
+    if host is None:
+        # Processes of one machine talk over this address alone, and nothing listens on another one.
+        variables["DMLC_NODE_HOST"] = plan.address
+        return subprocess.Popen(list(command), env=_environment(plan, variables), start_new_session=True,
+                                preexec_fn=_end_with_parent)
+    if list(command)[0] == sys.executable:  # the same package, by the Python that the host has
+        command = ["python", *command[1:]]
+    settings = [f"{name}={value}" for name, value in variables.items()]
+    sharing = max(1, sum(_host(plan, number) == host for number in range(plan.workers)))
+    remote = (f"cd {shlex.quote(os.getcwd())} && exec env -u PORT "
+              f"OMP_NUM_THREADS=${{OMP_NUM_THREADS:-$((($(nproc) + {sharing - 1}) / {sharing}))}} "
+              f"{shlex.join([*settings, *command])}")
+    # With a terminal on the other side, the remote process ends with ssh.
+    return subprocess.Popen(["ssh", "-tt", "-o", "BatchMode=yes", host, remote], stdin=subprocess.DEVNULL,
+                            start_new_session=True, preexec_fn=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """In a new process: let the system end it if the launcher is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _environment(plan: Plan, variables: Dict[str, str]) -> Dict[str, str]:
+    # An exported PORT breaks the binding of the parameter server.
+    result = {name: value for name, value in os.environ.items() if name != "PORT"}
+    result.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // plan.workers)))
+    return {**result, **variables}
+
+
+def _watched(members: Sequence[Member]) -> int:
+    """Wait for the workers; the exit code of the first process that fails, 0 if all succeed."""
+    while True:
+        running = False
+        for member in members:
+            code = member.process.poll()
+            running |= code is None and member.is_worker
+            if code:
+                return _failed(member, code)
+        if not running:
+            return 0
+        time.sleep(INTERVAL)
+
+
+def _failed(member: Member, code: int) -> int:
+    reason = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    log.error("%s %s; the others are stopped. Start the same command with --resume RUN to continue after the last "
+              "complete epoch", member.name, reason)
+    return 128 - code if code < 0 else code
+
+
+def _stop(members: Sequence[Member], number: signal.Signals) -> None:
+    """Ask the processes that still run to end, and end them after a while."""
+    running = [member.process for member in members if member.process.poll() is None]
+    for process in running:
+        process.send_signal(number)
+    end = time.monotonic() + PATIENCE
+    for process in running:
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
