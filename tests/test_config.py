@@ -27,6 +27,7 @@ from ner_mx.config import (
     validate,
 )
 from ner_mx.config.fingerprints import decides
+from ner_mx.config.migration import with_earlier_defaults
 from ner_mx.errors import ConfigError
 from ner_mx.registry import register
 
@@ -484,6 +485,10 @@ GMB = {
     "pos_tagger": {"epochs": 5, "lstm_units": 100}}
 
 
+# What was done before the keys existed.
+EARLIER = {"features.affixes.use": False, "decoding.outside_penalty": 0.0}
+
+
 def from_first_schema(changes):
     """The configuration of today for values by dotted key over :data:`GMB`."""
     old = deepcopy(GMB)
@@ -496,7 +501,7 @@ def from_first_schema(changes):
 
 
 def test_an_old_configuration_is_the_experiment_of_today():
-    expected = load_experiment("gmb", {"run.name": "gmb-1"})
+    expected = load_experiment("gmb", {"run.name": "gmb-1", **EARLIER})
     assert from_first_schema({}) == expected
     without_newer_keys = deepcopy(GMB)
     for key in ("context", "window", "window_units"):
@@ -518,17 +523,14 @@ def test_an_old_configuration_of_the_paper_is_the_experiment_of_today():
                      "optimizer": {"name": "sgd", "learning_rate": 0.0105, "momentum": 0.0, "weight_decay": 0.0,
                                    "clip": 100.0, "sparse_words": True},
                      "schedule": {"name": "constant", "warmup": 0, "final": 0.05, "decay": 0.05}, "use_dev": True}})
-    # Without effect on a run that was finished then: it has no penalty of its own.
-    newer = {"decoding.outside_penalty": "auto"}
-    assert config == load_experiment("conll2003-blstm", {"run.name": "conll2003-blstm-1", **newer})
+    assert config == load_experiment("conll2003-blstm", {"run.name": "conll2003-blstm-1"})
 
 
 @pytest.mark.parametrize("record, experiment, changed", [
     # Records have no folders: corpus.path is the default.
-    ("gmb-1", "gmb", {"run.name": "gmb-1"}),
+    ("gmb-1", "gmb", {"run.name": "gmb-1", **EARLIER}),
     ("conll2003-blstm-1", "conll2003-blstm",
-     {"run.name": "conll2003-blstm-1", "corpus.name": "conll2003-blstm-5ecb3d74", "training.epochs": 30,
-      "decoding.outside_penalty": "auto"})])
+     {"run.name": "conll2003-blstm-1", "corpus.name": "conll2003-blstm-5ecb3d74", "training.epochs": 30})])
 def test_a_record_of_an_old_run_is_its_experiment(root, record, experiment, changed):
     values = json.loads((root / f"reports/runs/{record}.json").read_text())["config"]
     assert validate(migrated(values), record) == load_experiment(experiment, {**changed, "corpus.path": "data/sample"})
@@ -573,7 +575,7 @@ def test_every_record_of_a_run_is_valid(root):
     ("training.epochs", 77, "training.epochs"),
     ("corpus.types", ["PER"], "corpus.types"), ("loss.weights", {"PER": 2.0}, "loss.weights")])
 def test_an_old_key_is_read_as_its_new_one_and_changes_nothing_else(old, value, new):
-    expected = load_experiment("gmb", {"run.name": "gmb-1", new: value})
+    expected = load_experiment("gmb", {"run.name": "gmb-1", **EARLIER, new: value})
     assert from_first_schema({old: value}) == expected != from_first_schema({})
 
 
@@ -596,7 +598,18 @@ def test_a_dimension_that_was_the_default_is_none_without_vectors():
     assert from_first_schema({}).features.words.dimension is None
     assert from_first_schema({"network.word_dimension": None}).features.words.dimension is None
     assert from_first_schema({"features.vectors.path": "v.txt"}) == load_experiment("gmb", {
-        "run.name": "gmb-1", "features.words.vectors.path": "v.txt", "features.words.dimension": 100})
+        "run.name": "gmb-1", **EARLIER, "features.words.vectors.path": "v.txt", "features.words.dimension": 100})
+
+
+def test_a_stored_configuration_does_what_was_done_when_it_was_written():
+    """A key that came later, and whose default changes results, has no effect on it."""
+    today = Config().model_dump(mode="json")
+    stored = deepcopy(today)
+    del stored["features"]["affixes"], stored["decoding"]["outside_penalty"]
+    before = deepcopy(stored)
+    assert validate(migrated(stored), "x") == Config().updated(EARLIER) and stored == before
+    assert with_earlier_defaults({"features": {}})["features"] == {"affixes": {"use": False}}
+    assert with_earlier_defaults(None) is None and with_earlier_defaults(today) is today
 
 
 def test_a_configuration_of_today_is_not_migrated():
@@ -652,7 +665,8 @@ VARIED = {
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
     "training.kvstore": "dist_sync",
-    "decoding.outside_penalty": 0.5, "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact", "training.normalise": "sum",
+    "decoding.outside_penalty": 0.5, "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact",
+    "training.normalise": "sum",
     "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}},
     "inference.rules": "rules.jsonl", "card.intended_use": "News.", "card.limits": "None.", "card.licence": "MIT"}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",

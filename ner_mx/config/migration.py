@@ -86,10 +86,30 @@ def is_old(values: Any) -> bool:
     return isinstance(values, dict) and isinstance(values.get("network"), dict)
 
 
-def migrated(values: Values) -> Values:
-    """A complete configuration of the first schema in the one of today; others are returned as they are."""
-    if not is_old(values):
+# Keys that came later and whose defaults change what is computed, with what was done before.
+LATER: Values = {"features.affixes": {"use": False}, "decoding.outside_penalty": 0.0}
+
+
+def with_earlier_defaults(values: Any) -> Any:
+    """A stored configuration, which has all keys of its time, with what was done then for those that came later."""
+    if not isinstance(values, dict):  # whoever checks it says so
         return values
+    missing = [key for key in LATER if isinstance(values.get(key.partition(".")[0]), dict)
+               and key.partition(".")[2] not in values[key.partition(".")[0]]]
+    if not missing:
+        return values
+    result = deepcopy(values)
+    for key in missing:
+        _put(result, key, LATER[key])
+    return result
+
+
+def migrated(values: Values) -> Values:
+    """A stored configuration in the schema of today; one of today is returned as it is."""
+    return with_earlier_defaults(_from_first_schema(values) if is_old(values) else values)
+
+
+def _from_first_schema(values: Values) -> Values:
     old = deepcopy(values)
     context = old["network"].get("context", "lstm")
     result: Values = {name: old.get(name, {}) for name in ("run", "corpus", "loss", "decoding")}

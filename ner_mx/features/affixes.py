@@ -5,7 +5,7 @@ A suffix such as ``-stan`` has a vector of its own here, which little data train
 
 from __future__ import annotations
 
-from typing import Annotated, List, Literal, Union
+from typing import Annotated, List
 
 from pydantic import Field
 
@@ -26,7 +26,6 @@ class AffixSettings(LookupSettings):
     dimension : of the vector of each prefix and each suffix.
     """
 
-    use: Union[bool, Literal["auto"]] = False
     longest: int = Field(4, ge=SHORTEST, le=10)
     min_count: int = Field(3, ge=1)
     dimension: Annotated[int, RESULT] = Field(10, ge=1)

@@ -15,6 +15,7 @@ from ner_mx.array_files import arrays_as_bytes, arrays_of
 from ner_mx.config import Decoding, Features, Section, dump_yaml, features_schema, parse_yaml, validate_as
 from ner_mx.config.choices import Extended, OneOf
 from ner_mx.config.interfaces import TokenizerSettings
+from ner_mx.config.migration import with_earlier_defaults
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.entity_rules import EntityRules
@@ -173,8 +174,8 @@ def bundle_of_content(content: Content, folder: str) -> Bundle:
     """
     files = content.files
     try:
-        config = validate_as(BundleConfig, parse_yaml(files["config.yaml"].decode(), "config.yaml"),
-                             "config.yaml")
+        values = parse_yaml(files["config.yaml"].decode(), "config.yaml")
+        config = validate_as(BundleConfig, with_earlier_defaults(values), "config.yaml")
         vocabulary = files["vocab.json"]
         if vocabulary.count(b"[") + vocabulary.count(b"{") > MAX_BRACKETS:
             raise ValueError("a vocabulary of too many parts")
