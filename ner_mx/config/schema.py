@@ -199,7 +199,7 @@ class CaseAugmentation(Section):
 class Training(Section):
     epochs: int = Field(30, ge=1)
     patience: Optional[int] = Field(None, ge=1)
-    batch_size: int = Field(32, ge=1)
+    batch_size: Union[Annotated[int, Field(ge=1)], Literal["auto"]] = "auto"
     batches: Annotated[str, NameIn(register.batching)] = "sorted"
     batch_tokens: int = Field(16384, ge=1)
     accumulate: int = Field(1, ge=1)
@@ -213,6 +213,10 @@ class Training(Section):
     use_dev: Annotated[bool, FEATURES] = False
     evaluation_batch: Annotated[int, PLACE] = Field(128, ge=1)
     callbacks: Annotated[Dict[str, Values], PLACE] = {}
+
+    def sentences(self) -> int:
+        """The sentences of a batch; those for a large corpus if they are left to one that is not known."""
+        return 32 if self.batch_size == "auto" else self.batch_size
 
     @model_validator(mode="after")
     def _patience_has_a_judge(self) -> Training:

@@ -64,7 +64,7 @@ def process(config: Config, teaching: Optional[Teaching] = None,
     warnings = corpus.warnings + warnings + implausible(complete["train"])
     splits = {name: of_fixed_length(sentences, config.corpus.cut, config.corpus.pad, warnings)
               for name, sentences in complete.items()}
-    resolved = _resolved(config, all_sentences(splits))
+    resolved = _resolved(config, splits)
     config = config.updated(resolved)
     for name in config.features.active():
         register.feature[name].check(config.features, all_sentences(splits), config.corpus.path)
@@ -109,10 +109,19 @@ def _origin(config: Config, files: Sequence[Path], teaching: Optional[Teaching])
             "sources": {**sources, **(teaching.sources if teaching else {})}}
 
 
-def _resolved(config: Config, sentences: Sequence[Sentence]) -> Values:
+# Sentences of a batch by the number of training sentences: little data needs more updates.
+BATCH_SIZES, LARGE_BATCH = ((1000, 8), (5000, 16)), 32
+
+
+def _resolved(config: Config, splits: Splits) -> Values:
     """Values by dotted key for what the configuration leaves to the corpus."""
-    return {f"features.{name}.use": register.feature[name].is_possible(sentences)
-            for name, settings in config.features.settings().items() if settings.use == "auto"}
+    sentences = all_sentences(splits)
+    result: Values = {f"features.{name}.use": register.feature[name].is_possible(sentences)
+                      for name, settings in config.features.settings().items() if settings.use == "auto"}
+    if config.training.batch_size == "auto":
+        result["training.batch_size"] = next(
+            (size for below, size in BATCH_SIZES if len(splits["train"]) < below), LARGE_BATCH)
+    return result
 
 
 def _genres(splits: Splits) -> Dict[str, List[str]]:

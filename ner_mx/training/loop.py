@@ -73,7 +73,7 @@ def epochs(model: Trainable, trainer: Trainer, task: Task, data: TrainingSet, se
         # What differs between workers is drawn from a stream of their own, so that their batches are the same.
         noise = random if workers.count == 1 else np.random.RandomState(
             np.random.SeedSequence((seed, epoch, 2, workers.rank)).generate_state(4))
-        plan = within_limit(plan_batches(data.train.lengths, settings.batch_size * workers.count, settings.batches,
+        plan = within_limit(plan_batches(data.train.lengths, settings.sentences() * workers.count, settings.batches,
                                          random), data.train.lengths, settings.batch_tokens * workers.count)
         updates = [plan[start:start + settings.accumulate] for start in range(0, len(plan), settings.accumulate)]
         started = time.perf_counter()

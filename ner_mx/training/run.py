@@ -87,7 +87,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             if point:
                 write_json(folder / NOTE, point.note)
         log.info("corpus %s; device %s; %s batches of %s", config.corpus.path, device,
-                 config.training.batches, config.training.batch_size)
+                 config.training.batches, config.training.sentences())
         try:
             outputs = encoder_outputs(corpus, config, device)
             if outputs:
