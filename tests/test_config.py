@@ -665,8 +665,8 @@ VARIED = {
     "features.lexicons.sources": {"own": {"path": "x"}}, "model.name": "feed-forward", "model.directions": "joined",
     "model.initial": "xavier", "model.output": "summed", "loss.name": "sentence", "loss.weights": "balanced",
     "training.kvstore": "dist_sync",
-    "decoding.outside_penalty": 0.5, "training.batch_size": 8, "decoding.method": "argmax", "training.patience": 3, "training.batches": "exact",
-    "training.normalise": "sum",
+    "decoding.outside_penalty": 0.5, "training.batch_size": 8, "decoding.method": "argmax", "training.patience": 3,
+    "training.batches": "exact", "training.normalise": "sum",
     "training.optimizer.name": "sgd", "training.schedule.name": "constant", "training.callbacks": {"history": {}},
     "inference.rules": "rules.jsonl", "card.intended_use": "News.", "card.limits": "None.", "card.licence": "MIT"}
 NOTHING = {"run.name", "run.directory", "run.device", "run.threads", "corpus.name", "corpus.path", "corpus.processed",

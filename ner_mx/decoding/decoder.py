@@ -53,7 +53,7 @@ class Decoder:
         self.transitions = np.zeros((size, size), np.float32) if transitions is None else transitions
         self.start = np.zeros(size, np.float32) if start is None else start
         penalty = settings.outside_penalty
-        self._penalty = 0.0 if penalty == "auto" or encoding is None else float(penalty)
+        self.outside_penalty = 0.0 if penalty == "auto" or encoding is None else float(penalty)
         self.valid_only = settings.method == "viterbi" and settings.valid_only and encoding is not None
         if self.valid_only:
             assert encoding is not None
@@ -67,9 +67,9 @@ class Decoder:
 
     def decode(self, emissions: np.ndarray, length: np.ndarray) -> List[np.ndarray]:
         """The tags of N sentences as ids; emissions are (T, N, K)."""
-        if self._penalty and "O" in self.tags:
+        if self.outside_penalty and "O" in self.tags:
             emissions = emissions.copy()
-            emissions[:, :, self.tags.index("O")] -= self._penalty
+            emissions[:, :, self.tags.index("O")] -= self.outside_penalty
         if self.method == "argmax":
             best = emissions.argmax(axis=2)
             return [best[:size, row] for row, size in enumerate(length)]
@@ -113,7 +113,7 @@ class Decoder:
     def with_outside_penalty(self, penalty: float) -> Decoder:
         """The same decoder that takes another number from the score of O, if its classes are entity tags."""
         other = copy(self)
-        other._penalty = penalty
+        other.outside_penalty = penalty
         return other
 
     def names(self, ids: np.ndarray) -> List[str]:

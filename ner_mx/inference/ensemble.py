@@ -78,9 +78,15 @@ class Ensemble:
         return any(outputs.are_stored(sentences) for outputs in self._outputs.values())
 
     def tag_batch(self, sentences: Sequence[Sequence[str]]) -> List[List[str]]:
-        """The well-formed tags of each sentence whose product of probabilities is largest."""
+        """The well-formed tags of each sentence whose product of probabilities is largest.
+
+        What the members take from the scores of O before they decide, the ensemble takes in their mean.
+        """
         encoding = self.taggers[0].recognizer.encoder.settings.tag_encoding
-        decoder = Decoder(self.tags, Decoding(), encoding=encoding)
+        decoders = [tagger.recognizer.scorer.decoder() for tagger in self.taggers]
+        # Probabilities are those of scores that were divided by the temperature.
+        penalty = float(np.mean([decoder.outside_penalty / decoder.temperature for decoder in decoders]))
+        decoder = Decoder(self.tags, Decoding(outside_penalty=penalty), encoding=encoding)
         result = []
         for probabilities in self.probabilities(sentences):
             scores = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)[:, None]  # (T, 1, K)

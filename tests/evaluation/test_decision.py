@@ -12,6 +12,8 @@ from ner_mx.evaluation import decision
 from ner_mx.evaluation.decision import PENALTIES, best_outside_penalty
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.features.batch import Batch
+from ner_mx.inference.bundle import write_bundle
+from ner_mx.inference.ensemble import Ensemble
 from ner_mx.inference.exporting import bundle_of
 from ner_mx.training.run_folder import read_decision
 
@@ -104,6 +106,20 @@ def test_a_bundle_decides_as_the_run_does():
     tagger = ner_mx.inference.Tagger.of_bundle(bundle, threads=1)
     assert [entry.span for entry in tagger.tag(tokens)] == [
         entry.span for entry in recognizer.tag_batch([tokens])[0]]
+
+
+def test_an_ensemble_decides_by_the_mean_of_its_members(tmp_path):
+    """One member with twice the penalty and one without are two with the penalty."""
+    recognizer, config = build()
+    bundles = {}
+    for penalty in (0.0, 1.5, 3.0):
+        recognizer.scorer.decoding = config.decoding.model_copy(update={"outside_penalty": penalty})
+        bundles[penalty] = tmp_path / str(penalty)
+        write_bundle(bundle_of(recognizer, config, {"data": {}, "seed": 1}), bundles[penalty])
+    sentences = [sentence.tokens for sentence in some_sentences(20, seed=3)]
+    tags = {penalties: Ensemble([bundles[penalty] for penalty in penalties]).tag_batch(sentences)
+            for penalties in ((0.0, 3.0), (1.5,), (0.0,))}
+    assert tags[0.0, 3.0] == tags[1.5,] != tags[0.0,]
 
 
 def test_a_run_chooses_on_dev_and_is_loaded_with_its_choice(short_sample, tmp_path):

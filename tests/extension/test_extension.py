@@ -30,6 +30,7 @@ features:
   tag_encoding: BIE
   words: {dimension: 10, sparse_gradients: false}
   characters: {use: false}
+  affixes: {use: false}
   casing: {use: false}
   pos: {use: true, dimension: 4, tagger: {epochs: 1, units: 4}}
   suffix: {length: 2, dimension: 5}

@@ -14,7 +14,7 @@ from ner_mx.inference.precision import half, quantized
 from ner_mx.inference.tagger import Tagger
 from ner_mx.resources.checkpoints.architecture import FAMILIES
 
-ALONE = {f"features.{name}.use": False for name in ("words", "characters", "casing", "pos", "lexicons")}
+ALONE = {f"features.{name}.use": False for name in ("words", "characters", "affixes", "casing", "pos", "lexicons")}
 LINEAR = {**ALONE, "model": {"name": "linear"}}
 FEATURE = {"model.units": 11}
 

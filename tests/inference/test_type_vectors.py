@@ -18,7 +18,7 @@ from ner_mx.inference.tagger import Tagger
 from ner_mx.inference.type_vectors import TypeVectors
 
 WORDS = ["".join(letters) * times for letters in itertools.product("abÉ1", repeat=4) for times in (1, 3, 40)]
-DIMENSION = 12 + 9 + 8  # words, characters, casing
+DIMENSION = 12 + 9 + 60 + 8  # words, characters, affixes, casing
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def parts():
     recognizer, config = build()
     graph = bundle_of(recognizer, config, {"data": {}, "seed": 1}).graphs["model.words"]
     features = [feature for feature in recognizer.encoder.features if feature.of_word_type]
-    assert [feature.name for feature in features] == ["words", "characters", "casing"]
+    assert [feature.name for feature in features] == ["words", "characters", "affixes", "casing"]
     session = OnnxSession(graph, "vectors")
     return recognizer.encoder, features, lambda batch: session(batch, DIMENSION)
 

@@ -248,7 +248,7 @@ def test_concatenated_equals_numpy():
 
 
 def test_features_that_are_not_used_are_not_in_the_network():
-    network = build({f"features.{name}.use": False for name in ("casing", "pos", "characters")})
+    network = build({f"features.{name}.use": False for name in ("casing", "pos", "characters", "affixes")})
     assert network.block.inputs == ["words", "reverse"]
     assert network.scores(network.batch(chosen=np.arange(2))).shape[2] == CLASSES
 

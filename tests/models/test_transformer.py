@@ -21,7 +21,7 @@ from ner_mx.models.transformer.encoder_network import EncoderNetwork
 from ner_mx.resources.checkpoints import read_checkpoint
 from ner_mx.resources.checkpoints.architecture import FAMILIES
 
-ALONE = {f"features.{name}.use": False for name in ("words", "characters", "casing", "pos", "lexicons")}
+ALONE = {f"features.{name}.use": False for name in ("words", "characters", "affixes", "casing", "pos", "lexicons")}
 SENTENCES = some_sentences(30, seed=4)
 
 

@@ -57,8 +57,9 @@ def test_a_row_of_the_report(report, line):
     "- `conll2003-blstm-cnn`, our runs compared with the experiment: training.epochs: 30 against 80",
     "- `conll2003-lexicon-senna-bioes`, our runs compared with the experiment: training.epochs: 30 against 80",
     '- `conll2003-vectors-100` is `conll2003-vectors` with features.words.vectors.path: "own-100.txt" against '
-    '"own-50.txt"',
-    "- `conll2003-vectors-lexicon-dev` is `conll2003-vectors-lexicon` with training.use_dev: true against false",
+    '"own-50.txt"; features.affixes.use: false against true; decoding.outside_penalty: 0.0 against "auto"',
+    "- `conll2003-vectors-lexicon-dev` is `conll2003-vectors-lexicon` with features.affixes.use: false against true; "
+    'decoding.outside_penalty: 0.0 against "auto"; training.use_dev: true against false',
 ])
 def test_a_row_departs_from_its_experiment_in_what_was_changed(report, line):
     assert line in report.splitlines()

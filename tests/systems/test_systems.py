@@ -22,6 +22,7 @@ from ner_mx.registry import register
 from ner_mx.systems.crf import attributes
 
 TINY = {"features.words.dimension": 16, "features.words.dropout": 0.0, "features.characters.use": False,
+        "features.affixes.use": False,
         "model.units": 16, "model.dropout.input": 0.0, "model.dropout.output": 0.0, "training.epochs": 20,
         "training.batch_size": 8, "training.optimizer.learning_rate": 0.02, "features.pos.use": False}
 NAMES = {"Ada": "PER", "Bert": "PER", "Rome": "LOC", "Oslo": "LOC"}

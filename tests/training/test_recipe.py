@@ -203,6 +203,7 @@ class Passthrough(BiLSTM):
 def transparent(changes):
     """A model whose emissions are the vectors of its only feature, after the dropouts."""
     changes = {**NO_DROPOUT, "features.characters.use": False, "features.casing.use": False,
+               "features.affixes.use": False,
                "features.words.dimension": 300, "features.words.initial": "normal", "model.units": 300, **changes}
     config = Config().updated({"features.pos.use": False, **changes})
     encoder = Encoder.fit(config.features, some_sentences(50))
