@@ -30,7 +30,7 @@ def runs(tmp_path_factory, short_sample):
     config = Config().updated({
         "corpus.path": str(short_sample), "corpus.processed": str(folder / "data"),
         "run.directory": str(folder / "runs"), "features.words.dimension": 12, "features.characters.filters": 8,
-        "model.units": 16, "features.pos.use": False, "decoding.outside_penalty": 0.0,
+        "model.units": 16, "features.pos.use": False, "decoding.outside_penalty": 0.0, "training.batch_size": 32,
         "training.epochs": 10, "training.optimizer.learning_rate": 0.01})
     corpus = ner_mx.preprocess(config)
     first = ner_mx.train(corpus, name="first", seed=1)

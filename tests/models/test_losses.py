@@ -41,6 +41,21 @@ def test_cross_entropy_equals_scikit_learn_and_ignores_padding(scored_batch):
         assert computed == pytest.approx(expected, rel=1e-5)
 
 
+def test_smoothed_cross_entropy_is_that_of_smoothed_targets(scored_batch):
+    """A share of the loss is the mean over all tags, weighted like the gold tag."""
+    emissions, tags = scored_batch
+    weights = np.random.RandomState(0).uniform(0.2, 2, 6).astype(np.float32)
+    loss = CrossEntropyBlock(weights, 0.2)
+    loss.initialize()
+    loss.hybridize()
+    computed = loss(mx.nd.array(emissions), mx.nd.array(tags)).asscalar()
+    real = tags >= 0
+    targets = 0.8 * np.eye(6)[tags[real]] + 0.2 / 6
+    log_probabilities = emissions[real] - np.log(np.exp(emissions[real]).sum(axis=1, keepdims=True))
+    expected = -(weights[tags[real]] * (targets * log_probabilities).sum(axis=1)).sum()
+    assert computed == pytest.approx(expected, rel=1e-5)
+
+
 def test_gradients_of_the_sentence_likelihood_equal_finite_differences(scored_batch):
     emissions, tags = scored_batch
     random = np.random.RandomState(1)

@@ -7,20 +7,24 @@ import numpy as np
 import pytest
 from random_networks import build, lexicon_sources, some_sentences
 
+import ner_mx
+from ner_mx.array_files import read_arrays
 from ner_mx.compat import mx, seed_everything
 from ner_mx.config import Config, Decoding
 from ner_mx.data.spans import Span
 from ner_mx.decoding import windows
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.recognizer import Recognizer
-from ner_mx.errors import TrainingError
+from ner_mx.errors import RunError, TrainingError
 from ner_mx.features.batch import collate
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.models.layers.bilstm import BiLSTM
 from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.layers.packed_lstm import packed_size, unpacked
+from ner_mx.training import averaging
 from ner_mx.training import loop as loop_module
+from ner_mx.training.averaging import MovingAverage
 from ner_mx.training.callbacks import Callback, Callbacks
 from ner_mx.training.case_augmentation import CHANGES, CaseCopies, changed_case, with_case_copies
 from ner_mx.training.checkpoints import State
@@ -322,11 +326,80 @@ def test_a_word_is_hidden_with_z_over_z_plus_its_count():
     assert (arrays["words"] == 0).any() and (noise(arrays, Fixed(0.0))["words"][arrays["words"] == 0] == 0).all()
 
 
+def test_characters_are_hidden_with_their_rate():
+    """They become the unknown one; padding stays, and without a rate nothing happens."""
+    for rate in (0.0, 0.25):
+        config = Config().updated({"features.pos.use": False, "features.characters.dropout": rate})
+        encoder = Encoder.fit(config.features, some_sentences(30))
+        encoded = encoder.encode(some_sentences(30))
+        noise = encoder.feature("characters").noise(encoded)
+        if not rate:
+            assert noise is None
+            continue
+        characters = collate(encoder.features, encoded, np.arange(30))["characters"]
+        changed = noise({"characters": characters}, np.random.RandomState(1))["characters"]
+        real = characters > 1
+        assert abs((changed[real] == Vocabulary.UNKNOWN_ID).mean() - rate) < 0.05
+        np.testing.assert_array_equal(changed[changed != Vocabulary.UNKNOWN_ID],
+                                      characters[changed != Vocabulary.UNKNOWN_ID])
+        assert (characters == 0).any() and (changed[characters == 0] == 0).all()
+
+
 def test_without_word_dropout_there_is_no_noise():
     """z = 0."""
     config = Config().updated({"features.pos.use": False, "features.words.dropout": 0.0})
     encoder = Encoder.fit(config.features, some_sentences(5))
     assert encoder.feature("words").noise(encoder.encode(some_sentences(5))) is None
+
+
+# The moving average
+
+
+def test_the_average_follows_the_parameters_and_is_what_is_kept(tmp_path):
+    """Against the formula, update by update; later ones in steps of four."""
+    parameter = mx.gluon.Parameter("weight", shape=(3,))
+    parameter.initialize(mx.init.Zero())
+    fixed = mx.gluon.Parameter("fixed", shape=(1,), grad_req="null")
+    fixed.initialize(mx.init.One())
+    average = MovingAverage({"weight": parameter, "fixed": fixed}, 0.9)
+    expected = np.zeros(3)
+    for number in range(1, 3 * averaging.FIRST):
+        values = np.array([number, -1.0, 0.5 * number])
+        parameter.set_data(mx.nd.array(values))
+        average.update()
+        interval = 1 if number <= averaging.FIRST else averaging.INTERVAL
+        if number % interval == 0:
+            decay = min(0.9, (1 + number) / (10 + number)) ** interval
+            expected = decay * expected + (1 - decay) * values
+    with average.applied():
+        np.testing.assert_allclose(parameter.data().asnumpy(), expected, rtol=1e-4)
+    np.testing.assert_allclose(parameter.data().asnumpy(), values)
+    other = MovingAverage({"weight": parameter}, 0.9)
+    other.restore(average.arrays())
+    assert other.updates == average.updates == 3 * averaging.FIRST - 1
+    with other.applied():
+        np.testing.assert_allclose(parameter.data().asnumpy(), expected, rtol=1e-4)
+    with pytest.raises(RunError, match="found others"):
+        other.restore({"updates": np.array(1)})
+    assert MovingAverage({"weight": parameter}, 0.0).arrays() == {}
+
+
+def test_the_average_is_judged_and_written(tmp_path, short_sample):
+    """The best network of a run is the average; the last one is not."""
+    config = Config().updated({
+        "corpus.path": str(short_sample), "corpus.processed": str(tmp_path / "p"), "run.directory": str(tmp_path),
+        "features.pos.use": False, "model.units": 8, "training.epochs": 2, "training.average": 0.99,
+        "run.name": "averaged"})
+    run = ner_mx.train(ner_mx.preprocess(config))
+    best, last = (mx.nd.load(str(run.folder / name)) for name in ("best.params", "last/epoch-0002.params"))
+    stored = read_arrays(run.folder / "last/epoch-0002.npz")
+    different = 0
+    for name, values in best.items():
+        if f"average.{name}" in stored and run.metrics["train"]["best_epoch"] == 2:
+            np.testing.assert_array_equal(values.asnumpy(), stored[f"average.{name}"])
+        different += not np.array_equal(values.asnumpy(), last[name].asnumpy())
+    assert different > 5
+    assert run.evaluate()["test"].micro.f1 == run.metrics["test"]["entity"]["micro"]["f1"]
 
 
 # The loop
