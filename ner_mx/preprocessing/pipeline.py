@@ -110,7 +110,7 @@ def _origin(config: Config, files: Sequence[Path], teaching: Optional[Teaching])
 
 
 # Sentences of a batch below so many training sentences, and from there on: little data needs more updates.
-LITTLE, SMALL_BATCH, LARGE_BATCH = 5000, 8, 32
+BATCH_SIZES, LARGE_BATCH = ((2000, 8), (5000, 16)), 32
 
 
 def _resolved(config: Config, splits: Splits) -> Values:
@@ -119,7 +119,8 @@ def _resolved(config: Config, splits: Splits) -> Values:
     result: Values = {f"features.{name}.use": register.feature[name].is_possible(sentences)
                       for name, settings in config.features.settings().items() if settings.use == "auto"}
     if config.training.batch_size == "auto":
-        result["training.batch_size"] = SMALL_BATCH if len(splits["train"]) < LITTLE else LARGE_BATCH
+        result["training.batch_size"] = next(
+            (size for below, size in BATCH_SIZES if len(splits["train"]) < below), LARGE_BATCH)
     return result
 
 

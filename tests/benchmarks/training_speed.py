@@ -24,6 +24,9 @@ SENTENCES, BATCH = 2000, 32
 
 def mxnet_step(encoder, encoded):
     """A function that trains on one batch, and one that waits for all computations."""
+    from ner_mx.compat import tune_process
+
+    tune_process()  # as training does before it loads MXNet
     from ner_mx.compat import mx, seed_everything
     from ner_mx.training.loop import _update
     from ner_mx.training.trainable import Trainable

@@ -23,6 +23,9 @@ BATCH = 32
 
 def measure(steps: int) -> None:
     """One worker, or one of several if the environment says so; the first prints."""
+    from ner_mx.compat import tune_process
+
+    tune_process()  # as training does before it loads MXNet
     from ner_mx.compat import mx, seed_everything
     from ner_mx.training.distributed.workers import SINGLE, connect
     from ner_mx.training.loop import _update

@@ -9,10 +9,11 @@ from ner_mx.preprocessing import pipeline
 from ner_mx.training.run_folder import read_run_config
 
 
-@pytest.mark.parametrize("little, given, expected", [(1000, "auto", 8), (10, "auto", 32), (10, 5, 5)])
-def test_little_data_has_small_batches(short_sample, tmp_path, monkeypatch, little, given, expected):
+@pytest.mark.parametrize("bounds, given, expected", [
+    ((1000, 2000), "auto", 8), ((10, 1000), "auto", 16), ((10, 20), "auto", 32), ((10, 20), 5, 5)])
+def test_little_data_has_small_batches(short_sample, tmp_path, monkeypatch, bounds, given, expected):
     """The run is made with the number, and its configuration says which."""
-    monkeypatch.setattr(pipeline, "LITTLE", little)
+    monkeypatch.setattr(pipeline, "BATCH_SIZES", tuple(zip(bounds, (8, 16))))
     config = ner_mx.load_config(settings={
         "corpus.path": str(short_sample), "run.directory": str(tmp_path), "features.pos.use": False, "model.units": 8,
         "features.words.dimension": 8, "training.epochs": 1, "training.batch_size": given})
