@@ -9,10 +9,9 @@ from typing import Annotated, List
 
 from pydantic import Field
 
-from ner_mx.config import RESULT, Features, LookupSettings
+from ner_mx.config import RESULT, LookupSettings
 from ner_mx.data.normalization import fold_digits
 from ner_mx.features.feature import TypeLookup
-from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
 
 SHORTEST = 2
@@ -39,10 +38,10 @@ class Affixes(TypeLookup):
     rank = 25
     on_by_default = True
 
-    def __init__(self, features: Features, vocabulary: Vocabulary):
-        super().__init__(features, vocabulary)
-        self.columns = 2 * (self.settings.longest - SHORTEST + 1)
-        self.min_count = self.settings.min_count
+    @property
+    def columns(self) -> int:  # type: ignore[override]
+        """A prefix and a suffix of each length."""
+        return 2 * int(self.settings.longest - SHORTEST + 1)
 
     def values(self, word: str) -> List[str]:
         """A prefix and a suffix of each length, marked as such."""

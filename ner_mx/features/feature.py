@@ -258,16 +258,12 @@ class _FromVocabulary(Lookup):
 class TypeLookup(_FromVocabulary):
     """A lookup that depends on the word type alone: subclasses define :meth:`value`.
 
-    One that looks up several strings of a word defines :meth:`values` instead, and ``columns``, their number.  One
-    that has an embedder of its own which looks at other words sets ``of_word_type`` to False.
-
-    Attributes
-    ----------
-    min_count : rarer strings are unknown.
+    One that looks up several strings of a word defines :meth:`values` instead, and ``columns``, their number.  Strings
+    that are rarer than ``min_count`` of its settings, if they have such a key, are unknown.  One that has an embedder
+    of its own which looks at other words sets ``of_word_type`` to False.
     """
 
     of_word_type = True
-    min_count: int = 1
 
     def value(self, word: str) -> str:
         """The string of a word."""
@@ -285,7 +281,7 @@ class TypeLookup(_FromVocabulary):
         for word, count in data.types.items():
             for value in feature.values(word):
                 counts[value] += count
-        feature.vocabulary = Vocabulary.counted(counts, feature.min_count)
+        feature.vocabulary = Vocabulary.counted(counts, getattr(feature.settings, "min_count", 1))
         return feature
 
     @property

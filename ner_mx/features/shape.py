@@ -7,9 +7,8 @@ from typing import Annotated, Literal, Union
 
 from pydantic import Field
 
-from ner_mx.config import RESULT, Features, LookupSettings
+from ner_mx.config import RESULT, LookupSettings
 from ner_mx.features.feature import TypeLookup
-from ner_mx.features.vocabulary import Vocabulary
 from ner_mx.registry import register
 
 # A shape keeps so many characters of its beginning.
@@ -42,10 +41,6 @@ class Shape(TypeLookup):
     Settings = ShapeSettings
     rank = 35
     on_by_default = True
-
-    def __init__(self, features: Features, vocabulary: Vocabulary):
-        super().__init__(features, vocabulary)
-        self.min_count = self.settings.min_count
 
     def value(self, word: str) -> str:
         """The shape."""
