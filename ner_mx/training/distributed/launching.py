@@ -156,7 +156,7 @@ def _process(plan: Plan, role: str, command: Sequence[str], host: Optional[str])
 
 def _end_with_parent() -> None:
     """In a new process: let the system end it if the launcher is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; blocked in the exchange, it would not see another one
 
 
 def _environment(plan: Plan, variables: Dict[str, str]) -> Dict[str, str]:
