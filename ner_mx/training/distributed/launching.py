@@ -156,7 +156,8 @@ def _process(plan: Plan, role: str, command: Sequence[str], host: Optional[str])
 
 def _end_with_parent() -> None:
     """In a new process: let the system end it if the launcher is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; blocked in the exchange, it would not see another one
+    # 1 is PR_SET_PDEATHSIG; a process that is blocked in the exchange would not see another signal.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _environment(plan: Plan, variables: Dict[str, str]) -> Dict[str, str]:
