@@ -31,6 +31,6 @@ def launch(
 
     chosen = read_hosts(hosts) if hosts else []
     if address and not hosts:
-        raise UserError("--address: expected --hosts beside it, found none; workers of one machine use 127.0.0.1")
+        raise UserError("--address: expected it with --hosts alone; workers of one machine use 127.0.0.1")
     place = address or (own_address(chosen[0]) if chosen else LOCAL)
     raise typer.Exit(run(Plan(command, workers, servers, chosen, place, port or free_port(place))))

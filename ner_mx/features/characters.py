@@ -112,7 +112,7 @@ class Characters(Feature):
         return arrays
 
     def noise(self, encoded: Encoded) -> Optional[Noise]:
-        """Replace characters at random by the unknown one, in each word of a batch anew."""
+        """Replace characters at random by the unknown one, in each batch others."""
         rate = self.settings.dropout
         if not rate:
             return None

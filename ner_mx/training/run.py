@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from ner_mx.training.run_folder import check_resumable, note_code, run_folder, s
 from ner_mx.training.run_results import write_results
 from ner_mx.training.starting_point import NOTE, starting_point
 from ner_mx.training.task import Task, annotation_task, entity_task
+from ner_mx.training.trainable import Prepare
 from ner_mx.untyped import Device
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
         log.info("corpus %s; device %s; %s batches of %s", config.corpus.path, device,
                  config.training.batches, config.training.sentences())
         try:
-            outputs = encoder_outputs(corpus, config, device)
-            if outputs:
-                corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
+            corpus, outputs = _with_encoder_outputs(corpus, config, device)
             inputs = _inputs(folder, corpus, config, devices)
             model, state = fit(folder, task, corpus, devices, every, finish, point.apply if point else None, workers)
             scores = write_results(folder, config, corpus, model, state, inputs, outputs)
@@ -102,14 +101,21 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             raise interrupts.Stopped(folder) from None
 
 
+def _with_encoder_outputs(corpus: ProcessedCorpus, config: Config,
+                          device: Device) -> Tuple[ProcessedCorpus, Optional[Prepare]]:
+    """The corpus with the outputs of an encoder that is not trained, and what adds them to other sentences."""
+    outputs = encoder_outputs(corpus, config, device)
+    if outputs is None:
+        return corpus, None
+    return corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()}), outputs
+
+
 def _assist(folder: Path, task: Task, corpus: ProcessedCorpus, config: Config, devices: Sequence[Device],
             workers: Workers) -> None:
     """Train with the first worker, which judges and writes everything."""
     with interrupts.deferred():
         try:
-            outputs = encoder_outputs(corpus, config, devices[0])
-            if outputs:
-                corpus = corpus._replace(splits={name: outputs(split) for name, split in corpus.splits.items()})
+            corpus, _ = _with_encoder_outputs(corpus, config, devices[0])
             fit(folder, task, corpus, devices, Callbacks([]), workers=workers)
             workers.finish()
         except KeyboardInterrupt:

@@ -247,7 +247,7 @@ def test_a_command_that_fails_ends_the_launch_with_its_code():
 
 def test_an_address_is_of_use_with_hosts_alone():
     code, _, errors = finished(launched("true", options=("--address", "10.0.0.1")))
-    assert code == 2 and "expected --hosts beside it" in errors
+    assert code == 2 and "expected it with --hosts alone" in errors
     assert 1024 <= free_port(LOCAL) < 65536
 
 

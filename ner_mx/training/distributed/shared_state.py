@@ -19,7 +19,7 @@ from ner_mx.untyped import Trainer
 def shared_state(workers: Workers, state: State, model: Trainable, trainer: Trainer) -> State:
     """The state of the first worker, with its parameters and those of its optimizer in every network.
 
-    Where all begin anew, only the parameters travel: optimizers have no state yet.
+    In a new run, only the parameters travel: optimizers have no state yet.
     """
     if workers.count == 1:
         return state
