@@ -1,7 +1,7 @@
 """The small corpora of reports/accuracy.md: python little_corpora.py CONLL_FOLDER GMB_CSV ONTONOTES_FOLDER TARGET.
 
 Writes conll-250, conll-1000, conll-4000, gmb-250, gmb-1000, gmb-4000 and noisy below TARGET, each with train, dev and
-test in two columns; the test set stands for nothing.  Train on one, and read the best dev F1 of runs/NAME/history.jsonl:
+test in two columns; the test set is a part of dev.  Train on one, and read the best dev F1 of its history.jsonl:
 ner-mx preprocess --set corpus.path=TARGET/conll-250 && ner-mx train --set corpus.path=TARGET/conll-250
 """
 

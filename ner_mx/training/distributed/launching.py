@@ -183,8 +183,9 @@ def _watched(members: Sequence[Member]) -> int:
 
 def _failed(member: Member, code: int) -> int:
     reason = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    log.error("%s %s; the others are stopped. Start the same command with --resume RUN to continue after the last "
-              "complete epoch", member.name, reason)
+    # After an error of the user's, which the worker has named, there is nothing to resume.
+    remedy = "" if code == 2 else ". Start the same command with --resume RUN to continue after the last complete epoch"
+    log.error("%s %s; the others are stopped%s", member.name, reason, remedy)
     return 128 - code if code < 0 else code
 
 
