@@ -144,6 +144,11 @@ def _training(metrics: ReadOnlyValues, history: List[Values], plotted: bool) -> 
              f"at {train['tokens_per_second']:,.0f} tokens/s; "
              + ("dev was trained on, and the last epoch counts: dev scores mean nothing here."
                 if train.get("use_dev") else f"best on dev in epoch {train['best_epoch']}."), ""]
+    reached = train.get("roofline", {})
+    if reached.get("share"):
+        lines += [f"The matrices that every token passes took {reached['gflops']:.0f} GFLOP/s, "
+                  f"{reached['share']:.0%} of the {reached['matrix_gflops']:.0f} GFLOP/s that products of large "
+                  "matrices reach on this machine.", ""]
     if plotted:
         lines += ["![loss and dev score by epoch](plots/learning-curves.png)", ""]
     else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 from ner_mx.data.detection import format_named
 from ner_mx.data.sentence import Sentence
@@ -35,6 +36,7 @@ class SpacyPipeline(System):
         if self.settings["words"] and not self.settings["vectors"]:
             raise ConfigError("spacy: words: expected vectors, too, whose rows they name")
         self._pipeline: Any = None
+        self._history: List[List[float]] = []
 
     def fit(self, train: Sequence[Sentence], dev: Sequence[Sentence]) -> None:
         """Train until dev does not improve for so many steps.
@@ -51,8 +53,8 @@ class SpacyPipeline(System):
                 # One document for each sentence, as tag() reads them.
                 format_named("spacy").write([sentence._replace(pos=None, document=number)
                                              for number, sentence in enumerate(sentences)], place / f"{name}.spacy")
-            _command("init", "config", place / "config.cfg", "--lang", self.settings["language"], "--pipeline", "ner",
-                     "--optimize", "efficiency")
+            list(_command("init", "config", place / "config.cfg", "--lang", self.settings["language"],
+                          "--pipeline", "ner", "--optimize", "efficiency"))
             overrides = ["--paths.train", place / "train.spacy", "--paths.dev", place / "dev.spacy",
                          "--training.seed", self.seed, "--training.max_steps", self.settings["steps"],
                          "--training.patience", self.settings["patience"]]
@@ -61,7 +63,9 @@ class SpacyPipeline(System):
                                self.settings["language"], place)
                 overrides += ["--paths.vectors", place / "vectors",
                               "--components.tok2vec.model.embed.include_static_vectors", "true"]
-            _command("train", place / "config.cfg", "--output", place / "trained", *overrides)
+            started = time.perf_counter()
+            for line in _command("train", place / "config.cfg", "--output", place / "trained", *overrides):
+                self._history += [[*judged, round(time.perf_counter() - started, 1)] for judged in _judgements(line)]
             self._pipeline = _spacy().load(place / "trained/model-best")
 
     def tag(self, sentences: Sequence[Sentence]) -> List[List[str]]:
@@ -75,8 +79,9 @@ class SpacyPipeline(System):
                 for doc in self._pipeline.pipe(docs)]
 
     def describe(self) -> Values:
-        """The version of spaCy, and the components."""
-        return {"version": _spacy().__version__, "components": self._pipeline.pipe_names if self._pipeline else []}
+        """The version of spaCy, the components, and of each judgement by dev: step, F1 and seconds since the start."""
+        return {"version": _spacy().__version__, "components": self._pipeline.pipe_names if self._pipeline else [],
+                "history": self._history}
 
     def save(self, folder: Path) -> None:
         """Write the pipeline as spaCy does."""
@@ -90,19 +95,32 @@ class SpacyPipeline(System):
             raise UserError(f"{folder / PIPELINE}: expected a pipeline of spaCy, found: {first_line(error)}") from None
 
 
-def _command(*arguments: object) -> None:
-    """Run one of spaCy's commands, without its messages.
+def _command(*arguments: object) -> Iterator[str]:
+    """Run one of spaCy's commands; yields the lines that it prints, as it prints them.
 
     Raises
     ------
     TrainingError : it fails.
     """
-    done = subprocess.run([sys.executable, "-m", "spacy", *map(str, arguments)], capture_output=True, text=True,
-                          env={**os.environ, "NO_COLOR": "1"})
-    if done.returncode:
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    last = ""
+    with subprocess.Popen([sys.executable, "-m", "spacy", *map(str, arguments)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+                          env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = line.strip() or last
+            yield line
+    if process.returncode:
         raise TrainingError(f"spacy {arguments[0]}: expected the command to succeed, found: "
-                            f"{shown(lines[-1] if lines else f'the exit code {done.returncode}', 200)}")
+                            f"{shown(last or f'the exit code {process.returncode}', 200)}")
+
+
+def _judgements(line: str) -> List[List[float]]:
+    """Step and F1 in a row of the table that ``spacy train`` prints; empty for other lines."""
+    cells = line.split()
+    if len(cells) < 6 or not (cells[0].isdigit() and cells[1].isdigit()):
+        return []
+    return [[int(cells[1]), float(cells[-4]) / 100]]  # the last ones are F1, precision, recall and a score
 
 
 def _write_vectors(settings: VectorSettings, language: str, place: Path) -> None:

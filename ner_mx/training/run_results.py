@@ -26,6 +26,7 @@ from ner_mx.training.case_augmentation import changed_case
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
 from ner_mx.training.run_evaluation import load_recognizer
+from ner_mx.training.roofline import roofline
 from ner_mx.training.run_folder import read_run_rules
 from ner_mx.training.task import predicted_tags, with_rules, without_types
 from ner_mx.training.trainable import Prepare, Trainable
@@ -135,7 +136,7 @@ def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable,
     tokens = sum(record["seconds"] * record["tokens_per_second"] for record in state.history)
     return {"seconds": seconds, "tokens_per_second": tokens / seconds, "epochs": state.epoch,
             "best_epoch": state.best_epoch, "use_dev": config.training.use_dev,
-            "fitted_f1": _fitted_f1(model, corpus, config)}
+            "fitted_f1": _fitted_f1(model, corpus, config), "roofline": roofline(model, tokens / seconds)}
 
 
 def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> float:

@@ -300,6 +300,19 @@ def test_unequal_workers_are_all_told():
     assert all(isinstance(result, TrainingError) and "1 of 3" in str(result) for result in results)
 
 
+def test_a_worker_that_finds_nobody_gives_up():
+    """As when a host of the list does not answer; the launcher then stops the others."""
+    code = ("from ner_mx.training.distributed import workers\n"
+            "workers.PATIENCE = 1.0\n"
+            "workers.ParameterServerWorkers()")
+    variables = {"DMLC_ROLE": "worker", "DMLC_PS_ROOT_URI": LOCAL, "DMLC_PS_ROOT_PORT": str(free_port(LOCAL)),
+                 "DMLC_NUM_WORKER": "2", "DMLC_NUM_SERVER": "1", "DMLC_NODE_HOST": LOCAL}
+    environment = {**{name: value for name, value in os.environ.items() if name != "PORT"}, **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 1
+    assert f"2 workers and 1 servers to meet at {LOCAL}:{variables['DMLC_PS_ROOT_PORT']}, found fewer" in done.stderr
+
+
 class Parameter:
     """As much of a Gluon parameter as a sum of gradients needs."""
 

@@ -41,7 +41,7 @@ NOT_DECIDING = {
     "training/callbacks/history.py", "training/callbacks/mlflow.py", "training/callbacks/progress_bar.py",
     "training/callbacks/tensorboard.py", "training/distributed/__init__.py", "training/distributed/launching.py",
     "training/distributed/parameter_server.py", "training/interrupts.py", "training/provenance.py",
-    "training/run_evaluation.py", "training/run_folder.py", "training/tracked_values.py"}
+    "training/roofline.py", "training/run_evaluation.py", "training/run_folder.py", "training/tracked_values.py"}
 
 
 @pytest.mark.parametrize("old, new", [

@@ -8,8 +8,11 @@ rows that some worker changed; MXNet's own row-sparse keys lose rows where nothi
 
 from __future__ import annotations
 
+import logging
 import os
-from typing import Any, Dict, List, Tuple
+import threading
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -18,10 +21,14 @@ from ner_mx.config import Config
 from ner_mx.errors import ConfigError, TrainingError
 from ner_mx.untyped import Tensor, Trainer
 
+log = logging.getLogger(__name__)
+
 # The variables that tell a process its place among the others.
 VARIABLES = ("DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 # The sizes of the arrays that are sent, in numbers: a few, or pieces of many.
 SMALL, PIECE = 256, 1 << 18
+# Seconds until all processes of a training must have found each other.
+PATIENCE = 180.0
 
 
 class Workers:
@@ -94,7 +101,10 @@ class ParameterServerWorkers(Workers):
     """The workers of a parameter server that adds up what they send."""
 
     def __init__(self) -> None:
-        self._store: Any = mx.kv.create("dist_sync")
+        with _ended_after(PATIENCE, "expected {DMLC_NUM_WORKER} workers and {DMLC_NUM_SERVER} servers to meet at "
+                                    "{DMLC_PS_ROOT_URI}:{DMLC_PS_ROOT_PORT}, found fewer after {seconds:.0f} seconds; "
+                                    "start them again"):
+            self._store: Any = mx.kv.create("dist_sync")
         self.rank, self.count = self._store.rank, self._store.num_workers
         self._known: Dict[str, Tensor] = {}
         self._wait_at_the_end(False)
@@ -137,6 +147,23 @@ def connect(config: Config) -> Workers:
                           f"found {'no ' + ', '.join(missing) if missing else 'another role than that of a worker'}; "
                           "start them with: ner-mx launch -n 2 -- python train.py …")
     return ParameterServerWorkers()
+
+
+@contextmanager
+def _ended_after(seconds: float, message: str) -> Iterator[None]:
+    """End the process if the block takes longer: MXNet waits in C++ for ever, where no exception reaches it."""
+    def end() -> None:
+        log.error(message.format_map({**os.environ, "seconds": seconds}))
+        logging.shutdown()
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def check_equal(workers: Workers, fingerprint: str) -> None:
