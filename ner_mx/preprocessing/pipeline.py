@@ -109,8 +109,9 @@ def _origin(config: Config, files: Sequence[Path], teaching: Optional[Teaching])
             "sources": {**sources, **(teaching.sources if teaching else {})}}
 
 
-# Sentences of a batch below so many training sentences, and from there on: little data needs more updates.
-BATCH_SIZES, LARGE_BATCH = ((2000, 8), (5000, 16)), 32
+# Sentences of a batch below so many training sentences, and from there on: little data needs more updates, and
+# large batches keep several threads busy.
+BATCH_SIZES, LARGE_BATCH = ((2000, 8), (5000, 16), (20000, 32)), 64
 
 
 def _resolved(config: Config, splits: Splits) -> Values:

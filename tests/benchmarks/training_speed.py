@@ -1,4 +1,4 @@
-"""Training tokens/s of one framework: python training_speed.py mxnet|torch [epochs]
+"""Training tokens/s of one framework: python training_speed.py mxnet|torch [epochs] [sentences of a batch]
 
 Both train the same network on the same batches: word table with sparse
 updates, character CNN over the distinct words of a batch, one BiLSTM layer,
@@ -19,7 +19,7 @@ from corpus import CONFIG, conll_like
 from ner_mx.features.batch import collate
 from ner_mx.features.batching import plan_batches
 
-SENTENCES, BATCH = 2000, 32
+SENTENCES = 2000
 
 
 def mxnet_step(encoder, encoded):
@@ -101,14 +101,13 @@ def torch_step(encoder, encoded):
     return step, lambda: None
 
 
-def main() -> None:
-    framework, epochs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+def main(framework: str, epochs: int = 3, size: int = 32) -> None:
     encoder, encoded = conll_like(SENTENCES)
     step, wait = {"mxnet": mxnet_step, "torch": torch_step}[framework](encoder, encoded)
     random = np.random.RandomState(1)
     rates, memory = [], []
     for _ in range(epochs + 1):
-        batches = plan_batches(encoded.lengths, BATCH, "sorted", random)
+        batches = plan_batches(encoded.lengths, size, "sorted", random)
         start = time.perf_counter()
         tokens = sum(step(batch) for batch in batches)
         wait()
@@ -125,4 +124,4 @@ def resident() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], *map(int, sys.argv[2:]))
