@@ -1,8 +1,9 @@
-"""Training tokens/s of one framework: python training_speed.py mxnet|torch [epochs] [sentences of a batch]
+"""Training tokens/s of one implementation: python training_speed.py mxnet|torch|ncrf [epochs] [sentences of a batch]
 
-Both train the same network on the same batches: word table with sparse
-updates, character CNN over the distinct words of a batch, one BiLSTM layer,
-dropout, cross-entropy, Adam with clipping.  The first epoch is not counted.
+The first two train the same network on the same batches: word table with sparse updates, character CNN over the
+distinct words of a batch, one BiLSTM layer, dropout, cross-entropy, Adam with clipping.  The third is that network as
+NCRF++ (Yang & Zhang 2018) and code like it trains it, by default on batches of 10: PyTorch, the CNN over every token,
+a dense gradient of the word table, a CRF whose recursion is a loop over tokens, SGD.  The first epoch is not counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from corpus import CONFIG, conll_like
@@ -101,9 +103,70 @@ def torch_step(encoder, encoded):
     return step, lambda: None
 
 
-def main(framework: str, epochs: int = 3, size: int = 32) -> None:
+def ncrf_step(encoder, encoded):
+    """In PyTorch, in the style of NCRF++."""
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    torch.manual_seed(1)
+    word_feature, character_feature = encoder.feature("words"), encoder.feature("characters")
+    cnn, settings, tags = character_feature.settings, CONFIG.model, len(encoder.tags)
+
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = nn.Embedding(word_feature.size, word_feature.dimension)
+            self.characters = nn.Embedding(len(character_feature.vocabulary), cnn.dimension)
+            self.convolution = nn.Conv1d(cnn.dimension, cnn.filters, cnn.width, padding=1)
+            self.lstm = nn.LSTM(word_feature.dimension + cnn.filters, settings.units, bidirectional=True)
+            self.output = nn.Linear(2 * settings.units, tags)
+            self.input_dropout = nn.Dropout(settings.dropout.input)
+            self.output_dropout = nn.Dropout(settings.dropout.output)
+            self.transitions, self.start = nn.Parameter(torch.zeros(tags, tags)), nn.Parameter(torch.zeros(tags))
+
+        def forward(self, words, characters, length):
+            steps, sentences, longest = characters.shape
+            every = self.characters(characters.view(-1, longest)).transpose(1, 2)
+            vectors = self.convolution(every).amax(dim=2).view(steps, sentences, -1)
+            inputs = self.input_dropout(torch.cat([self.words(words), vectors], dim=2))
+            packed = pack_padded_sequence(inputs, length, enforce_sorted=False)
+            hidden, _ = pad_packed_sequence(self.lstm(packed)[0])
+            return self.output(self.output_dropout(hidden))
+
+        def loss(self, emissions, targets):
+            mask = targets >= 0
+            gold = targets.clamp(min=0)
+            score = self.start[gold[0]] + emissions.gather(2, gold[..., None])[..., 0].mul(mask).sum(0)
+            score = score + (self.transitions[gold[:-1], gold[1:]] * mask[1:]).sum(0)
+            total = self.start + emissions[0]
+            for step in range(1, len(emissions)):
+                following = torch.logsumexp(total[:, :, None] + self.transitions + emissions[step][:, None], dim=1)
+                total = torch.where(mask[step][:, None], following, total)
+            return (torch.logsumexp(total, dim=1) - score).sum()
+
+    model = Tagger()
+    optimizer = torch.optim.SGD(model.parameters(), 0.015, momentum=0.0, weight_decay=1e-8)
+
+    def step(sentences):
+        batch = collate(encoder.features, encoded, sentences, encoded.tags)
+        words, types, characters, length, targets = (
+            torch.from_numpy(np.ascontiguousarray(values)).long() for values in (
+                *(batch[name] for name in ("words", "word_types", "characters", "length")), batch.targets))
+        model.zero_grad()
+        loss = model.loss(model(words, characters.T[types], length), targets)
+        loss.backward()
+        optimizer.step()
+        float(loss.detach())
+        return batch.tokens
+
+    return step, lambda: None
+
+
+def main(framework: str, epochs: int = 3, size: Optional[int] = None) -> None:
+    size = size or (10 if framework == "ncrf" else 32)
     encoder, encoded = conll_like(SENTENCES)
-    step, wait = {"mxnet": mxnet_step, "torch": torch_step}[framework](encoder, encoded)
+    step, wait = {"mxnet": mxnet_step, "torch": torch_step, "ncrf": ncrf_step}[framework](encoder, encoded)
     random = np.random.RandomState(1)
     rates, memory = [], []
     for _ in range(epochs + 1):
