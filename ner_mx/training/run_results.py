@@ -25,8 +25,8 @@ from ner_mx.training.callbacks.checkpointing import BEST
 from ner_mx.training.case_augmentation import changed_case
 from ner_mx.training.checkpoints import State
 from ner_mx.training.fitting import training_split
-from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.roofline import roofline
+from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_rules
 from ner_mx.training.task import predicted_tags, with_rules, without_types
 from ner_mx.training.trainable import Prepare, Trainable
