@@ -135,8 +135,7 @@ def load_config(path: Optional[PathLike] = None, experiment: Optional[str] = Non
     ------
     ConfigError : names the source, the key, the value and the nearest valid key.
     """
-    config = _load_config(path, experiment)
-    return config.updated(settings) if settings else config
+    return _load_config(path, experiment, settings or {})
 
 
 def as_config(config: AnyConfig) -> Config:

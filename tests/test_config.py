@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import ner_mx
 from ner_mx.config import (
     Config,
     difference,
@@ -83,6 +84,15 @@ def test_experiments_with_one_corpus_name_share_one_processed_corpus():
 
 def test_the_main_experiments_exist():
     assert {"sample", "gmb", "gmb-80-20", "conll2003", "conll2003-paper", "un"} <= set(experiment_names())
+
+
+def test_a_corpus_has_the_name_of_its_path_from_python_as_on_the_command_line(tmp_path):
+    """Two corpora do not replace each other."""
+    path = str(tmp_path / "notes.conll")
+    config = ner_mx.load_config(settings={"corpus.path": path})
+    assert config == load_config(None, None, [f"corpus.path={path}"])
+    assert (config.corpus.name, config.run.name) == ("notes", "notes")
+    assert ner_mx.load_config(settings={"corpus.path": path, "corpus.name": "mine"}).corpus.name == "mine"
 
 
 def test_an_unknown_experiment_names_the_nearest():

@@ -80,7 +80,7 @@ def fold_runs(config: Config, corpus: SplitCorpus, sentences: Sequence[Sentence]
     if config.corpus.split_digits or config.corpus.characters or config.corpus.documents.join:
         raise UserError("expected a configuration whose tokens and sentences are those of the corpus, found one that "
                         "splits or joins them; see corpus.split_digits, corpus.characters and corpus.documents.join")
-    config = config.updated({"training.use_dev": False})
+    config = config.updated({"training.use_dev": False, "training.kvstore": None})
     members = fold_members(sentences, folds)
     if min(map(len, members)) == 0:
         raise UserError(f"expected at least {folds} groups of sentences for {folds} folds, found fewer; choose fewer")

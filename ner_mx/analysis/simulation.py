@@ -70,13 +70,17 @@ def simulate(config: Config, strategies: Sequence[str], seeds: Sequence[int], sh
 
     Raises
     ------
-    UserError : the shares do not increase from above 0 up to 1 at most, or the folder is of another simulation.
+    UserError : the shares do not increase from above 0 up to 1 at most, the folder is of another simulation, or a
+        strategy has to read a network that splits tokens.
     ConfigError : there is no such strategy.
     """
     for name in strategies:
         register.strategy[name]
     if not shares or list(shares) != sorted(set(shares)) or not 0 < shares[0] <= shares[-1] <= 1:
         raise UserError(f"expected increasing shares above 0 and up to 1, found {', '.join(map(str, shares))}")
+    if set(strategies) != {"random"} and (config.corpus.split_digits or config.corpus.characters):
+        raise UserError("expected a model whose tokens have tags, found one that splits them into pieces; see "
+                        "corpus.split_digits and corpus.characters")
     _check_folder(folder, config, shares)
     chains = [Chain(strategy, seed) for seed in seeds for strategy in strategies]
     arguments = (config.model_dump(mode="json"), list(shares), folder, list(loaded_code))
@@ -147,7 +151,7 @@ def run_chain(chain: Chain, values: Values, shares: Sequence[float], folder: Pat
         trained = config.updated({
             "corpus.scheme": "IOB2", "corpus.name": "corpus", "corpus.processed": str(place / "processed"),
             "run.directory": str(place), "run.name": "run", "run.seed": chain.seed, "run.threads": 1,
-            "training.epochs": epochs})
+            "training.epochs": epochs, "training.use_dev": False, "training.kvstore": None})
         figures = _train(trained, corpus._replace(splits=part))
         rounds.append(Round(tokens, len(chosen), *figures))
         if number + 1 < len(shares):

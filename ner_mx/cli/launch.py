@@ -17,10 +17,12 @@ def launch(
         command: Annotated[List[str], typer.Argument(
             metavar="COMMAND",
             help="What each worker runs, behind --: python train.py --set training.kvstore=dist_sync")],
-        workers: Annotated[int, typer.Option("-n", "--workers", min=1, help="The number of workers.")] = 2,
+        workers: Annotated[Optional[int], typer.Option(
+            "-n", "--workers", min=1, help="The number of workers; 2, or those of --hosts, if not given.")] = None,
         servers: Annotated[int, typer.Option("-s", "--servers", min=1, help="The number of servers.")] = 1,
         hosts: Annotated[Optional[Path], typer.Option(
-            help="A file with a host per line, reached by ssh without a password; they share this folder.")] = None,
+            help="A file with a host per line, and its number of workers if it is not 1, reached by ssh without a "
+                 "password; they share this folder.")] = None,
         address: Annotated[Optional[str], typer.Option(
             help="Of this machine, as the hosts see it; found by itself if not given.")] = None,
         port: Annotated[Optional[int], typer.Option(min=1, max=65535, help="A free one if not given.")] = None,
@@ -32,5 +34,7 @@ def launch(
     chosen = read_hosts(hosts) if hosts else []
     if address and not hosts:
         raise UserError("--address: expected it with --hosts alone; workers of one machine use 127.0.0.1")
+    if workers and chosen and workers > len(chosen):
+        raise UserError(f"-n: expected at most the {len(chosen)} workers of {hosts}, found {workers}")
     place = address or (own_address(chosen[0]) if chosen else LOCAL)
-    raise typer.Exit(run(Plan(command, workers, servers, chosen, place, port or free_port(place))))
+    raise typer.Exit(run(Plan(command, workers or len(chosen) or 2, servers, chosen, place, port or free_port(place))))

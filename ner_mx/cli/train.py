@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Sequence
 
@@ -55,9 +56,10 @@ def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Pat
     try:
         result = train_run(corpus, config, resume, overwrite, finish=finish, start=start)
     except KeyboardInterrupt as interrupt:
-        typer.echo(f"stopped; resume with: {program()} --resume {interrupt.folder}, or use what is there with: "
-                   f"{program()} --finish {interrupt.folder}" if isinstance(
-            interrupt, Stopped) else "stopped before training; nothing was written", err=True)
+        launch = f"ner-mx launch -n {os.environ.get('DMLC_NUM_WORKER')} -- " if config.training.kvstore else ""
+        typer.echo(f"stopped; resume with: {launch}{program()} --resume {interrupt.folder}, or use what is there "
+                   f"with: {program()} --finish {interrupt.folder}" if isinstance(interrupt, Stopped) else
+                   "stopped before training; nothing was written", err=True)
         raise typer.Exit(130) from None
     if not result.scores:  # of several workers, only the first judges and writes
         return

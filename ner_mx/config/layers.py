@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Iterable, List, Literal, Optional, Set, Tuple, Type, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Iterable,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+    Type,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from pydantic import ValidationError
 
@@ -111,7 +125,7 @@ def _plain_types(annotation: Any) -> Set[Any]:
 
 
 def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[str] = None,
-                settings: Iterable[str] = ()) -> Config:
+                settings: Union[Iterable[str], ReadOnlyValues] = ()) -> Config:
     """Build the configuration of a command.
 
     Parameters
@@ -119,7 +133,7 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     path : the user's configuration; None takes ``config.yaml`` of the working
         folder if there is one, else the defaults.
     experiment : a named experiment or a YAML file, laid over it.
-    settings : ``section.key=value`` arguments, laid over both.
+    settings : ``section.key=value`` arguments, or values by dotted key, laid over both.
 
     Raises
     ------
@@ -130,7 +144,8 @@ def load_config(path: Optional[Union[str, Path]] = None, experiment: Optional[st
     layers: List[Layer] = [] if path is None else [(str(path), [read_yaml(path)])]
     if experiment:
         layers.append(_experiment_layer(experiment))
-    return _resolved([*layers, *_setting_layers(parse_settings(settings))])
+    values = settings if isinstance(settings, Mapping) else parse_settings(settings)
+    return _resolved([*layers, *_setting_layers(values)])
 
 
 def load_experiment(experiment: str, settings: Optional[ReadOnlyValues] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -62,10 +62,12 @@ class ConfidenceScores:
     encoded : the sentences, with the annotation that is to be read.
     gold : their tags.
     size : sentences per batch.
+    unscored : types whose entities do not count.
     """
 
-    def __init__(self, scorer: Scorer, encoded: Encoded, gold: Sequence[Sequence[str]], size: int):
-        self._decoder = scorer.decoder()
+    def __init__(self, scorer: Scorer, encoded: Encoded, gold: Sequence[Sequence[str]], size: int,
+                 unscored: Collection[str] = ()):
+        self._decoder, self._unscored = scorer.decoder(), frozenset(unscored)
         self._gold = [set(spans_of(tags)) for tags in gold]
         self._batches = [(batch.sentence, batch.length, emissions)
                          for batch, emissions in scored_batches(scorer, encoded, size)]
@@ -81,7 +83,8 @@ class ConfidenceScores:
         predicted = [(scored.probability, scored.span in self._gold[index])
                      for sentences, length, emissions in self._batches
                      for index, spans in zip(sentences, decoder.spans(emissions, length))
-                     if half is None or index % 2 == half for scored in spans]
+                     if half is None or index % 2 == half
+                     for scored in spans if scored.span.label not in self._unscored]
         return (np.array([probability for probability, _ in predicted], float),
                 np.array([correct for _, correct in predicted], bool))
 

@@ -18,11 +18,11 @@ from ner_mx.features.encoded import Encoded
 # What is tried, in natural logarithms of the odds.
 PENALTIES = np.arange(-8, 17) / 4
 
-Tags = List[List[str]]
+Named = Callable[[np.ndarray, List[np.ndarray]], List[List[str]]]
 
 
 def best_outside_penalty(scorer: Scorer, encoded: Encoded, gold: Sequence[Sequence[str]], size: int,
-                         named: Callable[[List[np.ndarray]], Tags]) -> float:
+                         named: Named) -> float:
     """The penalty on O with the best F1; 0 unless one that is chosen on half of the sentences helps on the others.
 
     Parameters
@@ -30,7 +30,7 @@ def best_outside_penalty(scorer: Scorer, encoded: Encoded, gold: Sequence[Sequen
     scorer : computes emissions.
     encoded, gold : the sentences, and their tags.
     size : sentences per batch.
-    named : decoded ids of each sentence -> its tags, as they are scored.
+    named : (S,) sentences, decoded ids of each -> its tags, as they are scored.
     """
     counts = _counts(scorer, encoded, gold, size, named)  # (penalties, sentences, 3)
     if counts.shape[1] < 2 or not counts[:, :, 2].any():
@@ -44,14 +44,15 @@ def best_outside_penalty(scorer: Scorer, encoded: Encoded, gold: Sequence[Sequen
 
 
 def _counts(scorer: Scorer, encoded: Encoded, gold: Sequence[Sequence[str]], size: int,
-            named: Callable[[List[np.ndarray]], Tags]) -> np.ndarray:
+            named: Named) -> np.ndarray:
     """(penalties, sentences, 3): entities that are predicted and correct, predicted, and annotated."""
     decoders = [scorer.decoder().with_outside_penalty(float(penalty)) for penalty in PENALTIES]
     entities = [set(spans_of(tags)) for tags in gold]
     counts = np.zeros((len(decoders), len(entities), 3))
     for batch, emissions in scored_batches(scorer, encoded, size):
         for row, decoder in enumerate(decoders):
-            for sentence, tags in zip(batch.sentence, named(decoder.decode(emissions, batch.length))):
+            for sentence, tags in zip(batch.sentence, named(
+                    batch.sentence, decoder.decode(emissions, batch.length))):
                 predicted = set(spans_of(tags))
                 counts[row, sentence] = (len(predicted & entities[sentence]), len(predicted), len(entities[sentence]))
     return counts

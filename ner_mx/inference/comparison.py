@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -31,7 +31,8 @@ from ner_mx.inference.onnx_file import read_graph
 from ner_mx.inference.tagger import Tagger
 from ner_mx.machine import available_cores
 from ner_mx.temporary import temporary_folder
-from ner_mx.training.run_folder import finished_metrics, is_run
+from ner_mx.training.run_folder import finished_metrics, is_run, read_kept_types
+from ner_mx.training.task import tagging_without, unscored_types
 from ner_mx.untyped import ReadOnlyValues
 
 
@@ -107,7 +108,8 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
             if path in networks:
                 tagger = (Tagger.load(measured[path], threads) if timed or together is None
                           else together.taggers[networks.index(path)])
-                row = scoring.row(name, tagger.recognizer.tag_batch)
+                kept = tagger.card.get("kept_types", ()) if is_bundle(path) else read_kept_types(path)
+                row = scoring.row(name, tagger.recognizer.tag_batch, kept)
             else:
                 row = scoring.row(name, read_system(path).tag_batch)
             rows.append(_with_figures(row, path, measured.get(path), speeds.get(path)))
@@ -142,8 +144,9 @@ class _Scoring:
         self._gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
         self._first: Optional[np.ndarray] = None
 
-    def row(self, name: str, tag_batch: TagBatch) -> ComparedSystem:
-        """The row of something that tags sentences."""
+    def row(self, name: str, tag_batch: TagBatch, kept: Collection[str] = ()) -> ComparedSystem:
+        """The row of something that tags sentences, and that keeps types of an earlier corpus."""
+        tag_batch = tagging_without(tag_batch, unscored_types(kept, self._gold))
         found = tag_batch([sentence.tokens for sentence in self._test])
         tags = [list(tags_of([entity.span for entity in entities], len(sentence.tokens), "IOB2"))
                 for entities, sentence in zip(found, self._test)]

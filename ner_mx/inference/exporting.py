@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -35,8 +35,8 @@ from ner_mx.inference.tagger import Tagger
 from ner_mx.models.layers.onnx_layers import word_graph
 from ner_mx.training.encoder_outputs import EncoderOutputs, outputs_of_run
 from ner_mx.training.run_evaluation import load_recognizer
-from ner_mx.training.run_folder import finished_metrics, read_run_config
-from ner_mx.training.task import predicted_tags
+from ner_mx.training.run_folder import finished_metrics, read_kept_types, read_run_config
+from ner_mx.training.task import predicted_tags, unscored_types, without_types
 from ner_mx.training.trainable import Trainable
 from ner_mx.untyped import Values
 
@@ -96,7 +96,8 @@ def export_run(run: Path, folder: Path, precision: str = "float32", overwrite: b
     f1 = {}
     if precision != "float32":
         smaller = _converted(bundle, precision)
-        f1 = {name: {"float32": _f1(bundle, split), precision: _f1(smaller, split)}
+        kept = read_kept_types(run)
+        f1 = {name: {"float32": _f1(bundle, split, kept), precision: _f1(smaller, split, kept)}
               for name, split in splits.items() if split}
         bundle = smaller
     bundle.card["examples"] = _examples(splits["dev"] or splits["test"])
@@ -209,6 +210,7 @@ def card(config: Config, metrics: Values) -> Values:
     figures.update({f"{split} from raw text": table["micro"] for split, table in metrics.get("raw_text", {}).items()})
     return {"name": config.run.name, "corpus": config.corpus.name, "data": metrics["data"],
             **{key: value for key, value in config.card.model_dump().items() if value},
+            **({"kept_types": metrics["kept_types"]} if metrics.get("kept_types") else {}),
             "seed": metrics["seed"], "entity": figures, "config": portable(config), "ner_mx": __version__}
 
 
@@ -238,11 +240,12 @@ def compare_scores(mxnet: Recognizer, tagger: Tagger, sentences: List[Sentence])
     return largest
 
 
-def _f1(bundle: Bundle, sentences: List[Sentence]) -> float:
+def _f1(bundle: Bundle, sentences: List[Sentence], kept: FrozenSet[str]) -> float:
     recognizer = Tagger.of_bundle(bundle).recognizer
     ids = recognizer.decode(recognizer.with_predictions(recognizer.encoder.encode(sentences)))
     gold = [list(sentence.gold) for sentence in sentences]
-    return evaluate(gold, predicted_tags(bundle.encoder.tags, ids)).micro.f1
+    predicted = predicted_tags(bundle.encoder.tags, ids)
+    return evaluate(gold, without_types(predicted, unscored_types(kept, gold))).micro.f1
 
 
 def _converted(bundle: Bundle, precision: str) -> Bundle:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ner_mx.compat import choose_devices
 from ner_mx.config import Config, result_fingerprint
+from ner_mx.errors import RunError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.scores import Evaluation
 from ner_mx.features.encoded import Encoded
@@ -18,12 +19,13 @@ from ner_mx.files import locked, read_json, write_json
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, as_resolved, check_current
 from ner_mx.training import interrupts
 from ner_mx.training.callbacks import Callback, Callbacks
-from ner_mx.training.distributed.workers import Workers, check_equal, connect
+from ner_mx.training.distributed.workers import SINGLE, Workers, check_equal, connect
 from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
+from ner_mx.training.provenance import environment
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
-from ner_mx.training.starting_point import NOTE, starting_point
+from ner_mx.training.starting_point import NOTE, starting_point, starting_point_of
 from ner_mx.training.task import Task, annotation_task, entity_task
 from ner_mx.training.trainable import Prepare
 from ner_mx.untyped import Device
@@ -54,7 +56,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
 
     Raises
     ------
-    RunError : a run exists already, or there is none to resume.
+    RunError : a run exists already, there is none to resume, or it was started with another number of workers.
     TrainingError : the loss is not a number, or explodes.
     Stopped : the run was interrupted, and can be resumed.
     """
@@ -66,11 +68,13 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
         "corpus.path": corpus.meta["path"], "corpus.processed": str(Path(config.corpus.processed).resolve())})
     devices = choose_devices(config.run.device)
     device = devices[0]
-    workers = connect(config)
+    workers = SINGLE if finish else connect(config)  # what is only evaluated needs no others
     check_equal(workers, json.dumps([result_fingerprint(config, seed=True), corpus.meta["sources"]], sort_keys=True))
-    if resume and (resume / NOTE).is_file():
-        start = Path(read_json(resume / NOTE)["run"])
     point = starting_point(start, corpus, config) if start else None
+    if resume and (resume / NOTE).is_file():
+        point = starting_point_of(resume, corpus, config)
+    if start and start.resolve() == folder.resolve():
+        raise RunError(f"{folder}: expected another run.name for the new run, found that of the run it starts from")
     corpus = point.corpus if point else corpus
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
@@ -81,19 +85,20 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     every = Callbacks([*built_in_callbacks(), *configured_callbacks(config), *callbacks])
     with locked(folder, "wait for it, or set run.name"), interrupts.deferred():
         if resume:
-            check_resumable(folder, config, corpus)
+            check_resumable(folder, config, corpus, None if finish else workers.count)
             note_code(folder)
         else:
-            start_run(folder, config, corpus, device, overwrite)
+            start_run(folder, config, corpus, {**environment(device), "workers": workers.count}, overwrite)
             if point:
                 write_json(folder / NOTE, point.note)
         log.info("corpus %s; device %s; %s batches of %s", config.corpus.path, device,
-                 config.training.batches, config.training.sentences())
+                 config.training.batches, config.training.sentences() * workers.count)
         try:
             corpus, outputs = _with_encoder_outputs(corpus, config, device)
             inputs = _inputs(folder, corpus, config, devices)
             model, state = fit(folder, task, corpus, devices, every, finish, point.apply if point else None, workers)
-            scores = write_results(folder, config, corpus, model, state, inputs, outputs)
+            scores = write_results(folder, config, corpus, model, state, inputs, outputs,
+                                   int(read_json(folder / "environment.json").get("workers", 1)))
             every.call("on_results", folder, read_json(folder / "metrics.json"))
             workers.finish()
             return TrainingResult(folder, scores)

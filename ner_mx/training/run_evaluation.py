@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence
 
 from ner_mx.compat import choose_device
 from ner_mx.config import Corpus
@@ -27,8 +27,21 @@ from ner_mx.features.feature import TokenLookup
 from ner_mx.files import read_json, sha256
 from ner_mx.preprocessing.source_files import corpus_sources
 from ner_mx.training.callbacks.checkpointing import BEST
-from ner_mx.training.run_folder import read_decision, read_run_config, read_run_encoder, read_run_rules
-from ner_mx.training.task import predicted_tags, tagger_config, with_rules
+from ner_mx.training.run_folder import (
+    read_decision,
+    read_kept_types,
+    read_run_config,
+    read_run_encoder,
+    read_run_rules,
+)
+from ner_mx.training.task import (
+    predicted_tags,
+    tagger_config,
+    tagging_without,
+    unscored_types,
+    with_rules,
+    without_types,
+)
 from ner_mx.training.trainable import Trainable
 
 log = logging.getLogger(__name__)
@@ -111,11 +124,13 @@ def score_run(folder: Path, settings: Corpus, file: Optional[Path] = None,
         log.warning("%d %s", count, reason)
     sentences, words = checked.splits[split], checked.words[split]
     _warn_of_types(sentences, recognizer.encoder)
-    raw = evaluate_raw(raw_documents(words), settings.tokenizer, recognizer.tag_batch)
-    return RunScores(_evaluations(recognizer, split, sentences), raw)
+    kept = unscored_types(read_kept_types(folder), [sentence.gold for sentence in sentences])
+    raw = evaluate_raw(raw_documents(words), settings.tokenizer, tagging_without(recognizer.tag_batch, kept))
+    return RunScores(_evaluations(recognizer, split, sentences, kept), raw)
 
 
-def _evaluations(recognizer: Recognizer, split: str, sentences: Sequence[Sentence]) -> Dict[Condition, Evaluation]:
+def _evaluations(recognizer: Recognizer, split: str, sentences: Sequence[Sentence],
+                 unscored: FrozenSet[str]) -> Dict[Condition, Evaluation]:
     gold = [convert_tags(sentence.gold, "IOB2") for sentence in sentences]
     encoded = recognizer.encoder.encode(sentences)
     inputs = {Condition(split): encoded}
@@ -125,8 +140,8 @@ def _evaluations(recognizer: Recognizer, split: str, sentences: Sequence[Sentenc
             inputs.clear()  # the file lacks the annotation
         names = " and ".join(feature.predicted_as for feature in predicted)
         inputs[Condition(split, names)] = recognizer.with_predictions(encoded)
-    return {condition: evaluate(gold, with_rules(recognizer.rules, encoded.tokens(), predicted_tags(
-        recognizer.encoder.tags, recognizer.decode(read)))) for condition, read in inputs.items()}
+    return {condition: evaluate(gold, without_types(with_rules(recognizer.rules, encoded.tokens(), predicted_tags(
+        recognizer.encoder.tags, recognizer.decode(read))), unscored)) for condition, read in inputs.items()}
 
 
 def _check_same(folder: Path, files: List[Path], settings: Corpus) -> None:

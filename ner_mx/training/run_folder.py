@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import FrozenSet, NamedTuple, Optional
 
 from ner_mx.array_files import read_arrays, write_arrays
 from ner_mx.config import Config, difference, migrated, read_yaml, result_fingerprint, validate
@@ -12,8 +12,8 @@ from ner_mx.errors import RunError, UserError
 from ner_mx.features.encoder import Encoder
 from ner_mx.files import read_json, replacing_folder, write_json, write_text
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
-from ner_mx.training.provenance import code_digest, environment
-from ner_mx.untyped import Device, Values
+from ner_mx.training.provenance import code_digest
+from ner_mx.untyped import Values
 
 # The copy of the rules that a run is used with.
 RULES = "rules.jsonl"
@@ -101,8 +101,12 @@ def _content(path: Path) -> bytes:
         raise UserError(f"{path}: expected rules, found: {error.strerror}; see inference.rules") from None
 
 
-def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Device, overwrite: bool) -> None:
+def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, made_in: Values, overwrite: bool) -> None:
     """Create the folder of a new run, in the place of an old one if ``overwrite``.
+
+    Parameters
+    ----------
+    made_in : the environment, see :func:`~ner_mx.training.provenance.environment`, and the number of workers.
 
     Raises
     ------
@@ -120,15 +124,20 @@ def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, device: Dev
         if rules is not None:
             (new / RULES).write_bytes(rules.content)
         write_text(new / "config.yaml", config.to_yaml())
-        write_json(new / "environment.json", {**environment(device), "data": corpus.meta["sources"]})
+        write_json(new / "environment.json", {**made_in, "data": corpus.meta["sources"]})
         write_json(new / "data.json", {key: corpus.meta[key] for key in DATA_KEYS})
         write_json(new / "vocab.json", corpus.encoder.to_json())
         write_arrays(new / "features.npz", corpus.encoder.arrays())
         (new / "last").mkdir()
 
 
-def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus) -> None:
-    """Check that a run was made with the same configuration and corpus; nothing is written.
+def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus,
+                    workers: Optional[int] = None) -> None:
+    """Check that a run was made with the same configuration, corpus and number of workers; nothing is written.
+
+    Parameters
+    ----------
+    workers : that go on; None if no further epoch is trained.
 
     Raises
     ------
@@ -142,7 +151,11 @@ def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus) -> No
         raise RunError(f"{folder}: the run to resume was made with another configuration: {differs} "
                        "now; resume with the same settings"
                        + (f", or use the run as it is with --finish {folder}" if "epochs" in differs else ""))
-    if (read_json(folder / "environment.json").get("data") != corpus.meta["sources"]
+    made_in = read_json(folder / "environment.json")
+    if workers is not None and made_in.get("workers", 1) != workers:
+        raise RunError(f"{folder}: expected the {made_in.get('workers', 1)} workers that the run was started with, "
+                       f"found {workers}; see ner-mx launch -n")
+    if (made_in.get("data") != corpus.meta["sources"]
             or read_json(folder / "vocab.json") != corpus.encoder.to_json()):
         raise RunError(f"{folder}: the run to resume was made on another corpus than is in "
                        f"{corpus_folder(config)} now; preprocess that corpus again, or start a new run")
@@ -154,6 +167,12 @@ def note_code(folder: Path) -> None:
     states = recorded.get("code", "").split("+")  # "" if the run is older than the entry
     if code_digest() not in states:
         write_json(folder / "environment.json", {**recorded, "code": "+".join([*states, code_digest()])})
+
+
+def read_kept_types(folder: Path) -> FrozenSet[str]:
+    """The types that a finished run learned from an earlier network alone, see ``train --from``."""
+    path = folder / "metrics.json"
+    return frozenset(read_json(path).get("kept_types", ()) if path.is_file() else ())
 
 
 class Decision(NamedTuple):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, FrozenSet, Mapping, NamedTuple, Optional
 
 import numpy as np
 
 from ner_mx.config import Config
-from ner_mx.decoding.decoder import ScoredSpan
+from ner_mx.decoding.entity_rules import EntityRules
 from ner_mx.decoding.recognizer import Recognizer
 from ner_mx.evaluation.calibration import ConfidenceScores, calibration
 from ner_mx.evaluation.conditions import Condition
@@ -28,7 +28,7 @@ from ner_mx.training.fitting import training_split
 from ner_mx.training.roofline import roofline
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_rules
-from ner_mx.training.task import predicted_tags, with_rules, without_types
+from ner_mx.training.task import predicted_tags, tagging_without, with_rules, without_types
 from ner_mx.training.trainable import Prepare, Trainable
 from ner_mx.untyped import Values
 
@@ -51,19 +51,21 @@ class Evaluated(NamedTuple):
 
 
 def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: Trainable, state: State,
-                  inputs: Inputs, prepare: Optional[Prepare] = None) -> Dict[Condition, Evaluation]:
+                  inputs: Inputs, prepare: Optional[Prepare] = None, workers: int = 1) -> Dict[Condition, Evaluation]:
     """Evaluate the best network and write predictions and ``metrics.json``.
 
     Parameters
     ----------
     inputs : the sentences of dev and test under each condition.
     prepare : what adds arrays to other sentences, see :class:`~ner_mx.training.trainable.Trainable`.
+    workers : that trained together.
     """
-    penalty = _outside_penalty(model, inputs, corpus, config)
+    rules = read_run_rules(folder, corpus.config)
+    penalty = _outside_penalty(model, inputs, corpus, config, rules)
     model.decoding = config.decoding.model_copy(update={"outside_penalty": penalty})
     train = _annotated(corpus, config)
     known = names_in(train.tokens(), predicted_tags(corpus.encoder.tags, np.split(train.tags, train.bounds[1:-1])))
-    evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded, known)
+    evaluated = {condition: _evaluate(folder, corpus, model, condition, encoded, known, rules)
                  for condition, encoded in inputs.items()}
     metrics: Values = {}
     for condition, scores in evaluated.items():
@@ -73,19 +75,17 @@ def write_results(folder: Path, config: Config, corpus: ProcessedCorpus, model: 
             metrics[condition.key]["genres"] = {genre: score.to_json() for genre, score in scores.genres.items()}
         if scores.words is not None:
             metrics[condition.key]["words"] = {rule: score.to_json() for rule, score in scores.words.items()}
-    recognizer = load_recognizer(folder)
+    recognizer = load_recognizer(folder, config.run.device)
     assert isinstance(recognizer.scorer, Trainable)
     recognizer.scorer.prepare, recognizer.scorer.decoding = prepare, model.decoding
     kept = corpus.meta.get("kept_types", ())
-
-    def tag_batch(sentences: Sequence[Sequence[str]]) -> List[List[ScoredSpan]]:
-        return [[entry for entry in found if entry.span.label not in kept]
-                for found in recognizer.tag_batch(sentences)]
-
+    tag_batch = tagging_without(recognizer.tag_batch, kept)
     metrics["raw_text"] = {split: evaluate_raw(documents, config.corpus.tokenizer, tag_batch).to_json()
                            for split, documents in corpus.texts.items()}
     metrics["other_case"] = {case: _in_case(recognizer, corpus, case).to_json() for case in ("lower", "upper")}
-    metrics["train"] = _training_figures(config, corpus, model, state)
+    metrics["train"] = {**_training_figures(config, corpus, model, state), "workers": workers}
+    if workers == len(model.devices) == 1:  # the speed of products is measured on one device
+        metrics["train"]["roofline"] = roofline(model, metrics["train"]["tokens_per_second"])
     metrics["outside_penalty"] = penalty
     metrics.update(_calibrated(model, inputs, corpus, config))
     for feature in corpus.encoder.predicted():
@@ -116,11 +116,10 @@ def _in_case(recognizer: Recognizer, corpus: ProcessedCorpus, case: str) -> Scor
 
 
 def _evaluate(folder: Path, corpus: ProcessedCorpus, model: Trainable, condition: Condition,
-              encoded: Encoded, known: FrozenSet[Name]) -> Evaluated:
+              encoded: Encoded, known: FrozenSet[Name], rules: Optional[EntityRules]) -> Evaluated:
     """Tag a split, write the predictions and score them."""
     split = condition.split
-    predicted = with_rules(read_run_rules(folder, corpus.config), encoded.tokens(),
-                           predicted_tags(corpus.encoder.tags, model.predict(encoded)))
+    predicted = with_rules(rules, encoded.tokens(), predicted_tags(corpus.encoder.tags, model.predict(encoded)))
     predicted = without_types(predicted, corpus.meta.get("kept_types", ()))
     write_predictions(folder / "predictions" / f"{condition.file_name}.conll",
                       Predictions(encoded.tokens(), corpus.gold[split], predicted))
@@ -136,7 +135,7 @@ def _training_figures(config: Config, corpus: ProcessedCorpus, model: Trainable,
     tokens = sum(record["seconds"] * record["tokens_per_second"] for record in state.history)
     return {"seconds": seconds, "tokens_per_second": tokens / seconds, "epochs": state.epoch,
             "best_epoch": state.best_epoch, "use_dev": config.training.use_dev,
-            "fitted_f1": _fitted_f1(model, corpus, config), "roofline": roofline(model, tokens / seconds)}
+            "fitted_f1": _fitted_f1(model, corpus, config)}
 
 
 def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> float:
@@ -147,25 +146,28 @@ def _fitted_f1(model: Trainable, corpus: ProcessedCorpus, config: Config) -> flo
     return evaluate(gold, predicted_tags(tags, model.predict(split))).micro.f1
 
 
-def _outside_penalty(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config) -> float:
-    """What the configuration says, or what is best on dev under the condition of raw text."""
+def _outside_penalty(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config,
+                     rules: Optional[EntityRules]) -> float:
+    """What the configuration says, or what is best on dev under the condition of raw text, after the rules."""
     given = config.decoding.outside_penalty
     if given != "auto":
         return given
     encoded = [split for condition, split in inputs.items() if condition.split == "dev"]
     if not encoded or config.training.use_dev:  # the best on what was trained on is of no use elsewhere
         return 0.0
-    kept = corpus.meta.get("kept_types", ())
+    kept, tokens = corpus.meta.get("kept_types", ()), encoded[-1].tokens()
     return best_outside_penalty(
         model, encoded[-1], corpus.gold["dev"], config.training.evaluation_batch,
-        lambda ids: without_types(predicted_tags(corpus.encoder.tags, ids), kept))
+        lambda sentences, ids: without_types(with_rules(rules, [tokens[index] for index in sentences], predicted_tags(
+            corpus.encoder.tags, ids)), kept))
 
 
 def _calibrated(model: Trainable, inputs: Inputs, corpus: ProcessedCorpus, config: Config) -> Values:
     """Fit a temperature on dev, under the condition of raw text, and report its effect."""
     # The condition with predictions comes last, and replaces the one without.
     chosen = {condition.split: encoded for condition, encoded in inputs.items()}
-    scores = {split: ConfidenceScores(model, encoded, corpus.gold[split], config.training.evaluation_batch)
+    kept = corpus.meta.get("kept_types", ())
+    scores = {split: ConfidenceScores(model, encoded, corpus.gold[split], config.training.evaluation_batch, kept)
               for split, encoded in chosen.items()}
     # On what it was trained on, a network is more confident than elsewhere.
     temperature = (scores["dev"].checked_temperature() if "dev" in scores and not config.training.use_dev

@@ -17,7 +17,7 @@ from ner_mx.errors import ConfigError, RunError
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import TokenLookup
-from ner_mx.files import sha256
+from ner_mx.files import read_json, sha256
 from ner_mx.models.layers.device_arrays import first_copy
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 from ner_mx.training.callbacks.checkpointing import BEST
@@ -59,7 +59,7 @@ def starting_point(run: Path, corpus: ProcessedCorpus, config: Config) -> Starti
     Raises
     ------
     RunError : the run is not finished, or cannot be read.
-    ConfigError : the two networks have different features or shapes.
+    ConfigError : the two networks have different features or shapes, or types cannot be kept.
     """
     finished_metrics(run)
     earlier = read_run_config(run)
@@ -72,9 +72,13 @@ def starting_point(run: Path, corpus: ProcessedCorpus, config: Config) -> Starti
     kept = frozenset(old.entity_types) - frozenset(new.entity_types)
     splits = {name: _encoded_again(split, new, encoder) for name, split in corpus.splits.items()}
     if kept:
-        log.info("the corpus does not annotate %s: the earlier network does in train; these types are not scored",
-                 ", ".join(sorted(kept)))
-        splits["train"] = _with_kept(splits["train"], encoder, recognizer, kept)
+        if config.corpus.characters:
+            raise ConfigError(f"--from: expected a corpus with all types of {run}, found none of "
+                              f"{', '.join(sorted(kept))}; a network that reads characters cannot keep them")
+        log.info("the corpus does not annotate %s: the earlier network does where it is trained on; these types are "
+                 "not scored", ", ".join(sorted(kept)))
+        for name in ("train", "dev") if config.training.use_dev else ("train",):
+            splits[name] = _with_kept(splits[name], encoder, recognizer, kept)
     grown = corpus._replace(encoder=encoder, splits=splits,
                             pretrained={name: _reordered(arrays, new, encoder, name)
                                         for name, arrays in corpus.pretrained.items()},
@@ -87,6 +91,21 @@ def starting_point(run: Path, corpus: ProcessedCorpus, config: Config) -> Starti
         _copy(parameters, old, model, encoder)
 
     return StartingPoint(grown, apply, kept, {"run": str(run.resolve()), "best_params_sha256": sha256(run / BEST)})
+
+
+def starting_point_of(run: Path, corpus: ProcessedCorpus, config: Config) -> StartingPoint:
+    """What a run that goes on has started from.
+
+    Raises
+    ------
+    RunError : the network is not there any more.
+    """
+    note = read_json(run / NOTE)
+    point = starting_point(Path(note["run"]), corpus, config)
+    if point.note["best_params_sha256"] != note["best_params_sha256"]:
+        raise RunError(f"{note['run']}: expected the network that {run} started from, found another; start a new run "
+                       "--from it")
+    return point
 
 
 def _check_alike(earlier: Config, config: Config, run: Path) -> None:
@@ -119,18 +138,18 @@ def _encoded_again(split: Encoded, new: Encoder, encoder: Encoder) -> Encoded:
     return result
 
 
-def _with_kept(train: Encoded, encoder: Encoder, recognizer: Recognizer, kept: FrozenSet[str]) -> Encoded:
-    """Training sentences with entities of the kept types, where the network finds them and nothing else is."""
-    tokens = train.tokens()
+def _with_kept(split: Encoded, encoder: Encoder, recognizer: Recognizer, kept: FrozenSet[str]) -> Encoded:
+    """Sentences with entities of the kept types, where the network finds them and nothing else is."""
+    tokens = split.tokens()
     ids = {tag: place for place, tag in enumerate(encoder.tags)}
-    tags = train.tags.copy()
-    for start, words, found in zip(train.bounds, tokens, recognizer.tag_batch(tokens)):
-        own = spans_of([encoder.tags[index] for index in train.tags[start:start + len(words)]])
+    tags = split.tags.copy()
+    for start, words, found in zip(split.bounds, tokens, recognizer.tag_batch(tokens)):
+        own = spans_of([encoder.tags[index] for index in split.tags[start:start + len(words)]])
         added = [span for span, _ in found if span.label in kept and not _overlaps(span, own)]
         if added:
             tags[start:start + len(words)] = [ids[tag] for tag in tags_of(
                 sorted([*own, *added]), len(words), encoder.settings.tag_encoding)]
-    return replace(train, tags=tags)
+    return replace(split, tags=tags)
 
 
 def _overlaps(span: Span, others: Sequence[Span]) -> bool:

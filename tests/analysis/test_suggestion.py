@@ -201,6 +201,15 @@ def test_a_simulation_resumes_and_is_not_mixed_with_another(simulated):
             simulate_rounds(config, ["random"], [1], shares, folder)
 
 
+def test_dev_is_never_trained_on(simulated, tmp_path):
+    config, _, rounds = simulated
+    trained = simulate_rounds(config.updated({"training.use_dev": True}), ["random"], [1], [0.2], tmp_path / "rounds")
+    assert trained[Chain("random", 1)][0][:4] == rounds[Chain("random", 1)][0][:4]
+    pieces = config.updated({"corpus.split_digits": True})
+    with pytest.raises(UserError, match="expected a model whose tokens have tags"):
+        simulate_rounds(pieces, ["random", "entropy"], [1], [0.2], tmp_path / "pieces")
+
+
 def test_the_commands_of_curves(simulated, call_command, short_sample, tmp_path):
     config, folder, _ = simulated
     settings = [item for key, value in (("corpus.path", short_sample), ("training.epochs", 1), ("model.units", 24),

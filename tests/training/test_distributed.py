@@ -1,6 +1,7 @@
 """Training by several processes: the same network as one process with larger batches, and nobody waits for the dead."""
 
 import functools
+import json
 import os
 import re
 import signal
@@ -93,6 +94,41 @@ def test_two_workers_are_one_with_the_doubled_batch(places, sparse):
         loss, score = re.findall(r'"(?:loss|score)": ([\d.e-]+)', line)
         assert [float(value) for value in re.findall(r'"(?:loss|score)": ([\d.e-]+)', other)] == pytest.approx(
             [float(loss), float(score)], abs=1e-4)
+    metrics = json.loads((runs / f"two-{sparse}" / "metrics.json").read_text())["train"]
+    assert metrics["workers"] == 2 and "roofline" not in metrics
+    assert json.loads((runs / f"one-{sparse}" / "metrics.json").read_text())["train"]["roofline"]["share"] > 0
+
+
+@tried_twice
+def test_the_number_of_workers_belongs_to_a_run(places):
+    """One alone does not go on with it, but may evaluate it."""
+    settings, runs = places
+    command = training(*sets(*settings, "training.kvstore=dist_sync", "run.name=pair"))
+    code, _, errors = finished(launched(*command))
+    assert code == 0, errors
+    code, _, errors = finished(launched(*training("--resume", str(runs / "pair")), options=("-n", "1")))
+    assert code == 2 and "expected the 2 workers that the run was started with, found 1" in errors
+    before = (runs / "pair/metrics.json").read_bytes()
+    done = subprocess.run(training("--finish", str(runs / "pair"))[:-1], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(content) for content in (before, (runs / "pair/metrics.json").read_bytes()))
+    assert first["test"] == second["test"] and second["train"]["workers"] == 2
+
+
+@tried_twice
+def test_a_process_trains_more_than_once(places, tmp_path):
+    settings, runs = places
+    script = tmp_path / "twice.py"
+    script.write_text(
+        "import sys\n"
+        "import ner_mx\n"
+        "from ner_mx.config import parse_settings\n"
+        "config = ner_mx.load_config(settings=parse_settings(sys.argv[1:]))\n"
+        "for seed in (1, 2):\n"
+        "    ner_mx.train(config, seed=seed, name=f'again-{seed}', overwrite=True)\n")
+    code, _, errors = finished(launched(sys.executable, str(script), *settings, "training.kvstore=dist_sync"))
+    assert code == 0, errors
+    assert all((runs / f"again-{seed}/metrics.json").is_file() for seed in (1, 2))
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "sentence"])
@@ -218,6 +254,7 @@ def test_hosts_are_reached_by_ssh(places, tmp_path):
 
 @pytest.mark.parametrize("content, problem", [
     (b"", "found nothing"), (b"first two\n", "hosts:1: expected a host"), (b"a 1 2\n", "hosts:1: expected a host"),
+    ("a ²\n".encode(), "hosts:1: expected a host"),
     (b"first\n-oProxyCommand=sh\n", "hosts:2: expected a host"), (b"\xff\n", "expected a list of hosts")])
 def test_a_list_of_hosts_that_is_none(content, problem, tmp_path):
     (tmp_path / "hosts").write_bytes(content)
@@ -237,7 +274,11 @@ def test_a_process_that_nobody_launched_is_told_how(monkeypatch):
     config = ner_mx.load_config(settings={"training.kvstore": "dist_sync"})
     with pytest.raises(ConfigError, match="start them with: ner-mx launch"):
         connect(config)
-    assert connect(ner_mx.load_config(settings={})) is SINGLE
+    alone = ner_mx.load_config(settings={})
+    assert connect(alone) is SINGLE
+    monkeypatch.setenv("DMLC_ROLE", "worker")
+    with pytest.raises(ConfigError, match="expected training.kvstore=dist_sync in a process that ner-mx launch"):
+        connect(alone)
 
 
 def test_a_command_that_fails_ends_the_launch_with_its_code():
@@ -249,6 +290,16 @@ def test_an_address_is_of_use_with_hosts_alone():
     code, _, errors = finished(launched("true", options=("--address", "10.0.0.1")))
     assert code == 2 and "expected it with --hosts alone" in errors
     assert 1024 <= free_port(LOCAL) < 65536
+    with pytest.raises(UserError, match="--address 192.0.2.1: expected an address of this machine"):
+        free_port("192.0.2.1")
+
+
+def test_what_cannot_be_launched(tmp_path):
+    (tmp_path / "hosts").write_text("localhost 2\n")
+    code, _, errors = finished(launched("true", options=("-n", "3", "--hosts", str(tmp_path / "hosts"))))
+    assert code == 2 and "-n: expected at most the 2 workers of" in errors
+    code, _, errors = finished(launched("no-such-command"))
+    assert code == 2 and "no-such-command: expected a command, found none of this name; write it behind --" in errors
 
 
 class ThreadWorkers(Workers):

@@ -644,7 +644,11 @@ def test_an_interrupted_run_can_be_finished_as_it_is(short_sample, tmp_path, mon
     run = ner_mx.train(ner_mx.load_config(tmp_path / "r/config.yaml"), resume=tmp_path / "r", finish=True)
     assert run.metrics["train"]["epochs"] == 2 and set(run.scores) and (tmp_path / "r/predictions/test.conll").is_file()
     assert run.metrics["raw_text"]["test"]["micro"]["gold"] == run.metrics["test"]["entity"]["micro"]["gold"]
-    # Later, it is resumed to the end.
+    # Later, it is resumed; what is stopped again has no figures of other parameters.
+    with pytest.raises(Crash):
+        ner_mx.train(corpus, name="r", resume=run.folder, callbacks=[Crashing(3, None)])
+    best = json.loads((run.folder / "last/state.json").read_text())["best_epoch"]
+    assert (run.folder / "metrics.json").exists() == (best < 3)
     assert ner_mx.train(corpus, name="r", resume=run.folder).metrics["train"]["epochs"] == 4
     with pytest.raises(Crash):
         ner_mx.train(corpus, name="s", callbacks=[Crashing(1, 2)])

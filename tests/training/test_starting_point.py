@@ -14,6 +14,7 @@ from ner_mx.data.tag_schemes import limit_types
 from ner_mx.decoding.recognizer import scored_batches
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.evaluation.scores import evaluate
+from ner_mx.inference.comparison import compare
 from ner_mx.preprocessing.processed_corpus import read_processed
 from ner_mx.training.callbacks import Callback
 from ner_mx.training.fitting import build_model
@@ -128,6 +129,39 @@ def test_kept_types_are_not_scored(second):
     assert json.loads((second.folder / "from.json").read_text())["run"].endswith("first")
 
 
+def test_a_loaded_run_its_bundle_and_its_thresholds_do_not_score_kept_types_either(second, corpora, call_command):
+    """On the corpus of the run; on one that annotates them, they are scored."""
+    key = "test_with_predicted_POS"
+    expected = second.metrics[key]["entity"]["micro"]
+    evaluations = second.evaluate()
+    assert {name: evaluation.micro.f1 for name, evaluation in evaluations.items() if "predicted" in name} == {
+        name: expected["f1"] for name in evaluations if "predicted" in name} != {}
+    bundle = second.export(second.folder.parent / "kept-bundle", precision="int8")
+    rows = compare([second.folder, bundle], second.config, threads=1, timed=False)
+    assert rows[0].f1 == expected["f1"] and rows[1].f1 == pytest.approx(expected["f1"], abs=0.1)
+    card = ner_mx.load(bundle).card
+    assert card["kept_types"] == ["LOC", "PER"]
+    assert card["f1_by_precision"]["test"]["float32"] == pytest.approx(expected["f1"], abs=1e-9)
+    found = [sum(bin["count"] for bin in second.metrics["calibration"][split]["before"]["bins"])
+             for split in ("dev", "test")]
+    assert found == [second.metrics[f"{split}_with_predicted_POS"]["entity"]["micro"]["found"]
+                     for split in ("dev", "test")]
+    done = call_command("-m", "ner_mx", "threshold", second.folder, "--precision", "0.3")
+    assert done.returncode == 0 and {line.split()[0] for line in done.stdout.splitlines() if "recall" in line} == {
+        "all", "ORG"}
+    assert f1(second, f"{corpora['first'].corpus.path}/test.txt", ("PER", "LOC")) > 0
+
+
+def test_dev_keeps_types_where_it_is_trained_on(first, corpora):
+    corpus = read_processed(corpora["second"])
+    point = starting_point(first.folder, corpus, corpus.config.updated({"training.use_dev": True}))
+    types = {name: {point.corpus.encoder.tags[index][2:] for index in point.corpus.splits[name].tags} - {""}
+             for name in ("train", "dev", "test")}
+    assert types == {"train": {"PER", "LOC", "ORG"}, "dev": {"PER", "LOC", "ORG"}, "test": {"ORG"}}
+    with pytest.raises(ConfigError, match="--from: expected a corpus with all types of .*, found none of LOC, PER"):
+        starting_point(first.folder, corpus, corpus.config.updated({"corpus.characters": "vote"}))
+
+
 class StopsAfterOneEpoch(Callback):
     """As Ctrl-C would."""
 
@@ -143,6 +177,23 @@ def test_a_stopped_run_goes_on_with_what_it_started_from(first, second, corpora)
     resumed = ner_mx.train(config, resume=f"{config.run.directory}/stopped")
     assert resumed.metrics["best_params_sha256"] == second.metrics["best_params_sha256"]
     assert resumed.scores == second.scores
+
+
+def test_a_run_is_not_replaced_by_one_that_starts_from_it(first, corpora):
+    before = (first.folder / "metrics.json").read_bytes()
+    with pytest.raises(RunError, match="expected another run.name for the new run"):
+        ner_mx.train(corpora["second"].updated({"run.name": "first"}), start=first.folder, overwrite=True)
+    assert (first.folder / "metrics.json").read_bytes() == before
+
+
+def test_a_run_does_not_go_on_from_another_network_than_it_started_from(first, corpora):
+    config = corpora["second"].updated({"run.name": "changed"})
+    with pytest.raises(Stopped):
+        ner_mx.train(config, start=first.folder, callbacks=[StopsAfterOneEpoch()])
+    note = first.folder.parent / "changed/from.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "best_params_sha256": "0"}))
+    with pytest.raises(RunError, match="expected the network that .*changed started from, found another"):
+        ner_mx.train(config, resume=first.folder.parent / "changed")
 
 
 @pytest.mark.parametrize("changes, message", [

@@ -21,8 +21,10 @@ class Checkpointing(Callback):
             self._save(run)
 
     def on_epoch(self, run: TrainingRun, record: Values) -> None:
-        """Write the parameters if they are the best so far, and the state."""
+        """Write the parameters if they are the best so far, and the state; their figures come at the end."""
         if run.state.best_epoch == run.state.epoch:
+            # Figures of a run that was finished early, and now goes on, are those of other parameters.
+            (run.folder / "metrics.json").unlink(missing_ok=True)
             with run.average.applied():
                 run.model.save(run.folder / BEST)
         self._save(run)

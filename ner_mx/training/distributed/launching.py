@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,7 +70,7 @@ def read_hosts(path: Path) -> List[str]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if len(words) > 2 or words[0].startswith("-") or not "".join(words[1:] or ["1"]).isdigit():
+        if len(words) > 2 or words[0].startswith("-") or not "".join(words[1:] or ["1"]).isdecimal():
             raise UserError(f"{path}:{number}: expected a host and a number of workers, found: {line.strip()}")
         hosts += [words[0]] * int(words[1] if len(words) > 1 else 1)
     if not hosts:
@@ -94,9 +95,18 @@ def own_address(host: str) -> str:
 
 
 def free_port(address: str) -> int:
-    """A port of this machine that nothing listens on now."""
+    """A port of this machine that nothing listens on now.
+
+    Raises
+    ------
+    UserError : the address is not one of this machine.
+    """
     with socket.socket() as probe:
-        probe.bind((address, 0))
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            raise UserError(f"--address {address}: expected an address of this machine, found: "
+                            f"{error.strerror}") from None
         return int(probe.getsockname()[1])
 
 
@@ -104,7 +114,15 @@ def launch(plan: Plan) -> int:
     """Run a distributed training; returns its exit code, that of the first process that fails.
 
     When a worker ends with an error or is killed, the others would wait for its gradients for ever: they are stopped.
+
+    Raises
+    ------
+    UserError : there is no such command, or no ssh for other hosts.
     """
+    program = "ssh" if plan.hosts else plan.command[0]
+    if shutil.which(program) is None:
+        raise UserError(f"{program}: expected a command, found none of this name" + (
+            "; --hosts needs it" if plan.hosts else "; write it behind --: python train.py …"))
     members: List[Member] = []
     previous = {number: signal.signal(number, signal.default_int_handler)
                 for number in (signal.SIGINT, signal.SIGTERM)}

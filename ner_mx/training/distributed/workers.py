@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
@@ -69,7 +70,7 @@ class Workers:
         return bool(self.total(np.array([decision and not self.rank], np.float32))[0])
 
     def finish(self) -> None:
-        """Let the process end together with the others; one that fails does not wait for them."""
+        """Wait until the others have finished, too: the run is then written; one that fails waits for nobody."""
 
     def share(self, sentences: np.ndarray) -> np.ndarray:
         """The sentences of a batch of all that this worker computes; neighbours, of similar length, go to others."""
@@ -107,7 +108,11 @@ class ParameterServerWorkers(Workers):
             self._store: Any = mx.kv.create("dist_sync")
         self.rank, self.count = self._store.rank, self._store.num_workers
         self._known: Dict[str, Tensor] = {}
+
+    def connected(self) -> ParameterServerWorkers:
+        """These workers at the beginning of a training, in which one that fails does not wait for the others."""
         self._wait_at_the_end(False)
+        return self
 
     def total(self, vector: np.ndarray) -> np.ndarray:
         """Sent in pieces of one size, because a server knows each array by one size for ever."""
@@ -125,7 +130,8 @@ class ParameterServerWorkers(Workers):
         return np.concatenate([self._known[name].asnumpy() for name in names] or [padded])[:len(vector)]
 
     def finish(self) -> None:
-        """Wait at the end of the process, and stop the servers."""
+        """Wait for the others now, and at the end of the process, which stops the servers."""
+        self.total(np.zeros(1, np.float32))
         self._wait_at_the_end(True)
 
     def _wait_at_the_end(self, decision: bool) -> None:
@@ -137,15 +143,24 @@ def connect(config: Config) -> Workers:
 
     Raises
     ------
-    ConfigError : the process was not started as one of several.
+    ConfigError : the process was not started as one of several, or was, and shall train alone.
     """
     if config.training.kvstore is None:
+        if os.environ.get("DMLC_ROLE") == "worker":
+            raise ConfigError("expected training.kvstore=dist_sync in a process that ner-mx launch started, found "
+                              "none; add --set training.kvstore=dist_sync to the command")
         return SINGLE
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing or os.environ["DMLC_ROLE"] != "worker":
         raise ConfigError(f"training.kvstore: {config.training.kvstore} expects processes that know of each other, "
                           f"found {'no ' + ', '.join(missing) if missing else 'another role than that of a worker'}; "
                           "start them with: ner-mx launch -n 2 -- python train.py …")
+    return _parameter_server_workers().connected()
+
+
+@cache
+def _parameter_server_workers() -> ParameterServerWorkers:
+    """One for each process: MXNet's servers know a worker once."""
     return ParameterServerWorkers()
 
 
