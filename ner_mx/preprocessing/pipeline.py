@@ -64,7 +64,8 @@ def process(config: Config, teaching: Optional[Teaching] = None,
     warnings = corpus.warnings + warnings + implausible(complete["train"])
     splits = {name: of_fixed_length(sentences, config.corpus.cut, config.corpus.pad, warnings)
               for name, sentences in complete.items()}
-    resolved = _resolved(config, splits)
+    split_counts = {name: counts(sentences) for name, sentences in splits.items()}
+    resolved = _resolved(config, splits, split_counts["train"]["entities"])
     config = config.updated(resolved)
     for name in config.features.active():
         register.feature[name].check(config.features, all_sentences(splits), config.corpus.path)
@@ -80,7 +81,6 @@ def process(config: Config, teaching: Optional[Teaching] = None,
     train = without_long_sentences(splits["train"], warnings)
     encoded = {name: encoder.encode([*extra, *train] if name == "train" else sentences)
                for name, sentences in splits.items()}
-    split_counts = {name: counts(sentences) for name, sentences in splits.items()}
     warnings.update(_unseen_types(split_counts, encoder))
     meta = {
         **_origin(config, corpus.files, teaching), "resolved": resolved, "annotated": len(train),
@@ -109,19 +109,19 @@ def _origin(config: Config, files: Sequence[Path], teaching: Optional[Teaching])
             "sources": {**sources, **(teaching.sources if teaching else {})}}
 
 
-# Sentences of a batch below so many training sentences, and from there on: little data needs more updates, and
+# Sentences of a batch below so many entities to learn from, and from there on: little data needs more updates, and
 # large batches keep several threads busy.
-BATCH_SIZES, LARGE_BATCH = ((2000, 8), (5000, 16), (20000, 32)), 64
+BATCH_SIZES, LARGE_BATCH = ((2500, 8), (10000, 16), (40000, 32)), 64
 
 
-def _resolved(config: Config, splits: Splits) -> Values:
-    """Values by dotted key for what the configuration leaves to the corpus."""
+def _resolved(config: Config, splits: Splits, entities: int) -> Values:
+    """Values by dotted key for what the configuration leaves to the corpus, which has so many entities in train."""
     sentences = all_sentences(splits)
     result: Values = {f"features.{name}.use": register.feature[name].is_possible(sentences)
                       for name, settings in config.features.settings().items() if settings.use == "auto"}
     if config.training.batch_size == "auto":
         result["training.batch_size"] = next(
-            (size for below, size in BATCH_SIZES if len(splits["train"]) < below), LARGE_BATCH)
+            (size for below, size in BATCH_SIZES if entities < below), LARGE_BATCH)
     return result
 
 
