@@ -19,6 +19,7 @@ from ner_mx.config import (
 )
 from ner_mx.errors import RunError, first_duplicate
 from ner_mx.files import read_json, write_json
+from ner_mx.preprocessing.processed_corpus import with_resolved
 from ner_mx.training.run_folder import finished_metrics, read_run_config
 from ner_mx.untyped import ReadOnlyValues, Values
 
@@ -81,7 +82,13 @@ class Settings:
         """Every key, except the seed, in which these settings differ from others; the system alone if that differs."""
         if self.system != other.system:
             return list(differences({"system": self.system}, {"system": other.system}))
-        return list(differences(self.deciding, other.deciding))
+        return list(differences(self.deciding, other.found_like(self).deciding))
+
+    def found_like(self, run: Settings) -> Settings:
+        """These settings, with what a run found in its corpus where they leave it to the corpus."""
+        if self.config is None or run.config is None:
+            return self
+        return Settings(portable(with_resolved(self.config, run.config)), self.system, self._source)
 
     def differs(self, config: Config) -> str:
         """The first key in which a configuration would make another run; "" if none."""
@@ -89,7 +96,7 @@ class Settings:
         if self.system != wanted.system:
             return self.departures(wanted)[0]
         return difference({**self.deciding, "seed": self.seed},
-                          {**wanted.deciding, "seed": wanted.seed}) or ""
+                          {**wanted.found_like(self).deciding, "seed": wanted.seed}) or ""
 
 
 class Record(NamedTuple):

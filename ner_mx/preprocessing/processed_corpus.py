@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -160,16 +160,23 @@ def _read_soft(path: Path, tokens: int, tags: int) -> Optional[np.ndarray]:
 
 def as_resolved(config: Config, meta: ReadOnlyValues) -> Config:
     """The configuration with what it leaves to the corpus, as ``preprocess`` found it."""
-    values: Values = config.model_dump(mode="json")
-    left: Values = {}
-    for key, value in meta.get("resolved", {}).items():
-        *sections, last = key.split(".")
-        section = values
-        for part in sections:
-            section = section.get(part, {})
-        if section.get(last) == "auto":
-            left[key] = value
+    left = {key: value for key, value in meta.get("resolved", {}).items() if _value(config, key) == "auto"}
     return config.updated(left) if left else config
+
+
+def with_resolved(config: Config, run: Config) -> Config:
+    """The configuration with what it leaves to the corpus, as a run has it."""
+    keys = ("training.batch_size", *(f"features.{name}.use" for name in config.features.settings()))
+    left = {key: _value(run, key) for key in keys if _value(config, key) == "auto"}
+    return config.updated(left) if left else config
+
+
+def _value(config: Config, key: str) -> Any:
+    """The value of a dotted key; None if there is no such key."""
+    section: Any = config
+    for part in key.split("."):
+        section = getattr(section, part, None)
+    return section
 
 
 def is_current(config: Config) -> bool:

@@ -97,6 +97,14 @@ def test_significance_of_the_rows(rows, report):
         assert (row[3], row[4], row[6]) == (difference, welch, ranks)
 
 
+def test_the_records_of_accuracy_are_those_of_their_plan(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan, runs = read_plan(root / "reports/accuracy.plan.yaml")
+    folder = root / plan.records
+    known = {run.name for run in runs if known_outcome(run, folder) is not None}
+    assert known == {path.stem for path in folder.glob("*.json")} and len(known) >= 18
+
+
 def test_the_records_of_the_encoders_are_those_of_their_plan(root, tmp_path, monkeypatch):
     """The settings of every record are what the plan says today; students are named experiments, trained by distill."""
     monkeypatch.chdir(tmp_path)
