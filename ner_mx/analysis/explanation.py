@@ -8,7 +8,8 @@ import numpy as np
 
 from ner_mx.analysis.occlusion import HIDDEN, Change, Variant, encode_variants
 from ner_mx.data.spans import Span
-from ner_mx.decoding.recognizer import Recognizer, for_each_sentence
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import for_each_sentence
 from ner_mx.features.batch import Batch
 from ner_mx.features.feature import Feature
 

@@ -14,7 +14,8 @@ from ner_mx.data.spans import Span, spans_of
 from ner_mx.data.splits import SplitCorpus
 from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.decoding.lattice import span_probability
-from ner_mx.decoding.recognizer import Recognizer, for_each_sentence
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import for_each_sentence
 from ner_mx.errors import UserError
 from ner_mx.experiments.corpus_parts import CorpusPart, part_runs, train_parts
 from ner_mx.experiments.plans import PlannedRun

@@ -8,7 +8,8 @@ import numpy as np
 
 from ner_mx.decoding.decoder import Decoder, ScoredSpan
 from ner_mx.decoding.lattice import sequence_entropy
-from ner_mx.decoding.recognizer import Recognizer, for_each_sentence
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import for_each_sentence
 from ner_mx.features.batch import Batch
 from ner_mx.features.encoded import Encoded
 

@@ -7,7 +7,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from ner_mx.data.spans import spans_of
-from ner_mx.decoding.recognizer import Scorer, scored_batches
+from ner_mx.decoding.scoring import Scorer, scored_batches
 from ner_mx.features.encoded import Encoded
 from ner_mx.untyped import Values
 

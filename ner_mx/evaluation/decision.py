@@ -12,7 +12,7 @@ from typing import Callable, List, Sequence
 import numpy as np
 
 from ner_mx.data.spans import spans_of
-from ner_mx.decoding.recognizer import Scorer, scored_batches
+from ner_mx.decoding.scoring import Scorer, scored_batches
 from ner_mx.features.encoded import Encoded
 
 # What is tried, in natural logarithms of the odds.

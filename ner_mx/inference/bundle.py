@@ -19,7 +19,7 @@ from ner_mx.config.migration import with_earlier_defaults
 from ner_mx.config.section import default_section
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.entity_rules import EntityRules
-from ner_mx.decoding.recognizer import MAX_SCORE
+from ner_mx.decoding.scoring import MAX_SCORE
 from ner_mx.errors import BundleError, ConfigError, UserError, first_line
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import Feature, TokenLookup

@@ -13,7 +13,8 @@ from ner_mx.config.choices import dumped_choice
 from ner_mx.data.detokenizer import restore_text
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
-from ner_mx.decoding.recognizer import Recognizer, Scorer, scored_batches
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import Scorer, scored_batches
 from ner_mx.errors import BundleError, RunError, UserError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import read_predictions

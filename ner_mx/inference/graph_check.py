@@ -10,7 +10,7 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ner_mx.data.sentence import Sentence
-from ner_mx.decoding.recognizer import TOKENS, plan_scoring
+from ner_mx.decoding.scoring import TOKENS, plan_scoring
 from ner_mx.decoding.windows import LONGEST
 from ner_mx.errors import ConfigError, first_line
 from ner_mx.features.batch import WORD_VECTORS, Batch, collate

@@ -12,7 +12,8 @@ from ner_mx.data.pieces import pieces_of
 from ner_mx.data.tokenizers import Token
 from ner_mx.decoding.decoder import Decoder, Reading, ScoredSpan
 from ner_mx.decoding.entities import Entity, checked_texts, find_entities, located_entities
-from ner_mx.decoding.recognizer import Recognizer, Scorer
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import Scorer
 from ner_mx.errors import BundleError, ConfigError, ScoresError, UserError, first_line, install
 from ner_mx.inference.bundle import (
     MODEL,

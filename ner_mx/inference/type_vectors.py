@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Sequence
 
 import numpy as np
 
-from ner_mx.decoding.recognizer import plan_scoring
+from ner_mx.decoding.scoring import plan_scoring
 from ner_mx.features.batch import Batch, collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.features.feature import Feature

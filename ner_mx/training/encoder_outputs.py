@@ -14,7 +14,7 @@ import numpy as np
 from ner_mx.compat import choose_device
 from ner_mx.config import Config
 from ner_mx.data.sentence import Sentence
-from ner_mx.decoding.recognizer import plan_scoring
+from ner_mx.decoding.scoring import plan_scoring
 from ner_mx.errors import UserError
 from ner_mx.features.batch import collate
 from ner_mx.features.encoded import Encoded, Ragged

@@ -17,7 +17,8 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import spans_of
 from ner_mx.data.splits import read_split, read_splits
 from ner_mx.data.tag_schemes import convert_tags
-from ner_mx.decoding.recognizer import Recognizer, Scorer
+from ner_mx.decoding.recognizer import Recognizer
+from ner_mx.decoding.scoring import Scorer
 from ner_mx.errors import CorpusError, RunError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.raw_scores import RawEvaluation, evaluate_raw

@@ -11,7 +11,7 @@ import numpy as np
 from ner_mx.compat import mx
 from ner_mx.config import Config
 from ner_mx.decoding.decoder import Decoder
-from ner_mx.decoding.recognizer import decode_split
+from ner_mx.decoding.scoring import decode_split
 from ner_mx.errors import RunError, first_line
 from ner_mx.features.batch import Batch
 from ner_mx.features.encoded import Encoded

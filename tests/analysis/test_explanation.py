@@ -10,7 +10,7 @@ from ner_mx.analysis.explanation import area, deletion_curve, explain
 from ner_mx.analysis.occlusion import HIDDEN, Change, encode_variants
 from ner_mx.analysis.text_explanation import explain_text
 from ner_mx.data.spans import Span
-from ner_mx.decoding.recognizer import for_each_sentence
+from ner_mx.decoding.scoring import for_each_sentence
 from ner_mx.errors import UserError
 from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.inference.tagger import Tagger

@@ -19,7 +19,7 @@ from ner_mx.data.annotation import check_annotation
 from ner_mx.data.spans import Span, spans_of
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags, tags_of
-from ner_mx.decoding.recognizer import for_each_sentence
+from ner_mx.decoding.scoring import for_each_sentence
 
 SHARE = 0.03
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ner_mx.decoding import recognizer as recognizer_module
+from ner_mx.decoding import scoring as scoring_module
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.inference.tagger import Tagger
@@ -32,7 +32,7 @@ def timed(name, function):
 def main(run: str, bundle: str) -> None:
     sentences = read_predictions(Path(run) / "predictions/test.conll").tokens
     recognizer = Tagger.load(bundle, threads=1).recognizer
-    recognizer_module.collate = timed("features", recognizer_module.collate)
+    scoring_module.collate = timed("features", scoring_module.collate)
     recognizer.encoder.encode = timed("features", recognizer.encoder.encode)
     for scorer in (recognizer.scorer, *recognizer.taggers.values()):
         scorer.emissions = timed("onnxruntime", scorer.emissions)

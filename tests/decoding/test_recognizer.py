@@ -6,7 +6,7 @@ import pytest
 from ner_mx.config import Config
 from ner_mx.data.pieces import DigitPieces, pieces_of
 from ner_mx.data.sentence import Sentence
-from ner_mx.decoding import recognizer as module
+from ner_mx.decoding import scoring as module
 from ner_mx.decoding import windows
 from ner_mx.decoding.decoder import Decoder
 from ner_mx.decoding.recognizer import Recognizer

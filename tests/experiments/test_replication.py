@@ -65,7 +65,8 @@ def test_a_plan_is_executed_once(write_plan, tmp_path):
     # A plan is complete: what a user has changed for other runs has no effect on it.
     (tmp_path / "config.yaml").write_text("features: {digits: keep, characters: {dimension: 12}}\n")
     plan = write_plan({**SAMPLE, "seeds": [1, 2]}, DIVERGING,
-                      {**SAMPLE, "name": "cased", "set": {"features.words.lower": False, "training.batch_size": "auto"}})
+                      {**SAMPLE, "name": "cased",
+                       "set": {"features.words.lower": False, "training.batch_size": "auto"}})
     outcomes = replicate(plan, workers=2)
     assert states(outcomes) == [("sample-1", "done"), ("sample-2", "done"), ("diverging-1", "failed"),
                                 ("cased-1", "done")]

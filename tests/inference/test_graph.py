@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_networks import build, lexicon_sources, some_sentences
 
-from ner_mx.decoding.recognizer import scored_batches
+from ner_mx.decoding.scoring import scored_batches
 from ner_mx.errors import ScoresError
 from ner_mx.inference.exporting import bundle_of, compare_scores
 from ner_mx.inference.tagger import Tagger

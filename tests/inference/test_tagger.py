@@ -316,7 +316,7 @@ def test_a_child_process_tags_after_its_parent_did(folder, method):
 
 
 def test_a_long_sentence_is_tagged_in_batches_of_bounded_size(tagger, monkeypatch):
-    from ner_mx.decoding.recognizer import TOKENS
+    from ner_mx.decoding.scoring import TOKENS
 
     sizes = []
     emissions = tagger.recognizer.scorer.emissions

@@ -11,7 +11,7 @@ from ner_mx.config import Config
 from ner_mx.data.formats.conll import Conll
 from ner_mx.data.reading import read
 from ner_mx.data.tag_schemes import limit_types
-from ner_mx.decoding.recognizer import scored_batches
+from ner_mx.decoding.scoring import scored_batches
 from ner_mx.errors import ConfigError, RunError
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.inference.comparison import compare
