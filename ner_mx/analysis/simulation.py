@@ -103,7 +103,7 @@ def _check_folder(folder: Path, config: Config, shares: Sequence[float]) -> None
     files = read_splits(config.corpus).files
     described: Values = {"shares": list(shares), "configuration": result_fingerprint(config),
                          "files": {path.name: sha256(path) for path in files}}
-    path = folder / "simulation.json"
+    path = folder / "simulated.json"
     if path.is_file():
         if read_json(path) != described:
             raise UserError(f"{folder}: expected the same simulation, found one with another corpus, configuration or "

@@ -222,6 +222,11 @@ def test_the_commands_of_curves(simulated, call_command, short_sample, tmp_path)
     assert [entry["sentences"] for entry in values["predictions"]] == [0, 100] and len(values["chains"]) == 2
     assert "What more data would bring" in done.stdout
     assert (tmp_path / "curve/learning-curve.html").read_text().count("data:image/png") == 1
+    simulation = ["ner-mx", "simulate", *settings, "--shares", "0.3", "--strategy", "random", "-o", tmp_path / "sim"]
+    for seeds in (1, 2):  # another seed is added to what is there, report and all
+        done = call_command(*simulation, "--seeds", seeds)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads((tmp_path / "sim/simulation.json").read_text())["chains"]) == seeds
     wrong = call_command("ner-mx", "simulate", *settings, "--shares", "a,b", "-o", tmp_path / "wrong")
     assert wrong.returncode == 2 and "expected numbers separated by commas" in wrong.stderr
 
