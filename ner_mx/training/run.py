@@ -25,7 +25,7 @@ from ner_mx.training.fitting import build_model, built_in_callbacks, configured_
 from ner_mx.training.provenance import environment
 from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
-from ner_mx.training.starting_point import NOTE, starting_point, starting_point_of
+from ner_mx.training.starting_point import NOTE, StartingPoint, starting_point, starting_point_of
 from ner_mx.training.task import Task, annotation_task, entity_task
 from ner_mx.training.trainable import Prepare
 from ner_mx.untyped import Device
@@ -56,7 +56,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
 
     Raises
     ------
-    RunError : a run exists already, there is none to resume, or it was started with another number of workers.
+    RunError : a run exists already, there is no run to resume, or it was started with another number of workers.
     TrainingError : the loss is not a number, or explodes.
     Stopped : the run was interrupted, and can be resumed.
     """
@@ -70,11 +70,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     device = devices[0]
     workers = SINGLE if finish else connect(config)  # what is only evaluated needs no others
     check_equal(workers, json.dumps([result_fingerprint(config, seed=True), corpus.meta["sources"]], sort_keys=True))
-    point = starting_point(start, corpus, config) if start else None
-    if resume and (resume / NOTE).is_file():
-        point = starting_point_of(resume, corpus, config)
-    if start and start.resolve() == folder.resolve():
-        raise RunError(f"{folder}: expected another run.name for the new run, found that of the run it starts from")
+    point = _point(folder, corpus, config, start, resume)
     corpus = point.corpus if point else corpus
     task = entity_task(corpus, config)
     # Problems of the configuration show here, before anything is written.
@@ -104,6 +100,18 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             return TrainingResult(folder, scores)
         except KeyboardInterrupt:
             raise interrupts.Stopped(folder) from None
+
+
+def _point(folder: Path, corpus: ProcessedCorpus, config: Config, start: Optional[Path],
+           resume: Optional[Path]) -> Optional[StartingPoint]:
+    """What a run starts from, or has started from; None if from nothing."""
+    if resume:
+        return starting_point_of(resume, corpus, config) if (resume / NOTE).is_file() else None
+    if start is None:
+        return None
+    if start.resolve() == folder.resolve():
+        raise RunError(f"{folder}: expected another run.name for the new run, found that of the run it starts from")
+    return starting_point(start, corpus, config)
 
 
 def _with_encoder_outputs(corpus: ProcessedCorpus, config: Config,

@@ -73,7 +73,7 @@ def starting_point(run: Path, corpus: ProcessedCorpus, config: Config) -> Starti
     splits = {name: _encoded_again(split, new, encoder) for name, split in corpus.splits.items()}
     if kept:
         if config.corpus.characters:
-            raise ConfigError(f"--from: expected a corpus with all types of {run}, found none of "
+            raise ConfigError(f"--from: expected a corpus with all types of {run}, found one without "
                               f"{', '.join(sorted(kept))}; a network that reads characters cannot keep them")
         log.info("the corpus does not annotate %s: the earlier network does where it is trained on; these types are "
                  "not scored", ", ".join(sorted(kept)))

@@ -299,7 +299,7 @@ def test_what_cannot_be_launched(tmp_path):
     code, _, errors = finished(launched("true", options=("-n", "3", "--hosts", str(tmp_path / "hosts"))))
     assert code == 2 and "-n: expected at most the 2 workers of" in errors
     code, _, errors = finished(launched("no-such-command"))
-    assert code == 2 and "no-such-command: expected a command, found none of this name; write it behind --" in errors
+    assert code == 2 and "no-such-command: expected a command, found nothing of this name; write it behind --" in errors
 
 
 class ThreadWorkers(Workers):

@@ -158,7 +158,7 @@ def test_dev_keeps_types_where_it_is_trained_on(first, corpora):
     types = {name: {point.corpus.encoder.tags[index][2:] for index in point.corpus.splits[name].tags} - {""}
              for name in ("train", "dev", "test")}
     assert types == {"train": {"PER", "LOC", "ORG"}, "dev": {"PER", "LOC", "ORG"}, "test": {"ORG"}}
-    with pytest.raises(ConfigError, match="--from: expected a corpus with all types of .*, found none of LOC, PER"):
+    with pytest.raises(ConfigError, match="--from: expected a corpus with all types of .*, found one without LOC, PER"):
         starting_point(first.folder, corpus, corpus.config.updated({"corpus.characters": "vote"}))
 
 

@@ -121,7 +121,7 @@ def launch(plan: Plan) -> int:
     """
     program = "ssh" if plan.hosts else plan.command[0]
     if shutil.which(program) is None:
-        raise UserError(f"{program}: expected a command, found none of this name" + (
+        raise UserError(f"{program}: expected a command, found nothing of this name" + (
             "; --hosts needs it" if plan.hosts else "; write it behind --: python train.py …"))
     members: List[Member] = []
     previous = {number: signal.signal(number, signal.default_int_handler)

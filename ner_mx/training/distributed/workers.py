@@ -148,7 +148,7 @@ def connect(config: Config) -> Workers:
     if config.training.kvstore is None:
         if os.environ.get("DMLC_ROLE") == "worker":
             raise ConfigError("expected training.kvstore=dist_sync in a process that ner-mx launch started, found "
-                              "none; add --set training.kvstore=dist_sync to the command")
+                              "it unset; add --set training.kvstore=dist_sync to the command")
         return SINGLE
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing or os.environ["DMLC_ROLE"] != "worker":
