@@ -25,15 +25,15 @@ def threshold(run: RunFolder, precision: Precision, device: Device = None) -> No
     from ner_mx.api import Run
     from ner_mx.evaluation.precision_thresholds import choose_thresholds
     from ner_mx.evaluation.predictions import read_predictions
+    from ner_mx.evaluation.unscored_types import tagging_without, unscored_types
     from ner_mx.training.run_folder import read_kept_types
-    from ner_mx.training.task import tagging_without, unscored_types
 
     path = Path(run) / "predictions" / "dev.conll"
     if not path.is_file():
         raise RunError(f"{run}: expected a finished run with predictions/dev.conll, found nothing; train it to its end")
     dev = read_predictions(path)
     tag_batch = Run(run).tagger(device).tag_batch
-    found = tagging_without(tag_batch, unscored_types(read_kept_types(path.parent.parent), dev.gold))(dev.tokens)
+    found = tagging_without(tag_batch, unscored_types(read_kept_types(Path(run)), dev.gold))(dev.tokens)
     chosen = choose_thresholds(dev.gold, found, precision)
     parts = []
     for label, best in chosen.items():

@@ -21,6 +21,7 @@ from ner_mx.evaluation.predictions import read_predicted_tags
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.evaluation.significance import entity_counts, paired_bootstrap
+from ner_mx.evaluation.unscored_types import tagging_without, unscored_types
 from ner_mx.experiments.records import read_record
 from ner_mx.experiments.system_folder import is_system, read_system, system_record
 from ner_mx.inference.bundle import write_bundle
@@ -32,7 +33,6 @@ from ner_mx.inference.tagger import Tagger
 from ner_mx.machine import available_cores
 from ner_mx.temporary import temporary_folder
 from ner_mx.training.run_folder import finished_metrics, is_run, read_kept_types
-from ner_mx.training.task import tagging_without, unscored_types
 from ner_mx.untyped import ReadOnlyValues
 
 

@@ -19,6 +19,7 @@ from ner_mx.errors import BundleError, RunError, UserError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import read_predictions
 from ner_mx.evaluation.scores import evaluate
+from ner_mx.evaluation.unscored_types import unscored_types, without_types
 from ner_mx.features.batch import collate
 from ner_mx.features.encoded import Encoded
 from ner_mx.inference.bundle import (
@@ -37,7 +38,7 @@ from ner_mx.models.layers.onnx_layers import word_graph
 from ner_mx.training.encoder_outputs import EncoderOutputs, outputs_of_run
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import finished_metrics, read_kept_types, read_run_config
-from ner_mx.training.task import predicted_tags, unscored_types, without_types
+from ner_mx.training.task import predicted_tags
 from ner_mx.training.trainable import Trainable
 from ner_mx.untyped import Values
 

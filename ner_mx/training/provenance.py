@@ -21,7 +21,7 @@ from ner_mx.untyped import Device, Values
 DECIDING = (
     "compat.py", "config/interfaces.py", "data", "resources", "features", "preprocessing", "models", "decoding",
     "evaluation/scores.py", "evaluation/raw_scores.py", "evaluation/seen_entities.py", "evaluation/calibration.py",
-    "evaluation/word_scores.py", "evaluation/decision.py",
+    "evaluation/word_scores.py", "evaluation/decision.py", "evaluation/unscored_types.py",
     "training/averaging.py", "training/distributed/workers.py", "training/distributed/shared_state.py",
     "training/case_augmentation.py", "training/callbacks/checkpointing.py", "training/callbacks/early_stopping.py",
     "training/checkpoints.py", "training/encoder_outputs.py", "training/fitting.py", "training/loop.py",

@@ -23,6 +23,7 @@ from ner_mx.errors import CorpusError, RunError
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.raw_scores import RawEvaluation, evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, evaluate
+from ner_mx.evaluation.unscored_types import tagging_without, unscored_types, without_types
 from ner_mx.features.encoder import Encoder
 from ner_mx.features.feature import TokenLookup
 from ner_mx.files import read_json, sha256
@@ -35,14 +36,7 @@ from ner_mx.training.run_folder import (
     read_run_encoder,
     read_run_rules,
 )
-from ner_mx.training.task import (
-    predicted_tags,
-    tagger_config,
-    tagging_without,
-    unscored_types,
-    with_rules,
-    without_types,
-)
+from ner_mx.training.task import predicted_tags, tagger_config, with_rules
 from ner_mx.training.trainable import Trainable
 
 log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from ner_mx.evaluation.predictions import Predictions, write_predictions
 from ner_mx.evaluation.raw_scores import evaluate_raw
 from ner_mx.evaluation.scores import Evaluation, Score, by_group, evaluate
 from ner_mx.evaluation.seen_entities import Name, by_novelty, names_in
+from ner_mx.evaluation.unscored_types import tagging_without, without_types
 from ner_mx.evaluation.word_scores import word_scores
 from ner_mx.features.encoded import Encoded
 from ner_mx.files import read_json, sha256, write_json
@@ -28,7 +29,7 @@ from ner_mx.training.fitting import training_split
 from ner_mx.training.roofline import roofline
 from ner_mx.training.run_evaluation import load_recognizer
 from ner_mx.training.run_folder import read_run_rules
-from ner_mx.training.task import predicted_tags, tagging_without, with_rules, without_types
+from ner_mx.training.task import predicted_tags, with_rules
 from ner_mx.training.trainable import Prepare, Trainable
 from ner_mx.untyped import Values
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Dict, FrozenSet, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from ner_mx.config import Config
 from ner_mx.data.spans import spans_of
 from ner_mx.data.tag_schemes import convert_tags, tags_of
 from ner_mx.decoding.decoder import ScoredSpan
-from ner_mx.decoding.entities import TagBatch
 from ner_mx.decoding.entity_rules import EntityRules
 from ner_mx.evaluation.scores import evaluate
+from ner_mx.evaluation.unscored_types import without_types
 from ner_mx.features.feature import Feature, TokenLookup
 from ner_mx.preprocessing.processed_corpus import ProcessedCorpus
 
@@ -50,26 +50,6 @@ def entity_task(corpus: ProcessedCorpus, config: Config) -> Task:
 def predicted_tags(tags: Sequence[str], ids: Sequence[np.ndarray]) -> List[List[str]]:
     """Decoded ids as IOB2 tags."""
     return [list(convert_tags([tags[index] for index in sentence], "IOB2")) for sentence in ids]
-
-
-def without_types(predicted: List[List[str]], types: Collection[str]) -> List[List[str]]:
-    """Predicted tags without entities of types that a corpus does not annotate; the same if there are none."""
-    if not types:
-        return predicted
-    return [["O" if tag[2:] in types else tag for tag in tags] for tags in predicted]
-
-
-def unscored_types(kept: Collection[str], gold: Sequence[Sequence[str]]) -> FrozenSet[str]:
-    """Those of the types that a run keeps from an earlier one, ``kept_types``, that an annotation lacks altogether."""
-    return frozenset(kept) - {tag[2:] for tags in gold for tag in tags}
-
-
-def tagging_without(tag_batch: TagBatch, types: Collection[str]) -> TagBatch:
-    """A tagger whose entities of some types are left out; the same if there are none."""
-    if not types:
-        return tag_batch
-    return lambda sentences: [[entry for entry in found if entry.span.label not in types]
-                              for found in tag_batch(sentences)]
 
 
 def with_rules(rules: Optional[EntityRules], tokens: Sequence[Sequence[str]],
