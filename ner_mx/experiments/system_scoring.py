@@ -67,7 +67,8 @@ def score_system(name: str, config: Config, settings: ReadOnlyValues, folder: Op
                "raw_text": {split: evaluation.to_json() for split, evaluation in raw.items()},
                "train": {"seconds": seconds}, "system": system.describe(),
                "data": {file: sha256(path) for file, path in sources.items()}, "seed": config.run.seed}
-    record = Record(config.run.name, _recorded(name, config, system.settings), metrics, environment("cpu"))
+    record = Record(config.run.name, _recorded(name, config, system.settings), metrics,
+                    environment(system.settings.get("device", "cpu")))
     if folder:
         write_system(system, record, folder, overwrite)
     return record, evaluations

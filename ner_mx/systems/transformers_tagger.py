@@ -9,18 +9,19 @@ from typing import Any, Dict, List, Sequence
 
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import convert_tags
-from ner_mx.errors import UserError, first_line, install
+from ner_mx.errors import ConfigError, UserError, first_line, install
 from ner_mx.registry import register
 from ner_mx.systems import System, checked_settings
 from ner_mx.temporary import temporary_folder
 from ner_mx.untyped import ReadOnlyValues, Values
 
 CHECKPOINT = "checkpoint"
-# path: a checkpoint folder, or a name on the hub.  longest: pieces that are read of a sentence.
+# path: a checkpoint folder, or a name on the hub.  longest: pieces that are read of a sentence.  device: cpu | gpu.
 DEFAULTS = {"path": "encoder", "epochs": 4, "batch_size": 16, "learning_rate": 2e-4, "weight_decay": 0.01,
-            "warmup": 0.1, "longest": 256}
+            "warmup": 0.1, "longest": 256, "device": "cpu"}
 LIMITS = {"epochs": (1, 1e4), "batch_size": (1, 1e5), "learning_rate": (0, 10), "weight_decay": (0, 10),
           "warmup": (0, 1), "longest": (8, 1e5)}
+DEVICES = ("cpu", "gpu")
 # Sentences that are tagged at once, and the label of pieces that have none.
 BATCH, IGNORED = 32, -100
 
@@ -35,6 +36,9 @@ class TransformersTagger(System):
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
         super().__init__(checked_settings(self.name, settings, DEFAULTS, LIMITS), seed)
+        if self.settings["device"] not in DEVICES:
+            raise ConfigError(f"{self.name}: device: expected one of {', '.join(DEVICES)}, found "
+                              f"{self.settings['device']!r}")
         self._model: Any = None
         self._tokenizer: Any = None
 
@@ -43,9 +47,11 @@ class TransformersTagger(System):
 
         Raises
         ------
-        UserError : transformers, accelerate or PyTorch is not installed, or the checkpoint cannot be read.
+        UserError : transformers, accelerate or PyTorch is not installed, PyTorch finds no GPU, or the checkpoint
+            cannot be read.
         """
         library = _library()
+        self._check_device()
         tags = [convert_tags(sentence.gold, "IOB2") for sentence in train]
         labels = ["O", *sorted({tag for sentence in tags for tag in sentence} - {"O"})]
         library.set_seed(self.seed)
@@ -60,12 +66,18 @@ class TransformersTagger(System):
                 per_device_train_batch_size=self.settings["batch_size"], learning_rate=self.settings["learning_rate"],
                 weight_decay=self.settings["weight_decay"], warmup_steps=int(self.settings["warmup"] * steps),
                 seed=self.seed, save_strategy="no", report_to=[], disable_tqdm=True, logging_strategy="no",
-                use_cpu=True)
+                use_cpu=self.settings["device"] == "cpu")
             trainer = library.Trainer(self._model, arguments, train_dataset=examples,
                                       data_collator=library.DataCollatorForTokenClassification(self._tokenizer))
             trainer.remove_callback(library.PrinterCallback)
             trainer.train()
         self._model.eval()
+
+    def _check_device(self) -> None:
+        import torch
+
+        if self.settings["device"] == "gpu" and not torch.cuda.is_available():
+            raise UserError(f"{self.name}: expected a GPU that PyTorch supports, found no such; set device to cpu")
 
     def _read(self, path: object, **options: Any) -> None:
         library = _library()
@@ -101,7 +113,7 @@ class TransformersTagger(System):
         encoded = self._tokenizer(batch, is_split_into_words=True, truncation=True, padding=True, return_tensors="pt",
                                   max_length=self.settings["longest"])
         with torch.inference_mode():
-            chosen = self._model(**encoded).logits.argmax(-1).tolist()
+            chosen = self._model(**encoded.to(self._model.device)).logits.argmax(-1).tolist()
         result = []
         for number, tokens in enumerate(batch):
             tags: List[str] = ["O"] * len(tokens)

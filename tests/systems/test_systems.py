@@ -369,6 +369,16 @@ def test_transformers_fine_tunes_a_tiny_encoder(tmp_path):
         register.system["transformers"]({"path": str(tmp_path / "none")}).fit(name_sentences(2, 1), [])
 
 
+def test_transformers_on_a_gpu(monkeypatch):
+    import torch
+
+    with pytest.raises(ConfigError, match="transformers: device: expected one of cpu, gpu, found 'tpu'"):
+        register.system["transformers"]({"device": "tpu"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="expected a GPU that PyTorch supports, found no such; set device to cpu"):
+        register.system["transformers"]({"device": "gpu"}).fit(name_sentences(2, 1), [])
+
+
 def test_systems_read_whole_tokens_of_single_sentences(tmp_path):
     """Whatever networks of the corpus read: pieces, or documents."""
     splits = [[sentence._replace(document=number // 3) for number, sentence in enumerate(name_sentences(30, seed))]
