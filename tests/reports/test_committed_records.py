@@ -82,8 +82,8 @@ def test_a_row_of_the_summary(summary, start):
 
 
 def test_every_run_is_counted(root, rows):
-    assert sum(len(row.records) for row in rows.values()) == len(list((root / "reports/runs").glob("*.json"))) == 52
-    assert len(rows) == 16
+    assert sum(len(row.records) for row in rows.values()) == len(list((root / "reports/runs").glob("*.json"))) == 54
+    assert len(rows) == 18
 
 
 def test_significance_of_the_rows(rows, report):
