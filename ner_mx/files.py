@@ -133,15 +133,15 @@ def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
         os.replace(earlier, temporary)  # where it is removed
 
 
-def unexpected_entry(folder: PathLike, names: Container[str]) -> Optional[str]:
-    """The first entry of a folder that is not a file of these names; None if the folder may be replaced."""
+def unexpected_entry(folder: PathLike, names: Container[str], folders: Container[str] = ()) -> Optional[str]:
+    """The first entry of a folder that is no file and no folder of these names; None if the folder may be replaced."""
     folder = Path(folder)
     if not folder.exists():
         return None
     if not folder.is_dir():
         return "a file"
     return next((entry.name for entry in sorted(folder.iterdir())
-                 if entry.name not in names or entry.is_dir()), None)
+                 if entry.name not in (folders if entry.is_dir() else names)), None)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing_extensions import Annotated
 
 from ner_mx.cli.options import AsJson, ConfigPath, Experiment, OverwriteResult, Settings, print_evaluation, resolved
 from ner_mx.config import parse_settings
+from ner_mx.errors import UserError
 from ner_mx.registry import register
 
 SystemName = Annotated[str, typer.Argument(help="A registered system, such as majority.")]
@@ -28,6 +29,8 @@ def baseline(system: SystemName, config: ConfigPath = None, experiment: Experime
     from ner_mx.experiments.records import write_record
     from ner_mx.experiments.system_scoring import score_system
 
+    if save and save.exists() and not save.is_dir():
+        raise UserError(f"--save {save}: expected a folder for records, found a file")
     record, evaluations = score_system(system, resolved(config, experiment, settings),
                                        parse_settings(system_settings or ()), folder, overwrite)
     for split, evaluation in evaluations.items():

@@ -44,6 +44,8 @@ def compare(systems: Systems = None, config: ConfigPath = None, experiment: Expe
         raise UserError(f"--predictions: expected different names, found two of the name {duplicate}")
     if not systems and not files:
         raise UserError("expected a system, or --predictions NAME=FILE, found nothing to compare")
+    if plot and not speed:
+        raise UserError("--plot: expected the speeds that it shows; leave out --no-speed")
     rows = compared(systems or [], resolved(config, experiment, settings), threads, ensemble, speed,
                     {name: Path(file) for name, _, file in files})
     if plot:

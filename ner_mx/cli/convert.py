@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
 import typer
 from typing_extensions import Annotated
 
 from ner_mx.cli.options import OverwriteResult, Settings, resolved
+from ner_mx.config import Config, Corpus, parse_settings
 from ner_mx.errors import UserError
 from ner_mx.registry import register
 
@@ -35,10 +36,19 @@ def convert(source: Source, target: Target, reader: Reader = None, writer: Write
                                    ("--scheme", scheme, register.tag_encoding)):
         if name is not None and name not in registry:
             raise UserError(f"{option}: {registry.unknown(name)}")
-    done = convert_corpus(source, target, resolved(None, None, settings).corpus, reader, writer, scheme, overwrite,
+    done = convert_corpus(source, target, _reading(source, settings or ()), reader, writer, scheme, overwrite,
                           sentences_per_record)
     for reason, count in done.warnings.described().items():
         typer.echo(f"warning: {count:,} {reason}", err=True)
     typer.echo(f"{done.sentences:,} sentences, {done.tokens:,} tokens, read as {done.scheme}"
                + (f" ({shown_settings(done.proposed)})" if done.proposed else "") + "\n"
                f"\nwritten to {target}")
+
+
+def _reading(source: Path, settings: Sequence[str]) -> Corpus:
+    """How a corpus is read: by ``config.yaml`` if it is that one's, or a file of it, else by content."""
+    configured = resolved(None, None, settings).corpus
+    own = Path(configured.path).resolve()
+    if own == source.resolve() or own in source.resolve().parents:
+        return configured
+    return Config().updated(parse_settings(settings)).corpus

@@ -9,6 +9,8 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx.cli.options import ConfigPath, Experiment, OverwriteResult, Settings, resolved
+from ner_mx.config import parse_settings
+from ner_mx.errors import ConfigError
 from ner_mx.registry import register
 
 TeacherPaths = Annotated[List[Path], typer.Argument(help="Runs or bundles; the probabilities of several are averaged.")]
@@ -33,13 +35,19 @@ def distill(teachers: TeacherPaths, config: ConfigPath = None, experiment: Exper
     from ner_mx import compat
 
     chosen = resolved(config, experiment, settings)
+    sections = [key.split(".")[0] for key in parse_settings(settings or ())]
+    if "loss" in sections and not chosen.loss.learns_from_teachers:
+        raise ConfigError(f"loss.name: expected a loss that learns from teachers, found {chosen.loss.name}; set it to "
+                          "distillation, or leave it out")
     compat.tune_process(chosen.run.threads)
     from ner_mx.cli.train import train_and_show
     from ner_mx.distillation.corpus import Distilling, distilled_corpus, student_config
     from ner_mx.distillation.unlabelled import Filter
     from ner_mx.preprocessing.pipeline import summary
+    from ner_mx.training.run_folder import check_place, run_folder
 
     chosen = student_config(chosen)
+    check_place(run_folder(chosen), overwrite)
     corpus = distilled_corpus(teachers, chosen, Distilling(
         text or [], Filter(confidence, density, sample, tokens), augment or [], chosen.run.seed))
     typer.echo(summary(corpus.meta))

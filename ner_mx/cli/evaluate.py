@@ -10,9 +10,9 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx import compat
-from ner_mx.cli.options import AsJson, Device, RunFolder, Settings, print_evaluation
+from ner_mx.cli.options import AsJson, Device, RunFolder, Settings, check_no_bundle, print_evaluation
 from ner_mx.config import parse_settings
-from ner_mx.errors import ConfigError, UserError
+from ner_mx.errors import ConfigError, CorpusError, UserError
 from ner_mx.registry import register
 
 CorpusFile = Annotated[Optional[Path], typer.Argument(
@@ -23,11 +23,9 @@ CorpusFile = Annotated[Optional[Path], typer.Argument(
 def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, device: Device = None,
              settings: Settings = None) -> None:
     """Tag an annotated file with the model of a run and score it; --set corpus.… says how it is read."""
-    from ner_mx.inference.bundle_folder import is_bundle
     from ner_mx.training.run_folder import read_run_config
 
-    if is_bundle(run):
-        raise UserError(f"{run}: expected the folder of a run, found a bundle; name the run it was made from")
+    check_no_bundle(run)
     changes = parse_settings(settings or ())
     other = next((key for key in changes if not key.startswith("corpus.")), None)
     if other:
@@ -37,7 +35,14 @@ def evaluate(run: RunFolder, file: CorpusFile = None, as_json: AsJson = False, d
     compat.tune_process(config.run.threads)
     from ner_mx.training.run_evaluation import score_run
 
-    scores = score_run(run, config.corpus, file, device)
+    try:
+        scores = score_run(run, config.corpus, file, device)
+    except CorpusError as error:
+        reader = config.corpus.reader
+        if file is None or reader == "auto" or "corpus.reader" in changes:
+            raise
+        raise UserError(f"{error}; it was read as {reader}, like the corpus of the run: --set corpus.reader=auto finds "
+                        "the format") from None
     for condition, evaluation in scores.by_condition.items():
         print_evaluation(evaluation, as_json, condition.label)
     name = f"{next(iter(scores.by_condition)).split} from raw text"

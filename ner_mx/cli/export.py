@@ -9,6 +9,7 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx import compat
+from ner_mx.cli.options import check_no_bundle
 from ner_mx.config import load_config
 from ner_mx.files import named_path
 from ner_mx.registry import register
@@ -32,6 +33,7 @@ def export(run: Run = None, folder: BundleFolder = None, precision: Precision = 
     from ner_mx.training.run_folder import is_run, read_run_config, run_folder
 
     run = run or run_folder(load_config())
+    check_no_bundle(run)
     folder = folder or BUNDLES / named_path(run).name
     compat.tune_process(read_run_config(run).run.threads if is_run(run) else None)
     from ner_mx.inference.exporting import export_run

@@ -143,3 +143,16 @@ def program() -> str:
     """How the running command was called, for messages that name the next one."""
     name = Path(sys.argv[0]).name
     return f"python {name}" if name == "train.py" else "ner-mx train"
+
+
+def check_no_bundle(run: Path) -> None:
+    """Say what a bundle is where a run is asked for.
+
+    Raises
+    ------
+    UserError : it is one.
+    """
+    from ner_mx.inference.bundle_folder import is_bundle
+
+    if is_bundle(run):
+        raise UserError(f"{run}: expected the folder of a run, found a bundle; name the run it was made from")

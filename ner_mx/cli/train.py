@@ -10,7 +10,7 @@ import typer
 from typing_extensions import Annotated
 
 from ner_mx import compat
-from ner_mx.cli.options import ConfigPath, Experiment, Settings, program, resolved
+from ner_mx.cli.options import ConfigPath, Experiment, Settings, check_no_bundle, program, resolved
 from ner_mx.config import Config, migrated, parse_settings, read_yaml, validate
 from ner_mx.errors import RunError, UserError
 from ner_mx.registry import register
@@ -73,6 +73,7 @@ def _resumed_config(resume: Path, config: Optional[Path], experiment: Optional[s
                     settings: Sequence[str]) -> Config:
     """The configuration of a run to resume: its own, with settings over it, unless another is named."""
     path = resume / "config.yaml"
+    check_no_bundle(resume)
     if not path.is_file():
         raise RunError(f"{resume}: expected a run to resume, found no config.yaml in it")
     given = parse_settings(settings)

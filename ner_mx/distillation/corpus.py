@@ -15,11 +15,11 @@ from ner_mx.data.annotation import check_annotation
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
 from ner_mx.distillation.unlabelled import Filter, labelled_text, probabilities_of
-from ner_mx.errors import ConfigError, UserError
+from ner_mx.errors import ConfigError, RunError, UserError
 from ner_mx.files import sha256
 from ner_mx.inference.ensemble import Ensemble
 from ner_mx.preprocessing.pipeline import Teaching, process
-from ner_mx.preprocessing.processed_corpus import ProcessedCorpus, corpus_folder
+from ner_mx.preprocessing.processed_corpus import META, SOFT, ProcessedCorpus, corpus_folder
 from ner_mx.registry import register
 from ner_mx.untyped import Values
 
@@ -72,7 +72,9 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
     Raises
     ------
     UserError : a teacher, a text or a setting is not as expected.
+    RunError : the folder holds the corpus of runs that are no students.
     """
+    _check_place(corpus_folder(config))
     teachers = Ensemble(paths)
     unknown = [name for name in settings.augmentations if name not in register.augmentation]
     if unknown:
@@ -97,6 +99,13 @@ def distilled_corpus(paths: Sequence[Path], config: Config, settings: Distilling
 
     sources = {**teachers.sources, **{f"text/{path.name}": sha256(path) for path in settings.texts}}
     return process(config, Teaching([Sentence(tuple(tokens)) for tokens in extra], probabilities, sources))
+
+
+def _check_place(folder: Path) -> None:
+    """Refuse to replace a corpus on which others are trained, such as the teachers'."""
+    if (folder / META).is_file() and not (folder / SOFT).is_file():
+        raise RunError(f"{folder}: expected the corpus of a student or nothing, found another processed corpus; set "
+                       "corpus.name")
 
 
 def _augmented(train: Sequence[Sentence], settings: Distilling, known: Collection[Tuple[str, ...]]) -> List[List[str]]:

@@ -67,9 +67,13 @@ def labelled_text(texts: Sequence[Path], tokenizer: TokenizerSettings, teachers:
         if not chunk:
             break
         kept, probabilities = _kept(chunk, teachers, choice, cache)
-        sentences += [chunk[row] for row in kept]
-        arrays.append(probabilities)
-        tokens += len(probabilities)
+        ends = np.cumsum([len(chunk[row]) for row in kept], dtype=np.int64)
+        count = int(np.searchsorted(ends, choice.tokens - tokens, side="right"))
+        sentences += [chunk[row] for row in kept[:count]]
+        arrays.append(probabilities[:ends[count - 1] if count else 0])
+        tokens += len(arrays[-1])
+        if count < len(kept):
+            break
     return Labelled(sentences, np.concatenate(arrays))
 
 

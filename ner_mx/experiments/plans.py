@@ -6,17 +6,18 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from pydantic import Field
 
 from ner_mx.config import Config, Section, features_fingerprint, load_experiment, read_yaml, validate_as
+from ner_mx.config.layers import nested
 from ner_mx.config.schema import NAME
 from ner_mx.errors import ConfigError, first_duplicate
 from ner_mx.files import write_text
 from ner_mx.registry import loaded_code
 from ner_mx.training.run_folder import run_folder
-from ner_mx.untyped import Values
+from ner_mx.untyped import ReadOnlyValues, Values
 
 
 class Group(Section):
@@ -107,7 +108,7 @@ def planned_run(path: Path, plan: Plan, group: Group, experiment: str, seed: int
            "run.name": f"{group.name or experiment}-{seed}", "run.threads": 1}
     settings = {**plan.set, **group.set, **own}
     for key in (*own, "corpus.name"):
-        if key in plan.set or key in group.set:
+        if _sets(plan.set, key) or _sets(group.set, key):
             raise ConfigError(f"{path}: set: {key}: expected no key that a plan sets itself; see directory, "
                               "seeds and name")
     try:
@@ -117,4 +118,14 @@ def planned_run(path: Path, plan: Plan, group: Group, experiment: str, seed: int
     # What decides the features is part of the name, so that groups which change them have folders of their own.
     fingerprint = json.dumps([features_fingerprint(config), config.corpus.path], sort_keys=True)
     settings["corpus.name"] = f"{config.corpus.name}-{hashlib.sha256(fingerprint.encode()).hexdigest()[:8]}"
-    return PlannedRun(load_experiment(experiment, settings))
+    return PlannedRun(load_experiment(experiment, settings, path.parent))
+
+
+def _sets(values: ReadOnlyValues, key: str) -> bool:
+    """Whether settings, dotted or in mappings, have a value for a dotted key."""
+    inner: Any = nested(values)
+    for part in key.split("."):
+        if not isinstance(inner, dict) or part not in inner:
+            return False
+        inner = inner[part]
+    return True

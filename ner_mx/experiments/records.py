@@ -163,6 +163,8 @@ def read_record(path: Path) -> Record:
             record = Record(stored["name"], settings, stored["metrics"], stored["environment"],
                             stored.get("history", ()))
             _ = settings.seed, settings.corpus  # damaged settings show here
+            if not isinstance(record.name, str):
+                raise TypeError
         except (TypeError, ValueError, KeyError, AttributeError):
             raise RunError(f"{path}: expected the record of a run, found other keys") from None
         return _complete(record, path)

@@ -194,6 +194,7 @@ class Transformer(Feature):
         pieces = Pieces.model_validate(state["pieces"])
         if len(pieces.vocabulary) > architecture.pieces:
             raise ValueError("more pieces than the encoder has")
+        pieces.ids("a")  # merges that fit no vocabulary show here
         return cls(features, architecture, pieces)
 
     def statistics(self, splits: Mapping[str, Sequence[Sentence]], encoded: Mapping[str, Encoded]) -> Values:

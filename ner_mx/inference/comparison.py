@@ -15,7 +15,7 @@ from ner_mx.data.sentence import Sentence
 from ner_mx.data.splits import read_splits
 from ner_mx.data.tag_schemes import convert_tags, tags_of
 from ner_mx.decoding.entities import TagBatch
-from ner_mx.errors import RunError, UserError, first_duplicate
+from ner_mx.errors import RunError, UserError, first_duplicate, first_line
 from ner_mx.evaluation.conditions import Condition
 from ner_mx.evaluation.predictions import read_predicted_tags
 from ner_mx.evaluation.raw_scores import evaluate_raw
@@ -85,14 +85,14 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
         raise UserError(f"{duplicate}: expected different names, found two of the name")
     _check_kinds(paths)
     folders = [path for path in paths if path.is_dir()]
+    networks = [path for path in folders if not is_system(path)]
+    if ensemble and not networks:
+        raise UserError("--ensemble: expected runs or bundles, whose probabilities are averaged, found neither")
     if not folders and not outside:
         return [_of_record(path) for path in paths]
     test = _test_set(config)
     scoring = _Scoring(test, config)
     predicted = {name: read_predicted_tags(path, test) for name, path in outside.items()}
-    networks = [path for path in folders if not is_system(path)]
-    if ensemble and not networks:
-        raise UserError("--ensemble: expected runs or bundles, whose probabilities are averaged, found neither")
     together = Ensemble(networks, threads, alike=ensemble) if networks and (ensemble or not timed) else None
     rows: List[ComparedSystem] = []
     with temporary_folder(Path(gettempdir()) / "ner_mx-comparison", mode=0o700) as place:
@@ -194,13 +194,18 @@ def _with_figures(row: ComparedSystem, path: Path, measured: Optional[Path], spe
 
 def _of_record(path: Path) -> ComparedSystem:
     record = read_record(path)
-    test = _last(record.metrics, "test")
-    entity = test["entity"]
-    raw = record.metrics.get("raw_text", {}).get("test", {}).get("micro", {}).get("f1")
-    return ComparedSystem(
-        record.name, entity["micro"]["f1"], entity["micro"]["precision"], entity["micro"]["recall"],
-        entity["macro"]["f1"], _token_f1(test), raw, {label: score["f1"] for label, score in entity["types"].items()},
-        minutes=record.metrics["train"]["seconds"] / 60, dev_f1=_dev_f1(record.metrics))
+    try:
+        test = _last(record.metrics, "test")
+        entity = test["entity"]
+        raw = record.metrics.get("raw_text", {}).get("test", {}).get("micro", {}).get("f1")
+        micro = entity["micro"]
+        return ComparedSystem(
+            record.name, float(micro["f1"]), float(micro["precision"]), float(micro["recall"]),
+            float(entity["macro"]["f1"]), _token_f1(test), None if raw is None else float(raw),
+            {label: float(score["f1"]) for label, score in entity["types"].items()},
+            minutes=record.metrics["train"]["seconds"] / 60, dev_f1=_dev_f1(record.metrics))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path}: expected the figures of a finished run, found others: {first_line(error)}") from None
 
 
 def _last(metrics: ReadOnlyValues, split: str) -> ReadOnlyValues:

@@ -28,7 +28,7 @@ META = "meta.json"
 # What training keeps beside the corpus, see ner_mx.training.encoder_outputs.
 OUTPUT_FOLDER = "encoder"
 SOFT = "teachers.npy"
-FILES = {META, OUTPUT_FOLDER, SOFT, "vocab.json", "genres.json", "texts.json", "gold.npz", "features.npz",
+FILES = {META, SOFT, "vocab.json", "genres.json", "texts.json", "gold.npz", "features.npz",
          "pretrained.npz", *(f"{name}.npz" for name in SPLITS)}
 REMEDY = "preprocess the corpus with the same settings"
 
@@ -78,7 +78,7 @@ def write_processed(folder: Path, corpus: ProcessedCorpus) -> None:
     ------
     RunError : the place is taken by something that is not a processed corpus.
     """
-    other = unexpected_entry(folder, FILES)
+    other = unexpected_entry(folder, FILES, (OUTPUT_FOLDER,))
     if other:
         raise RunError(f"{folder}: expected a processed corpus or nothing, found {other}; "
                        "set corpus.name or corpus.processed")

@@ -39,7 +39,7 @@ def source_files(files: Sequence[Path], config: Config) -> Dict[str, Path]:
     """The files that go into a processed corpus: those of the corpus, vectors, lexicons, and of other features."""
     sources = corpus_sources(files, config.corpus)
     for feature, settings in config.features.settings().items():
-        for name, path in _resource_files(settings, "").items():
+        for name, path in _resource_files(settings, feature).items():
             # A file of vectors may be called like a file of the corpus.
             sources[f"{feature}/{name}" if name in sources else name] = path
     return sources
@@ -75,7 +75,8 @@ def changed_source(made: Mapping[str, str], config: Config) -> Optional[str]:
     except CorpusError:
         files = []
     for name, path in source_files(files, config).items():
-        if path.is_file() and made.get(name) != _sha256(path, path.stat().st_mtime_ns):
+        # Version 0.1 and the first of 0.2 recorded the files of an encoder under "/".
+        if path.is_file() and made.get(name, made.get(f"/{path.name}")) != _sha256(path, path.stat().st_mtime_ns):
             return name
     return None
 

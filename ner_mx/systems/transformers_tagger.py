@@ -82,9 +82,12 @@ class TransformersTagger(System):
     def _read(self, path: object, **options: Any) -> None:
         library = _library()
         try:
-            self._tokenizer = library.AutoTokenizer.from_pretrained(str(path), use_fast=True, add_prefix_space=True)
-            self._model = library.AutoModelForTokenClassification.from_pretrained(str(path), **options)
-        except (OSError, ValueError) as error:
+            # Without an answer to whether a checkpoint's own code may run, the library would ask.
+            self._tokenizer = library.AutoTokenizer.from_pretrained(str(path), use_fast=True, add_prefix_space=True,
+                                                                    trust_remote_code=False)
+            self._model = library.AutoModelForTokenClassification.from_pretrained(str(path), trust_remote_code=False,
+                                                                                  **options)
+        except Exception as error:  # whatever the libraries raise about a damaged checkpoint
             raise UserError(f"{path}: expected a checkpoint of transformers, found: {first_line(error)}") from None
 
     def _example(self, tokens: Sequence[str], labels: Sequence[int]) -> Dict[str, List[int]]:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -53,13 +53,14 @@ class EncoderOutputs:
         self._last: Tuple[str, Optional[np.ndarray]] = "", None
         self._folder = corpus.folder / OUTPUT_FOLDER
         self._width = architecture.units * (architecture.layers + 1 if settings.layers == "mix" else 1)
-        self.made_from = json.dumps([
-            {name: digest for name, digest in corpus.meta["sources"].items() if name.startswith(f"{feature.name}/")},
-            settings.pooling, settings.layers, settings.window], sort_keys=True)
+        weights = corpus.pretrained[feature.name]
+        # By their content: checkpoints of any kind have files of the same names.
+        self.made_from = json.dumps([_digest_of(weights), architecture.model_dump(mode="json"), settings.pooling,
+                                     settings.layers, settings.window], sort_keys=True)
         with device:
             self._outputs = FrozenOutputs(EncoderNetwork(architecture, settings),
                                           LayerMix(architecture.layers + 1, settings.layers), settings)
-        self._outputs.encoder.load(corpus.pretrained[feature.name])
+        self._outputs.encoder.load(weights)
 
     def __call__(self, encoded: Encoded) -> Encoded:
         """The sentences with their outputs; without, where these would take more disk than the settings allow.
@@ -156,6 +157,14 @@ def outputs_of_run(run: Path) -> Optional[EncoderOutputs]:
     if metrics["data"] != corpus.meta["sources"]:
         return None
     return encoder_outputs(corpus, config, choose_device("cpu"), keep=False)
+
+
+def _digest_of(weights: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(weights.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _read(path: Path, shape: object) -> Optional[np.ndarray]:

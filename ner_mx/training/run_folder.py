@@ -112,13 +112,7 @@ def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, made_in: Va
     ------
     RunError : there is a run, and it may not be replaced; or something else.
     """
-    if folder.exists() and any(folder.iterdir()):
-        if not overwrite:
-            raise RunError(f"{folder}: holds a run already; set run.name, resume the run, or allow it to be "
-                           "overwritten")
-        if not is_run(folder) or not (folder / "last").is_dir():
-            raise RunError(f"{folder}: expected a run to replace, found other files; set run.name or "
-                           "run.directory")
+    check_place(folder, overwrite)
     rules = read_rules(config)
     with replacing_folder(folder) as new:
         if rules is not None:
@@ -129,6 +123,22 @@ def start_run(folder: Path, config: Config, corpus: ProcessedCorpus, made_in: Va
         write_json(new / "vocab.json", corpus.encoder.to_json())
         write_arrays(new / "features.npz", corpus.encoder.arrays())
         (new / "last").mkdir()
+
+
+def check_place(folder: Path, overwrite: bool) -> None:
+    """Check that a new run may be written to a folder.
+
+    Raises
+    ------
+    RunError : there is a run, and it may not be replaced; or something else.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        if not overwrite:
+            raise RunError(f"{folder}: holds a run already; set run.name, resume the run, or allow it to be "
+                           "overwritten")
+        if not is_run(folder) or not (folder / "last").is_dir():
+            raise RunError(f"{folder}: expected a run to replace, found other files; set run.name or "
+                           "run.directory")
 
 
 def check_resumable(folder: Path, config: Config, corpus: ProcessedCorpus,

@@ -1,5 +1,6 @@
 """The command line: one line and exit code 2 for a user's mistake, and no MXNet where none is needed."""
 
+import json
 import subprocess
 import sys
 
@@ -103,3 +104,24 @@ def test_an_error_of_mxnet_or_of_memory_is_one_line(capsys, error, line):
     with pytest.raises(SystemExit) as end:
         run_guarded(command, [])
     assert end.value.code == 3 and capsys.readouterr().err == line
+
+
+def test_the_configuration_of_a_folder_does_not_say_how_other_files_are_read(tmp_path, run_command):
+    """``init`` writes a configuration for one corpus; another one is still read by its content."""
+    records = tmp_path / "mine.jsonl"
+    records.write_text("".join(json.dumps({"text": "Ada left Rome.", "label": [[0, 3, "PER"], [9, 13, "LOC"]]}) + "\n"
+                               for _ in range(4)))
+    (tmp_path / "config.yaml").write_text("corpus: {path: mine.jsonl, reader: doccano}\n")
+    columns = tmp_path / "columns.conll"
+    columns.write_text("Ada\tB-PER\nleft\tO\nRome\tB-LOC\n\n" * 3)
+    done = run_command("-m", "ner_mx", "convert", columns, tmp_path / "out.jsonl", cwd=tmp_path)
+    assert done.returncode == 0 and "3 sentences" in done.stdout, done.stderr
+    done = run_command("-m", "ner_mx", "convert", records, tmp_path / "out.conll", cwd=tmp_path)
+    assert done.returncode == 0 and "Ada _ B-PER" in (tmp_path / "out.conll").read_text()
+
+
+def test_a_bundle_where_a_run_is_asked_for(bundle, tmp_path, call_command):
+    for command in (("evaluate", bundle), ("export", bundle, tmp_path / "x"), ("train", "--resume", bundle),
+                    ("train", "--finish", bundle)):
+        done = call_command("-m", "ner_mx", *command)
+        assert done.returncode == 2 and "expected the folder of a run, found a bundle" in done.stderr

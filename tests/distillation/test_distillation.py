@@ -14,7 +14,7 @@ from ner_mx.distillation import unlabelled as unlabelled_module
 from ner_mx.distillation.augmentation import MASK
 from ner_mx.distillation.corpus import student_config
 from ner_mx.distillation.unlabelled import Filter, labelled_text
-from ner_mx.errors import BundleError, ConfigError, CorpusError, UserError
+from ner_mx.errors import BundleError, ConfigError, CorpusError, RunError, UserError
 from ner_mx.inference.ensemble import Ensemble
 from ner_mx.preprocessing.processed_corpus import read_processed
 from ner_mx.registry import load_code, register
@@ -181,7 +181,8 @@ def test_tokens_are_limited_and_files_take_turns(teachers, config, text, tmp_pat
     other.write_text("\n".join(f"Number {number} of the other file is here ." for number in range(200)))
     found = labelled_text([text, other], config.corpus.tokenizer, Ensemble(teachers), Filter(0, 0, tokens=300), (),
                           tmp_path / "cache")
-    assert 300 <= len(found.probabilities) < 300 + 10 * 80
+    assert 300 - 80 < len(found.probabilities) <= 300
+    assert len(found.probabilities) == sum(map(len, found.sentences))
     assert 5 < sum(tokens[0] == "Number" for tokens in found.sentences) < len(found.sentences) - 5
 
 
@@ -248,6 +249,14 @@ def test_a_kind_from_outside_of_the_package(teachers, config, tmp_path):
     assert all(token == token.upper() for token in corpus.splits["train"].tokens()[0])
 
 
+def test_the_corpus_of_a_teacher_is_not_replaced(teachers, config):
+    corpus = ner_mx.preprocess(config.updated({"loss.name": "cross-entropy"}))
+    before = (corpus.folder / "meta.json").read_bytes()
+    with pytest.raises(RunError, match="data/student: expected the corpus of a student or nothing, found another"):
+        distilled_corpus(teachers, config, Distilling())
+    assert (corpus.folder / "meta.json").read_bytes() == before
+
+
 def test_an_unknown_kind(teachers, config):
     with pytest.raises(UserError, match="did you mean mask"):
         distilled_corpus(teachers, config, Distilling(augmentations=["masks"]))
@@ -261,5 +270,11 @@ def test_the_command(teachers, config, text, tmp_path, call_command):
                         "--confidence", 0.2, "--density", 0, *changes)
     assert done.returncode == 0, done.stderr
     assert "written to" in done.stdout and (tmp_path / "runs/student/report.md").is_file()
+    # Nothing is read before it is known that the student has a place.
+    done = call_command("-m", "ner_mx", "distill", tmp_path / "none", *changes)
+    assert done.returncode == 2 and "runs/student: holds a run already" in done.stderr
+    changes[-2] = "--set=run.name=other"
+    done = call_command("-m", "ner_mx", "distill", *teachers, *changes, "--set=loss.name=sentence")
+    assert done.returncode == 2 and "expected a loss that learns from teachers, found sentence" in done.stderr
     done = call_command("-m", "ner_mx", "distill", tmp_path / "none", *changes)
     assert done.returncode == 2 and done.stderr.count("\n") == 1

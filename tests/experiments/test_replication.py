@@ -256,6 +256,7 @@ def test_ray_executes_the_same_plan_and_a_worker_that_dies_costs_its_run_alone(w
     ({"experiments": ["sample"]}, "plan.yaml: runs.0.seeds: expected a value, found nothing"),
     ({**SAMPLE, "set": {"run.seed": 7}},
      "plan.yaml: set: run.seed: expected no key that a plan sets itself"),
+    ({**SAMPLE, "set": {"run": {"seed": 7}}}, "plan.yaml: set: run.seed: expected no key that a plan sets itself"),
     ({**SAMPLE, "seeds": [1, 1]},
      "plan.yaml: expected runs of different names, found two called sample-1"),
     ({"experiments": ["sample", "un"], "seeds": [1], "name": "both"},
@@ -265,6 +266,16 @@ def test_a_bad_plan_is_one_line(write_plan, tmp_path, group, problem):
     with pytest.raises(ConfigError, match=problem) as error:
         replicate(write_plan(group))
     assert "\n" not in str(error.value) and not (tmp_path / "runs").exists()
+
+
+def test_an_experiment_beside_the_plan(write_plan, tmp_path, monkeypatch):
+    """Wherever the plan is read from."""
+    path = write_plan({"experiments": ["mine.yaml"], "seeds": [1]})
+    (tmp_path / "mine.yaml").write_text("extends: sample\nmodel: {units: 37}\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run, = read_plan(path)[1]
+    assert run.config.model.units == 37
 
 
 def test_a_date_for_a_number_is_one_line(write_plan):

@@ -102,6 +102,22 @@ def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     with pytest.raises(RunError, match="found another folder"):
         compare([tmp_path / "folder"], config)
+    with pytest.raises(UserError, match="--ensemble: expected runs or bundles"):
+        compare([runs[-1]], config, ensemble=True)
+
+
+@pytest.mark.parametrize("change", [
+    lambda stored: stored.update(name=3), lambda stored: stored["metrics"].update(raw_text=None),
+    lambda stored: stored["metrics"]["train"].update(seconds="x"),
+    lambda stored: stored["metrics"]["test"]["entity"].update(types=[1]),
+    lambda stored: stored["metrics"]["test"].pop("token")])
+def test_a_damaged_record_is_one_line(runs, tmp_path, change):
+    stored = json.loads(runs[-1].read_text())
+    change(stored)
+    (tmp_path / "damaged.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match="damaged.json: expected the (record|figures) of a") as caught:
+        compare([tmp_path / "damaged.json"], runs[0])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_record_with_predicted_parts_of_speech_counts_as_raw_text_gets_it(root):

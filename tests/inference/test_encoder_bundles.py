@@ -81,7 +81,8 @@ def test_smaller_weights_give_answers_that_do_not_depend_on_the_batch(tmp_path, 
     (lambda state: state["architecture"].update(layers=1 << 20), "files fit each other"),
     (lambda state: state["pieces"]["vocabulary"].append("more"), "files fit each other"),
     (lambda state: state["pieces"].update(first="none"), "files fit each other"),
-    (lambda state: state["pieces"].update(kind="other"), "files fit each other")])
+    (lambda state: state["pieces"].update(kind="other"), "files fit each other"),
+    (lambda state: state["pieces"].update(kind="byte-pairs", merges=["q zz"]), "files fit each other")])
 def test_a_bundle_whose_encoder_is_another(tmp_path, change, message):
     recognizer, config = recognizer_of(write_checkpoint(tmp_path / "checkpoint"), LINEAR)
     bundle = bundle_of(recognizer, config, {"data": {}, "seed": 1})

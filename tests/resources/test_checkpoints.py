@@ -122,9 +122,9 @@ def tensor_program(*, offset=0, shape=(2,), strides=(1,), size=4, kind="FloatSto
 
 
 @pytest.mark.parametrize("changes, problem", [
-    ({"offset": 3}, "a beyond its storage"), ({"offset": -1}, "a beyond its storage"),
-    ({"shape": (1 << 30,), "strides": (0,)}, "a beyond its storage"), ({"shape": (2, 2)}, "a beyond its storage"),
-    ({"strides": (-1,)}, "a beyond its storage"), ({"kind": "Tensor"}, "a reference to"), ({}, None)])
+    ({"offset": 3}, "'a' beyond its storage"), ({"offset": -1}, "'a' of an impossible shape"),
+    ({"shape": (1 << 30,), "strides": (0,)}, "'a' beyond its storage"), ({"shape": (2, 2)}, "of an impossible shape"),
+    ({"strides": (-1,)}, "'a' of an impossible shape"), ({"kind": "Tensor"}, "a reference to"), ({}, None)])
 def test_tensors_beyond_their_data(tmp_path, changes, problem):
     from ner_mx.resources.checkpoints.torch_files import read_torch_file
 
@@ -135,6 +135,105 @@ def test_tensors_beyond_their_data(tmp_path, changes, problem):
         return
     with pytest.raises(CorpusError, match=problem):
         read_torch_file(path)
+
+
+DEEP = b"N" + b"q\0h\0\x86" * 40  # a tuple of a tuple twice, and so on: to hash it would take for ever
+TEXT = b"X\1\0\0\0a"
+
+
+def archive_of(program, name="x/data.pkl", compression=zipfile.ZIP_STORED, **others):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr(name, program)
+        for other, content in others.items():
+            archive.writestr(f"x/{other}", content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content, problem", [
+    (archive_of(b"\x80\x02}" + DEEP + b"Ns."), "a name or key that is no text"),
+    (archive_of(b"\x80\x04" + TEXT + DEEP + b"\x93."), "a name or key that is no text"),
+    (archive_of(b"\x80\x02}" + TEXT + b"(X\7\0\0\0storagectorch\nFloatStorage\n" + DEEP + TEXT + b"K\4tQs."),
+     "a name or key that is no text"),
+    (archive_of(b"\x80\x02}N" + b"\x85" * 1_000_000 + b"Ns."), "a name or key that is no text"),
+    (archive_of(b"", "x/other"), "an archive without data.pkl"),
+    (b"PK\5\6" + bytes(18), "an archive without data.pkl"),
+    (b"}u.", "an end without a beginning"), (b"t.", "an end without a beginning"),
+    (b"]e.", "an end without a beginning"),
+    (archive_of(b"\x80\x02}.", compression=zipfile.ZIP_DEFLATED), "compressed tensors"),
+    (archive_of(b"\x80\x02}.", compression=zipfile.ZIP_LZMA), "compressed tensors"),
+    (archive_of(b"\x80\x02}.", byteorder=b"big"), "big-endian")])
+def test_a_program_that_would_hang_or_crash(tmp_path, content, problem):
+    from ner_mx.resources.checkpoints.torch_files import read_torch_file
+
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=problem):
+        read_torch_file(path)
+
+
+def test_tensors_that_share_their_data_do_not_fill_the_memory(tmp_path):
+    torch = pytest.importorskip("torch")
+    from ner_mx.resources.checkpoints.torch_files import read_torch_file
+
+    shared, path = torch.arange(5000.0), tmp_path / "pytorch_model.bin"
+    torch.save({"a": shared, "b": shared, "nothing": torch.zeros(0, 4)}, path)
+    assert sorted(read_torch_file(path)) == ["a", "b"]
+    torch.save({f"name{number}": shared for number in range(50)}, path)
+    with pytest.raises(CorpusError, match="too many tensors that share their data"):
+        read_torch_file(path)
+
+
+def test_tensors_of_other_parts_of_a_model(tmp_path):
+    """A name that begins like those of the family is not yet a prefix of all."""
+    from safetensors.numpy import save_file
+
+    folder = write_checkpoint(tmp_path)
+    save_file({**tensors_of("bert"), "bert.more": np.ones(3, np.float32), "none": np.ones((0, 2), np.float32)},
+              folder / "model.safetensors")
+    pieces = tensors_of("bert")["embeddings.word_embeddings.weight"]
+    np.testing.assert_array_equal(read_checkpoint(folder).weights["pieces"], pieces)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    folder = write_checkpoint(tmp_path)
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+    with pytest.raises(CorpusError, match="config.json: expected a regular file"):
+        read_checkpoint(folder)
+
+
+def test_relative_positions_have_the_default_of_the_library(tmp_path):
+    folder = write_checkpoint(tmp_path, "mpnet")
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["relative_attention_num_buckets"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert read_checkpoint(folder).architecture.relative_buckets == 32
+    (folder / "config.json").write_text(json.dumps({**settings, "relative_attention_num_buckets": 0}))
+    with pytest.raises(CorpusError, match="relative_attention_num_buckets: expected at least 4, found 0"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("settings", [
+    {"do_lower_case": False}, {"do_lower_case": True}, {"do_lower_case": True, "strip_accents": False},
+    {"do_lower_case": False, "strip_accents": True}, {"do_lower_case": True, "tokenize_chinese_chars": False}])
+@pytest.mark.parametrize("normalizer", [None, {"lowercase": True}, {"lowercase": False}, "none"])
+def test_how_words_are_normalized_is_what_the_tokenizer_config_says(tmp_path, settings, normalizer):
+    transformers = pytest.importorskip("transformers")
+    folder = write_checkpoint(tmp_path)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "florence", "Florence", "cafe", "café", "Café", "Cafe",
+                  "北", "##京", "京"]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", **settings}))
+    if normalizer is not None:
+        content = json.loads(transformers.BertTokenizerFast(str(folder / "vocab.txt")).backend_tokenizer.to_str())
+        content["normalizer"] = None if normalizer == "none" else {**content["normalizer"], **normalizer}
+        content["model"]["vocab"] = {piece: number for number, piece in enumerate(vocabulary)}
+        (folder / "tokenizer.json").write_text(json.dumps(content))
+    theirs = transformers.AutoTokenizer.from_pretrained(str(folder))
+    ours = read_pieces(folder, FAMILIES["bert"].specials)
+    for word in ("Florence", "Café", "北京"):
+        assert ours.ids(word) == theirs([word], is_split_into_words=True, add_special_tokens=False)["input_ids"]
 
 
 def damaged(folder, kind):
@@ -162,6 +261,18 @@ def damaged(folder, kind):
     if kind == "no weights":
         weights.unlink()
         return "model.safetensors: expected .*, found"
+    if kind in ("no token types", "a scalar of token types", "infinite sums"):
+        types = "embeddings.token_type_embeddings.weight"
+        tensors[types] = {"no token types": tensors[types][:0], "a scalar of token types": np.ones((), np.float32),
+                          "infinite sums": np.full_like(tensors[types], 3e38)}[kind]
+        tensors["embeddings.position_embeddings.weight"][:] = 3e38
+        save_file(tensors, weights)
+        return {"infinite sums": "that is infinite", "no token types": f"the tensor {types}, found nothing",
+                "a scalar of token types": rf"{types} of the shape \(1, 24\), .* found \(\)"}[kind]
+    if kind == "too many dimensions":
+        header = json.dumps({"more": {"dtype": "F32", "shape": [1] * 100, "data_offsets": [0, 4]}}).encode()
+        weights.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+        return "'more': expected a tensor, found: maximum supported dimension"
     changes = {"another family": {"model_type": "t5"}, "no family": {"model_type": None}, "other heads": {
         "num_attention_heads": 5}, "no size": {"hidden_size": None},
         "an impossible size": {"num_hidden_layers": 10 ** 9},
@@ -175,7 +286,18 @@ def damaged(folder, kind):
                 "relative positions": "expected absolute positions", "a decoder": "expected an encoder",
                 "another activation": "hidden_act: ",
                 "another vocabulary": "is it the vocabulary of another tokenizer"}[kind]
+    if kind in ("a merge of three", "a merge of other pieces"):
+        for path in folder.iterdir():
+            path.unlink()
+        write_checkpoint(folder, "roberta")
+        (folder / "merges.txt").write_text("t h e" if kind == "a merge of three" else "q zz")
+        return "with a space between them, found the merge 't h e'" if kind == "a merge of three" else "zz"
+    if kind == "half of a vocabulary":
+        (folder / "config.json").write_text(json.dumps(config_of("bert", vocab_size=2000)))
+        return "expected a vocabulary of 2,000 pieces"
     contents = {"config of text": ("config.json", "{"), "config of a list": ("config.json", "[]"),
+                "a list of settings": ("tokenizer_config.json", "[]"),
+                "a number for text": ("config.json", json.dumps(config_of("bert", hidden_act=7))),
                 "no special pieces": ("vocab.txt", "\n".join(f"x{number}" for number in range(
                     len(vocabulary_of("bert"))))),
                 "a duplicated piece": ("vocab.txt", "\n".join([*vocabulary_of("bert")[:-1], "the"])),
@@ -187,6 +309,8 @@ def damaged(folder, kind):
     name, content = contents[kind]
     (folder / name).write_text(content)
     return {"config of text": "config.json: expected JSON", "config of a list": "found 'None'",
+            "a list of settings": "tokenizer_config.json: expected a JSON object",
+            "a number for text": "hidden_act: .*, found '7'",
             "no special pieces": "expected the special piece", "a duplicated piece": "a piece is duplicated",
             "a tokenizer of another kind": "expected a tokenizer of WordPiece",
             "a tokenizer of text": "tokenizer.json: expected JSON",
@@ -194,6 +318,8 @@ def damaged(folder, kind):
 
 
 @pytest.mark.parametrize("kind", [
+    "no token types", "a scalar of token types", "infinite sums", "too many dimensions", "a merge of three",
+    "a merge of other pieces", "a list of settings", "half of a vocabulary", "a number for text",
     "a missing tensor", "another shape", "infinite weights", "a truncated file", "no weights", "another family",
     "no family", "other heads", "no size", "an impossible size", "relative positions", "a decoder",
     "another activation", "another vocabulary", "config of text", "config of a list", "no special pieces",

@@ -11,9 +11,10 @@ from random_networks import build, some_sentences
 
 import ner_mx
 from ner_mx.config import load_config
+from ner_mx.errors import RunError
 from ner_mx.features.batch import collate
 from ner_mx.inference.ensemble import Ensemble
-from ner_mx.inference.exporting import bundle_of_run
+from ner_mx.inference.exporting import bundle_of_run, tagger_of_run
 from ner_mx.inference.tagger import Tagger
 from ner_mx.preprocessing.processed_corpus import OUTPUT_FOLDER
 from ner_mx.training import loop as loop_module
@@ -125,6 +126,38 @@ def test_a_teacher_reads_the_outputs_of_its_training_from_disk(tmp_path, short_s
     again = Ensemble([run.folder]).probabilities(sentences[:5])
     for probabilities, others in zip(again, found):
         np.testing.assert_allclose(probabilities, others, atol=1e-3)
+
+
+def test_runs_with_different_encoders_share_no_outputs(tmp_path, short_sample, checkpoint):
+    """Checkpoints of one architecture have files of the same names; each run is scored with its own outputs."""
+    frozen = {**SMALL, "features.transformer.frozen": "all"}
+    other = write_checkpoint(tmp_path / "other", seed=7)
+    runs = [ner_mx.train(corpus_of(tmp_path / name, short_sample, folder, **frozen), seed=1, name=name)
+            for name, folder in (("one", checkpoint), ("two", other))]
+    made_from = [outputs_of_run(run.folder).made_from for run in runs]
+    assert made_from[0] != made_from[1]
+    sources = json.loads((runs[0].folder / "environment.json").read_text())["data"]
+    assert {"transformer/config.json", "transformer/model.safetensors"} <= set(sources)
+    sentences = [["Jordan", "May", "left", "Washington"], ["Florence", "United"]]
+    together = Ensemble([run.folder for run in runs])
+    shared: dict = {}
+    for run in runs:
+        alone = tagger_of_run(run.folder, {})
+        beside = tagger_of_run(run.folder, shared)
+        for tokens in sentences:
+            np.testing.assert_array_equal(alone.marginals(tokens)[0], beside.marginals(tokens)[0])
+    assert len(shared) == 2 and together.tags
+
+
+def test_a_corpus_beside_which_outputs_are_kept_is_processed_again(tmp_path, short_sample, checkpoint):
+    frozen = {**SMALL, "features.transformer.frozen": "all"}
+    corpus = corpus_of(tmp_path, short_sample, checkpoint, **frozen)
+    ner_mx.train(corpus, seed=1)
+    assert (corpus.folder / OUTPUT_FOLDER).is_dir()
+    corpus_of(tmp_path, short_sample, checkpoint, **{**frozen, "features.words.min_count": 2})
+    (corpus.folder / "strange").mkdir()
+    with pytest.raises(RunError, match="expected a processed corpus or nothing, found strange"):
+        corpus_of(tmp_path, short_sample, checkpoint, **frozen)
 
 
 def test_sentences_in_another_case_are_not_read_from_disk(tmp_path, short_sample, checkpoint):

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ner_mx import __version__
 from ner_mx.compat import mx
-from ner_mx.errors import ConfigError, UserError
+from ner_mx.errors import ConfigError, CorpusError, UserError
 from ner_mx.features.transformer import MAX_PIECES, TransformerSettings
 from ner_mx.files import replacing, sha256, write_json
 from ner_mx.models.transformer.encoder_network import EncoderNetwork
@@ -55,13 +55,19 @@ def write_static_vectors(texts: Sequence[Path], output: Path, form: WordForm, ch
     read = read_checkpoint(folder)
     if not 1 <= dimension <= read.architecture.units:
         raise ConfigError(f"dimension: expected 1 to {read.architecture.units}, as the encoder has, found {dimension}")
+    if min_count < 1:
+        raise ConfigError(f"min_count: expected at least 1, found {min_count}")
     counts = count_words(texts, form)
     words = sorted((word for word, count in counts.items() if count >= min_count),
                    key=lambda word: (-counts[word], word))
     if len(words) <= dimension:
         raise UserError(f"expected more than {dimension} words that occur {min_count} times or more, found "
                         f"{len(words):,}; use more text, a smaller min_count, or a smaller dimension")
-    matrix, explained = principal_components(word_vectors(read, words), dimension)
+    vectors = word_vectors(read, words)
+    if not np.isfinite(vectors).all() or not np.ptp(vectors, axis=0).any():
+        raise CorpusError(folder, None, "expected an encoder that gives words different vectors, found equal ones, or "
+                                        "infinite ones")
+    matrix, explained = principal_components(vectors, dimension)
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(f"{len(words)} {dimension}\n")

@@ -113,9 +113,13 @@ def architecture_of(path: Path, settings: Any) -> Architecture:
     if settings.get("position_embedding_type", "absolute") != "absolute":
         raise CorpusError(path, None, "expected absolute positions under position_embedding_type, found "
                                       f"{shown(str(settings['position_embedding_type']))}")
-    if settings.get("is_decoder") is True:
-        raise CorpusError(path, None, "expected an encoder, found is_decoder: true")
-    values = {field: settings[key] for field, key in family.keys.items() if key in settings}
+    if settings.get("is_decoder"):
+        raise CorpusError(path, None, f"expected an encoder, found is_decoder: {shown(str(settings['is_decoder']))}")
+    values = {field: settings[key] for field, key in family.keys.items() if key and key in settings}
+    if "relative_buckets" in family.keys:
+        values.setdefault("relative_buckets", 32)  # the library's default
+        if values["relative_buckets"] == 0:
+            raise CorpusError(path, None, f"{family.keys['relative_buckets']}: expected at least 4, found 0")
     if isinstance(values.get("positions"), int):
         values["positions"] -= family.first_position
     try:
@@ -123,4 +127,6 @@ def architecture_of(path: Path, settings: Any) -> Architecture:
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"]))
-        raise CorpusError(path, None, f"{family.keys.get(name) or name}: {first_line(problem['msg'])}") from None
+        message = problem["msg"].removeprefix("Value error, ")
+        key, found = family.keys.get(name) or name, "" if not name else f", found {shown(str(problem['input']))}"
+        raise CorpusError(path, None, f"{f'{key}: ' if key else ''}{first_line(message)}{found}") from None

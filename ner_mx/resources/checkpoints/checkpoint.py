@@ -17,6 +17,8 @@ from ner_mx.strict_json import parse_json
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 NORMS = ("norm", "attended_norm", "outer_norm")
+# The vectors that a checkpoint may have beyond its vocabulary: tables are padded to a multiple of 8 to 512.
+PADDING = 512
 # What the scale and offset of a normalization were called in checkpoints that come from TensorFlow.
 OLD_NAMES = {"weight": "gamma", "bias": "beta"}
 
@@ -62,13 +64,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     UserError : a library that the files need is not installed.
     """
     config = folder / "config.json"
+    if config.exists() and not config.is_file():  # a pipe would be waited for
+        raise CorpusError(config, None, "expected a regular file, found something else")
     try:
         settings = parse_json(read_text(config, "utf-8", None, "JSON"))
     except ValueError as error:
         raise CorpusError(config, None, f"expected JSON, found: {first_line(error)}") from None
     architecture = architecture_of(config, settings)
     pieces = read_pieces(folder, FAMILIES[architecture.family].specials)
-    if len(pieces.vocabulary) > architecture.pieces or len(pieces.vocabulary) < architecture.pieces * 9 // 10:
+    if len(pieces.vocabulary) > architecture.pieces or len(pieces.vocabulary) < architecture.pieces - PADDING:
         raise CorpusError(folder, None, f"expected a vocabulary of {architecture.pieces:,} pieces, as vocab_size in "
                                         f"config.json says, found {len(pieces.vocabulary):,}; is it the vocabulary "
                                         "of another tokenizer?")
@@ -82,7 +86,7 @@ def _weights(folder: Path) -> Path:
 
 def _weights_of(path: Path, tensors: Dict[str, np.ndarray], architecture: Architecture) -> Dict[str, np.ndarray]:
     family = FAMILIES[architecture.family]
-    prefix = family.prefix if any(name.startswith(family.prefix) for name in tensors) else ""
+    prefix = family.prefix if f"{family.prefix}{family.tensors['pieces']}.weight" in tensors else ""
 
     def tensor(name: str, shape: Shape) -> np.ndarray:
         stem, _, last = name.rpartition(".")
@@ -102,9 +106,13 @@ def _weights_of(path: Path, tensors: Dict[str, np.ndarray], architecture: Archit
     units, first = architecture.units, family.first_position
     positions = tensor(f"{family.tensors['positions']}.weight", (architecture.positions + first, units))[first:]
     if family.has_types:
-        name = f"{prefix}embeddings.token_type_embeddings.weight"
-        types = tensor("embeddings.token_type_embeddings.weight", (len(tensors.get(name, [0])), units))
-        positions = positions + types[0]
+        name = "embeddings.token_type_embeddings.weight"
+        rows = max((1, *tensors[prefix + name].shape[:1])) if prefix + name in tensors else 1
+        with np.errstate(over="ignore"):
+            positions = positions + tensor(name, (rows, units))[0]
+        if not np.isfinite(positions).all():
+            raise CorpusError(path, None, "expected finite vectors of positions, found a sum with those of token types "
+                                          "that is infinite")
     weights = {"pieces": tensor(f"{family.tensors['pieces']}.weight", (architecture.pieces, units)),
                "positions": positions}
     if architecture.relative_buckets:

@@ -33,6 +33,7 @@ class Pieces(Section):
     kind : ``word-pieces``, or ``byte-pairs`` with merges in the order of their rank.
     first, last : before and after a sentence.  unknown : of a word that has no other piece.
     lower, accents : whether words are lower-cased, and whether accents are kept; None for as ``lower`` says.
+    chinese : whether each Chinese character is a word of its own.
     """
 
     kind: Literal["word-pieces", "byte-pairs"]
@@ -43,6 +44,7 @@ class Pieces(Section):
     unknown: str
     lower: bool = False
     accents: Optional[bool] = None
+    chinese: bool = True
 
     @model_validator(mode="after")
     def _usable(self) -> Pieces:
@@ -81,22 +83,32 @@ class Pieces(Section):
             raise UserError(f"an encoder's pieces need tokenizers; {install('encoders')}") from None
         ids = {piece: index for index, piece in enumerate(self.vocabulary)}
         if self.kind == "byte-pairs":
-            merges = [_pair(merge) for merge in self.merges]
-            tokenizer = Tokenizer(models.BPE(ids, merges))
+            try:
+                tokenizer = Tokenizer(models.BPE(ids, [_pair(merge) for merge in self.merges]))
+            except Exception as error:  # the library raises nothing narrower
+                raise ValueError(first_line(error)) from None
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             return tokenizer
         tokenizer = Tokenizer(models.WordPiece(
             ids, unk_token=self.unknown, max_input_chars_per_word=LONGEST_WORD))
         tokenizer.normalizer = normalizers.BertNormalizer(
-            clean_text=True, handle_chinese_chars=True, lowercase=self.lower,
+            clean_text=True, handle_chinese_chars=self.chinese, lowercase=self.lower,
             strip_accents=None if self.accents is None else not self.accents)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         return tokenizer
 
 
 def _pair(merge: str) -> Tuple[str, str]:
-    first, _, second = merge.partition(" ")
-    return first, second
+    """The two parts of a merge.
+
+    Raises
+    ------
+    ValueError : it has others.
+    """
+    parts = merge.split(" ")
+    if len(parts) != 2 or not all(parts):
+        raise ValueError(f"expected two pieces with a space between them, found the merge {shown(merge)}")
+    return parts[0], parts[1]
 
 
 def read_pieces(folder: Path, specials: Dict[str, str]) -> Pieces:
@@ -118,7 +130,8 @@ def read_pieces(folder: Path, specials: Dict[str, str]) -> Pieces:
         pieces.ids("a")
         return pieces
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"expected the vocabulary of a " \
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ") if isinstance(
+            error, ValidationError) else f"expected the vocabulary of a " \
             f"tokenizer, found a damaged one: {first_line(error)}"
         raise CorpusError(path, None, first_line(problem)) from None
 
@@ -129,10 +142,37 @@ def piece_files(folder: Path) -> List[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
 
-def _named_specials(folder: Path) -> Dict[str, str]:
-    """The special pieces that ``tokenizer_config.json`` names."""
+def _settings(folder: Path) -> Dict[str, Any]:
+    """What ``tokenizer_config.json`` says; empty without one.
+
+    Raises
+    ------
+    CorpusError : it is damaged.
+    """
     path = folder / "tokenizer_config.json"
     settings = _json(path) if path.is_file() else {}
+    if not isinstance(settings, dict):
+        raise CorpusError(path, None, f"expected a JSON object, found {shown(str(settings))}")
+    return settings
+
+
+def _normalization(settings: Dict[str, Any], lower: object, accents: object) -> Dict[str, Any]:
+    """How BERT's words are normalized: by ``tokenizer_config.json``, and where it is silent, by what else is known.
+
+    What the file says counts in the library transformers, too.
+
+    Parameters
+    ----------
+    accents : whether they are removed, or None.
+    """
+    removed = settings.get("strip_accents", accents)
+    return {"lower": settings.get("do_lower_case", lower), "accents": None if removed is None else not removed,
+            "chinese": settings.get("tokenize_chinese_chars", True)}
+
+
+def _named_specials(folder: Path) -> Dict[str, str]:
+    """The special pieces that ``tokenizer_config.json`` names."""
+    settings = _settings(folder)
     # Before version 5 of transformers, a name could be a mapping with its properties.
     named = {field: settings.get(key) for field, key in SPECIAL_KEYS.items()}
     named = {field: value.get("content") if isinstance(value, dict) else value for field, value in named.items()}
@@ -169,10 +209,9 @@ def _from_tokenizer_json(path: Path) -> Dict[str, Any]:
         if model.get("continuing_subword_prefix", "##") != "##":
             raise CorpusError(path, None, "expected ## before the pieces inside of words, found "
                                           f"{shown(str(model['continuing_subword_prefix']))}")
-        accents = normalizer.get("strip_accents")
         unknown = {"unknown": model["unk_token"]} if model.get("unk_token") else {}
-        return {"kind": "word-pieces", "vocabulary": vocabulary, **unknown, "lower": normalizer.get("lowercase", False),
-                "accents": None if accents is None else not accents}
+        return {"kind": "word-pieces", "vocabulary": vocabulary, **unknown, **_normalization(
+            _settings(path.parent), normalizer.get("lowercase", False), normalizer.get("strip_accents"))}
     if kind == "BPE" and not normalizer and (content.get("pre_tokenizer") or {}).get("type") == "ByteLevel":
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
         return {"kind": "byte-pairs", "vocabulary": vocabulary, "merges": merges}
@@ -182,12 +221,10 @@ def _from_tokenizer_json(path: Path) -> Dict[str, Any]:
 
 def _from_word_list(path: Path) -> Dict[str, Any]:
     vocabulary = read_lines(path, "utf-8", None, "the pieces of a vocabulary")
-    config = path.parent / "tokenizer_config.json"
-    settings = _json(config) if config.is_file() else {}
     # Without a word on it, the pieces tell: those of an uncased vocabulary have no capitals.
     is_cased = any(piece != piece.lower() for piece in vocabulary if piece[:1] not in ("[", "<"))
-    return {"kind": "word-pieces", "vocabulary": vocabulary, "lower": settings.get("do_lower_case", not is_cased),
-            "accents": None if settings.get("strip_accents") is None else not settings["strip_accents"]}
+    return {"kind": "word-pieces", "vocabulary": vocabulary,
+            **_normalization(_settings(path.parent), not is_cased, None)}
 
 
 def _from_merges(path: Path) -> Dict[str, Any]:

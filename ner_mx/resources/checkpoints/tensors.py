@@ -7,7 +7,7 @@ from typing import Any, Dict
 
 import numpy as np
 
-from ner_mx.errors import CorpusError, UserError, first_line, install
+from ner_mx.errors import CorpusError, UserError, first_line, install, shown
 from ner_mx.resources.checkpoints.floats import as_float32
 from ner_mx.resources.checkpoints.torch_files import read_torch_file
 
@@ -39,7 +39,10 @@ def _read_safetensors(path: Path) -> Dict[str, np.ndarray]:
     result = {}
     for name, tensor in found:
         kind = tensor["dtype"]
-        if kind in DTYPES:
-            data = np.frombuffer(tensor["data"], DTYPES[kind]).reshape(tensor["shape"])
+        if kind in DTYPES and tensor["data"]:
+            try:
+                data = np.frombuffer(tensor["data"], DTYPES[kind]).reshape(tensor["shape"])
+            except (ValueError, OverflowError) as error:  # more dimensions than numpy has
+                raise CorpusError(path, None, f"{shown(name)}: expected a tensor, found: {first_line(error)}") from None
             result[name] = as_float32(data, kind == "BF16")
     return result

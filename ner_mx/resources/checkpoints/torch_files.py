@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Tuple, Union
 
 import numpy as np
 
-from ner_mx.errors import CorpusError, first_line
+from ner_mx.errors import CorpusError, first_line, shown
 from ner_mx.resources.checkpoints.floats import as_float32
 
 # Storages by the class that their names have in PyTorch; bfloat16 has the upper half of the bits of float32.
@@ -31,6 +31,8 @@ ORDERED, TENSOR, PARAMETER = ("collections OrderedDict", "torch._utils _rebuild_
 # The first pickle of the files before PyTorch 1.6.
 MAGIC = 0x1950a86a20f9469cfc6c
 MAX_PICKLE = 1 << 26
+# The memory for all tensors, as a multiple of the file: they may share data, and become 32 bits wide.
+MOST_VIEWS = 8
 
 
 class _Name(NamedTuple):
@@ -80,22 +82,24 @@ def read_torch_file(path: Path) -> Dict[str, np.ndarray]:
 
 def _from_archive(file: BinaryIO) -> Dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
-        entry = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+        entry = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
+        if entry is None:
+            raise ValueError("an archive without data.pkl")
         folder = entry[:-len("data.pkl")]
         if archive.getinfo(entry).file_size > MAX_PICKLE:
             raise ValueError("a description of tensors that is too large")
-        order = f"{folder}byteorder"
-        if order in archive.namelist() and archive.read(order).strip() != b"little":
-            raise ValueError("tensors in big-endian order")
-        tensors = _interpreted(io.BytesIO(archive.read(entry)))
 
-        def data(storage: _Storage) -> bytes:
-            member = archive.getinfo(f"{folder}data/{storage.key}")
-            if member.compress_type != zipfile.ZIP_STORED:
+        def content(name: str) -> bytes:
+            member = archive.getinfo(name)
+            if member.compress_type != zipfile.ZIP_STORED:  # PyTorch compresses nothing, and little may become much
                 raise ValueError("compressed tensors")
             return archive.read(member)
 
-        return _arrays(tensors, data)
+        order = f"{folder}byteorder"
+        if order in archive.namelist() and content(order).strip() != b"little":
+            raise ValueError("tensors in big-endian order")
+        tensors = _interpreted(io.BytesIO(content(entry)))
+        return _arrays(tensors, lambda storage: content(f"{folder}data/{storage.key}"), _size(file))
 
 
 def _from_legacy(file: BinaryIO) -> Dict[str, np.ndarray]:
@@ -114,23 +118,37 @@ def _from_legacy(file: BinaryIO) -> Dict[str, np.ndarray]:
         contents[key] = file.read(count * sizes[key])
         if len(contents[key]) != count * sizes[key]:
             raise ValueError("a truncated file")
-    return _arrays(tensors, lambda storage: contents[storage.key])
+    return _arrays(tensors, lambda storage: contents[storage.key], _size(file))
 
 
-def _arrays(tensors: Any, data: Any) -> Dict[str, np.ndarray]:
+def _size(file: BinaryIO) -> int:
+    return file.seek(0, io.SEEK_END)
+
+
+def _arrays(tensors: Any, data: Callable[[_Storage], bytes], size: int) -> Dict[str, np.ndarray]:
+    """The tensors; ``size`` is that of the file, in bytes."""
     if not isinstance(tensors, dict) or not all(isinstance(name, str) for name in tensors):
         raise ValueError("something else than a dictionary")
     result = {}
+    room = MOST_VIEWS * size
     for name, tensor in tensors.items():
         if not isinstance(tensor, _Tensor) or np.dtype(STORAGES[tensor.storage.kind]).kind not in "fu" \
                 or tensor.storage.kind == "ByteStorage":
             continue
-        values = np.frombuffer(data(tensor.storage), STORAGES[tensor.storage.kind])
-        last = tensor.offset + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides))
         numbers = (tensor.offset, *tensor.shape, *tensor.strides)
-        if any(not isinstance(number, int) or number < 0 for number in numbers) or last >= len(values) \
-                or len(tensor.shape) != len(tensor.strides) or not 0 < math.prod(tensor.shape) <= len(values):
-            raise ValueError(f"{name} beyond its storage")
+        if any(not isinstance(number, int) or number < 0 for number in numbers) \
+                or len(tensor.shape) != len(tensor.strides):
+            raise ValueError(f"{shown(name)} of an impossible shape")
+        count = math.prod(tensor.shape)
+        if not count:
+            continue
+        values = np.frombuffer(data(tensor.storage), STORAGES[tensor.storage.kind])
+        last = tensor.offset + sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides))
+        if last >= len(values) or count > len(values):
+            raise ValueError(f"{shown(name)} beyond its storage")
+        room -= 4 * count
+        if room < 0:
+            raise ValueError("too many tensors that share their data")
         view = np.lib.stride_tricks.as_strided(
             values[tensor.offset:], tensor.shape, [stride * values.itemsize for stride in tensor.strides])
         result[name] = as_float32(np.ascontiguousarray(view), tensor.storage.kind == "BFloat16Storage")
@@ -164,7 +182,7 @@ def _interpreted(file: BinaryIO) -> Any:
         elif name == "GLOBAL":
             stack.append(_Name(argument))
         elif name == "STACK_GLOBAL":
-            attribute, module = stack.pop(), stack.pop()
+            attribute, module = _text(stack.pop()), _text(stack.pop())
             stack.append(_Name(f"{module} {attribute}"))
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
             count = int(name[-1])
@@ -176,7 +194,7 @@ def _interpreted(file: BinaryIO) -> Any:
             stack[-1].extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else _since_mark(stack)
-            stack[-1].update(zip(items[::2], items[1::2]))
+            stack[-1].update(zip(map(_text, items[::2]), items[1::2]))
         elif name == "BINPERSID":
             stack.append(_storage(stack.pop()))
         elif name == "REDUCE":
@@ -196,8 +214,17 @@ _ARGUMENTS = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BININ
               "LONG1", "BINFLOAT", "SHORT_BINSTRING", "BINSTRING"}
 
 
+def _text(value: Any) -> str:
+    """A value that must be text: to hash or to print tuples within tuples could take for ever."""
+    if not isinstance(value, str):
+        raise ValueError("a name or key that is no text")
+    return value
+
+
 def _since_mark(stack: List[Any]) -> List[Any]:
-    place = next(index for index in range(len(stack) - 1, -1, -1) if isinstance(stack[index], _Mark))
+    place = next((index for index in range(len(stack) - 1, -1, -1) if isinstance(stack[index], _Mark)), None)
+    if place is None:
+        raise ValueError("an end without a beginning")
     items = stack[place + 1:]
     del stack[place:]
     return items
@@ -208,8 +235,8 @@ def _storage(reference: Any) -> _Storage:
     kind, name, key, _, size = reference[:5]
     storage = name.name.split(" ")[1]
     if kind != "storage" or storage not in STORAGES or (len(reference) > 5 and reference[5] is not None):
-        raise ValueError(f"a reference to {str(name)[:60]}")
-    return _Storage(str(key), storage, size)
+        raise ValueError(f"a reference to {shown(name.name)}")
+    return _Storage(_text(key), storage, size)
 
 
 def _called(function: Any, arguments: Any) -> Union[Dict[Any, Any], _Tensor]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import numpy as np
 
 from ner_mx.data.text_files import read_lines
-from ner_mx.errors import CorpusError, UserError, first_line
+from ner_mx.errors import CorpusError, UserError, first_line, install
 from ner_mx.resources.vectors.settings import VectorSettings, WordVectors, senna_files, usable
 
 
@@ -49,7 +49,8 @@ def read_matrix(path: Path, settings: VectorSettings) -> WordVectors:
     except (ValueError, OSError, EOFError, SyntaxError, MemoryError, OverflowError) as error:
         raise CorpusError(path, None, f"expected a matrix in numpy's format, found: {first_line(error)}") from None
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
-        raise CorpusError(path, None, "expected a matrix of floats, (words, dimension), found another kind of array")
+        kind = f"one of {matrix.dtype} of the shape {matrix.shape}" if isinstance(matrix, np.ndarray) else "several"
+        raise CorpusError(path, None, f"expected a matrix of floats, (words, dimension), found {kind}")
     word_file = Path(settings.words)
     words = _words(word_file, settings)
     if len(words) != len(matrix):
@@ -66,15 +67,22 @@ def _words(path: Path, settings: VectorSettings) -> List[str]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise UserError(f"{path}: Parquet needs pyarrow; install ner-mx[corpora]") from None
+        raise UserError(f"{path}: Parquet needs pyarrow; {install('corpora')}") from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            columns = [field.name for field in schema
-                       if pyarrow.types.is_string(field.type) or pyarrow.types.is_large_string(field.type)]
+            table = file.read([field.name for field in file.schema_arrow if _is_text(field.type)])
+            columns = [number for number, field in enumerate(table.schema) if _is_text(field.type)]
             if len(columns) != 1:
                 raise CorpusError(path, None, f"expected one column of strings, found {len(columns)}")
-            words = file.read(columns)[columns[0]].to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+            words = table.column(columns[0]).to_pylist()
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CorpusError(path, None, f"expected words in Parquet, found: {first_line(error)}") from None
     return [word or "" for word in words]
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a type of Parquet's is text, categories of text included."""
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string(kind) or types.is_large_string(kind))

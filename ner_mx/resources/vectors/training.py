@@ -131,7 +131,7 @@ def check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
     ------
     UserError, RunError
     """
-    if output.suffix.lower() in (".bin", *SUFFIXES):
+    if output.suffix.lower() in (".bin", ".npy", *SUFFIXES):
         raise UserError(f"{output}: expected the name of a plain text file, found the suffix "
                         f"{output.suffix}; leave it out")
     written = (output, metadata_path(output))
