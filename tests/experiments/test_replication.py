@@ -271,11 +271,11 @@ def test_a_bad_plan_is_one_line(write_plan, tmp_path, group, problem):
 def test_an_experiment_beside_the_plan(write_plan, tmp_path, monkeypatch):
     """Wherever the plan is read from."""
     path = write_plan({"experiments": ["mine.yaml"], "seeds": [1]})
-    (tmp_path / "mine.yaml").write_text("extends: sample\nmodel: {units: 37}\n")
+    (tmp_path / "mine.yaml").write_text("extends: sample\ntraining: {clip: 3.0}\n")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     run, = read_plan(path)[1]
-    assert run.config.model.units == 37
+    assert run.config.training.clip == 3.0
 
 
 def test_a_date_for_a_number_is_one_line(write_plan):
