@@ -10,7 +10,7 @@ from ner_mx.config import Config, Corpus, dump_yaml
 from ner_mx.config.schema import name_of
 from ner_mx.data.annotation import check_annotation
 from ner_mx.data.plausibility import implausible
-from ner_mx.data.reading import is_single
+from ner_mx.data.reading import is_single, shown_settings
 from ner_mx.data.splits import Splits, all_sentences, read_splits
 from ner_mx.data.statistics import counts
 from ner_mx.data.text_files import guess_encoding
@@ -61,8 +61,13 @@ def propose(path: Path) -> Proposal:
     settings: Values = {"corpus": corpus, "features": {"pos": {"use": with_pos}},
                         "training": {"patience": PATIENCE}}
     described = (found.warnings + warnings + implausible(splits["train"])).described()
-    return Proposal(settings, [*_facts(splits, scheme.scheme, with_pos),
-                               *(f"WARNING: {count:,} {reason}" for reason, count in described.items())])
+    read_as = shown_settings(proposed) or f"reader={config.corpus.reader}"
+    problems = [f"{count:,} {reason}" for reason, count in described.items()]
+    if not counts(sentences)["entities"]:
+        problems.append("no entities: nothing can be learned; is another column or key the annotation?")
+    return Proposal(settings, [f"  read with {read_as}, encoding={config.corpus.encoding}",
+                               *_facts(splits, scheme.scheme, with_pos),
+                               *(f"WARNING: {problem}" for problem in problems)])
 
 
 def found_settings(path: Path) -> Values:

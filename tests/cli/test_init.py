@@ -98,3 +98,12 @@ def test_an_odd_encoding_is_guessed_and_nothing_is_an_error(tmp_path):
     assert propose(tmp_path / "a.txt").settings["corpus"]["encoding"] == "windows-1252"
     with pytest.raises(CorpusError, match="nothing.txt: expected an annotated file or folder, found nothing"):
         propose(tmp_path / "nothing.txt")
+
+
+def test_what_was_found_is_printed(tmp_path):
+    (tmp_path / "a.conll").write_bytes("José\tB-PER\nging\tO\n\n".encode("mac-roman") * 9)
+    facts = propose(tmp_path / "a.conll").facts
+    assert facts[0].startswith("  read with reader=conll, columns.token=0") and "encoding=" in facts[0]
+    assert not any("WARNING" in fact and "no entities" in fact for fact in facts)
+    (tmp_path / "b.conll").write_text("Ada\tO\nging\tO\n\n" * 9)
+    assert any("no entities: nothing can be learned" in fact for fact in propose(tmp_path / "b.conll").facts)
