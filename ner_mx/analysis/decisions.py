@@ -60,7 +60,7 @@ def apply_decisions(decisions: Path, config: Config, target: Path, overwrite: bo
     for path in corpus.files:
         place = target / path.name
         if place.exists() and not overwrite:
-            raise RunError(f"{place}: exists already; choose another folder, or allow it to be overwritten")
+            raise RunError(f"{place}: exists already; choose another folder, or allow it with --overwrite")
     for path in corpus.files:
         place = target / path.name
         if not write_retagged(path, place, config.corpus, changes.get(path.name, {})):

@@ -214,20 +214,20 @@ def _is_finished(job: Job, digest: str) -> bool:
     if not job.fingerprint_path.is_file():
         existing = next((path for path in (job.target, job.bad_records_path) if path.exists()), None)
         if existing:
-            raise RunError(f"{existing}: exists already; choose another target, or allow it to be overwritten")
+            raise RunError(f"{existing}: exists already; choose another target, or allow it with --overwrite")
         return False
     if not job.target.exists() and not any(job.parts_folder.glob("*")):
         return False  # interrupted before the first chunk
     recorded, expected = read_json(job.fingerprint_path), job_fingerprint(job, digest)
     if not isinstance(recorded, dict):
         raise RunError(f"{job.fingerprint_path}: expected the record of a result, found a damaged file; remove it with "
-                       "the result, or allow it to be overwritten")
+                       "the result, or allow it with --overwrite")
     for key, difference in (("bundle", "with another bundle"), ("form", "in another format"),
                             ("chunk", "by a version with other chunk sizes"),
                             ("source", "from a source that has changed since")):
         if recorded.get(key) != expected[key]:
-            raise RunError(f"{job.target}: was made {difference}; choose another target, or allow it to be "
-                           "overwritten")
+            raise RunError(f"{job.target}: was made {difference}; choose another target, or allow it with "
+                           "--overwrite")
     return bool(recorded.get("done")) and job.target.is_file()
 
 
@@ -246,8 +246,8 @@ def check_unchanged(job: Job, digest: str, fingerprint: Values) -> None:
     RunError : it did.
     """
     if job_fingerprint(job, digest) != fingerprint:
-        raise RunError(f"{job.source}: changed while it was being tagged; tag it again, and allow the result to "
-                       "be overwritten")
+        raise RunError(f"{job.source}: changed while it was being tagged; tag it again with "
+                       "--overwrite")
 
 
 def remove_finished_parts(root: Path) -> List[Path]:

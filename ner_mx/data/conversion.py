@@ -65,7 +65,7 @@ def convert_corpus(source: Path, target: Path, settings: Corpus, reader: Optiona
         raise CorpusError(source, None, "expected an annotated corpus, found nothing")
     taken = [path for path in target_format.written(target) if path.exists()]
     if taken and not overwrite:
-        raise RunError(f"{taken[0]}: exists already; choose another name, or allow it to be overwritten")
+        raise RunError(f"{taken[0]}: exists already; choose another name, or allow it with --overwrite")
     target.parent.mkdir(parents=True, exist_ok=True)
     reading = read(source, settings)
     checked = check_annotation({"all": reading.sentences}, settings)

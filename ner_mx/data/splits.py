@@ -66,8 +66,10 @@ def read_splits(settings: Corpus) -> SplitCorpus:
         splits = register.split[settings.split.method](train, settings.split)
     for name, sentences in splits.items():
         if not sentences:
-            raise CorpusError(settings.path, None, f"expected sentences in every split, found nothing "
-                                                   f"in {name}; see corpus.split")
+            longest = max((len(sentence.tokens) for part in splits.values() for sentence in part), default=0)
+            raise CorpusError(settings.path, None, (
+                f"expected sentences in every split, found nothing in {name}, and {sum(map(len, splits.values()))} in "
+                f"all, of up to {longest:,} tokens; sentences need an empty line between them, or see corpus.split"))
     return SplitCorpus(splits, corpus_files(settings), warnings, proposed)
 
 

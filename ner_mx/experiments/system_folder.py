@@ -46,8 +46,8 @@ def check_place(folder: Path, overwrite: bool) -> None:
         if not is_system(folder):
             raise RunError(f"{folder}: expected a fitted system to replace, found other files")
         if not overwrite:
-            raise RunError(f"{folder}: holds a fitted system already; name another folder, or allow it to be "
-                           "overwritten")
+            raise RunError(f"{folder}: holds a fitted system already; name another folder, or allow it with "
+                           "--overwrite")
 
 
 def read_system(folder: Path) -> System:

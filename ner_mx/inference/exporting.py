@@ -130,8 +130,8 @@ def _check_place(folder: Path, overwrite: bool) -> None:
         raise BundleError(f"{folder}: expected a bundle to replace or nothing, found {other}; "
                           "choose another folder")
     if any(folder.iterdir()) and not overwrite:
-        raise BundleError(f"{folder}: holds a bundle already; choose another folder, or allow it to be "
-                          "overwritten")
+        raise BundleError(f"{folder}: holds a bundle already; choose another folder, or allow it with "
+                          "--overwrite")
 
 
 def bundle_of_run(run: Path) -> Bundle:

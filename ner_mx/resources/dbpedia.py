@@ -62,7 +62,7 @@ def build_lexicon(types: Path, labels: Path, folder: Path, ontology: Optional[Pa
     lists = {category: folder / f"ner.{category.lower()}.lst" for category in ROOTS}
     existing = next((path for path in lists.values() if path.exists()), None)
     if existing and not overwrite:
-        raise RunError(f"{existing}: exists already; choose another folder, or allow it to be overwritten")
+        raise RunError(f"{existing}: exists already; choose another folder, or allow it with --overwrite")
     skipped: Counter[str] = Counter()
     resources = _resources(types, ontology, skipped)
     counts: Counter[str] = Counter()

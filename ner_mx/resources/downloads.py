@@ -88,7 +88,7 @@ def fetch(name: str, folder: Path, resources: Optional[Dict[str, Resource]] = No
         raise UserError(f"{name}: {resource.manual.format(folder=folder)}; licence: {resource.licence}, "
                         f"{resource.page}")
     if folder.exists() and not overwrite:
-        raise UserError(f"{folder}: exists already; choose another folder, or allow it to be overwritten")
+        raise UserError(f"{folder}: exists already; choose another folder, or allow it with --overwrite")
     parts = folder.with_name(f".{folder.name}.parts")
     hashes: Dict[str, str] = {}
     with locked(folder, "wait for it, or choose another folder"), replacing_folder(folder) as temporary:

@@ -134,8 +134,8 @@ def check_place(folder: Path, overwrite: bool) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
-            raise RunError(f"{folder}: holds a run already; set run.name, resume the run, or allow it to be "
-                           "overwritten")
+            raise RunError(f"{folder}: holds a run already; set run.name, resume the run, or allow it with "
+                           "--overwrite")
         if not is_run(folder) or not (folder / "last").is_dir():
             raise RunError(f"{folder}: expected a run to replace, found other files; set run.name or "
                            "run.directory")

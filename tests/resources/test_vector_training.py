@@ -123,8 +123,8 @@ def test_texts_of_the_same_name_are_distinguished(plain, tmp_path):
 def test_existing_vectors_are_only_replaced_if_that_is_allowed(plain, tmp_path):
     for name in ("own.txt", "own.txt.json"):
         (tmp_path / name).write_text("before")
-        with pytest.raises(RunError, match=f"{name}: exists already; choose another output, or allow it to "
-                                           "be overwritten$"):
+        with pytest.raises(RunError, match=f"{name}: exists already; choose another output, or allow it with "
+                                           "--overwrite$"):
             train_vectors([plain], tmp_path / "own.txt", FORM, SMALL)
         assert (tmp_path / name).read_text() == "before"
         (tmp_path / name).rename(tmp_path / "kept")

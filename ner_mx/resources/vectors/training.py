@@ -142,7 +142,7 @@ def check_output(texts: Sequence[Path], output: Path, overwrite: bool) -> None:
         if path.is_dir():
             raise UserError(f"{path}: expected the name of a file, found a folder; choose another output")
         if path.exists() and not overwrite:
-            raise RunError(f"{path}: exists already; choose another output, or allow it to be overwritten")
+            raise RunError(f"{path}: exists already; choose another output, or allow it with --overwrite")
 
 
 def count_words(texts: Sequence[Path], form: WordForm) -> Counter[str]:
