@@ -175,7 +175,7 @@ class Transformer(Feature):
     def state(self) -> Any:
         """The architecture and the pieces."""
         return {"architecture": self.architecture.model_dump(mode="json"),
-                "pieces": self.pieces.model_dump(mode="json")}
+                "pieces": self.pieces.model_dump(mode="json", exclude_defaults=True)}
 
     def pretrained(self) -> Arrays:
         """The weights of the checkpoint."""
