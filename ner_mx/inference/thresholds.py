@@ -36,7 +36,8 @@ class Thresholds(NamedTuple):
             elif label in labels:
                 by_label[label] = score
             else:
-                raise UserError(f"expected a type among {', '.join(labels)}, found {label!r}" + nearest(label, labels))
+                raise UserError(f"min_score: expected a type among {', '.join(labels)}, found {label!r}"
+                                + nearest(label, labels))
         return cls(default, by_label)
 
     def keeps(self, label: str, score: float) -> bool:
@@ -67,5 +68,5 @@ def _probability(number: object) -> float:
     except (TypeError, ValueError):
         value = -1.0
     if not 0 <= value <= 1:
-        raise UserError(f"expected a number from 0 to 1, found {number!r}")
+        raise UserError(f"min_score: expected a number from 0 to 1, found {number!r}")
     return value

@@ -226,8 +226,9 @@ def test_a_name_that_is_no_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(UserError, match="expected the folder of a checkpoint or the name of one .* cannot download it"):
         checkpoint_folder("nobody/nothing-of-this-name")
-    with pytest.raises(UserError, match=r"found '\./none/such/folder'$"):
-        checkpoint_folder("./none/such/folder")
+    for path in ("./none/such/folder", "./none", "../none", "none/"):
+        with pytest.raises(UserError, match=f"found '{path}'$"):
+            checkpoint_folder(path)
     assert checkpoint_folder(str(tmp_path)) == tmp_path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ner_mx.errors import UserError, first_line, install
 
-NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 PATTERNS = ["config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "tokenizer_config.json",
             "vocab.txt", "vocab.json", "merges.txt"]
 
