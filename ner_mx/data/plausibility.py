@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Callable, List, Sequence
 
@@ -10,11 +11,14 @@ from ner_mx.data.sentence import Sentence, Warnings, no_warnings
 # Smaller corpora prove nothing.
 FEWEST_SENTENCES = 20
 FEWEST_TOKENS = 50
+TAG = re.compile(r"[BIOELUSM]-.")
 
 COUNTING = ("sentences whose tokens are numbers that count up; is corpus.columns.token the column of the line "
             "numbers?")
 FEW_WORDS = "distinct words in all of the training data; is corpus.columns.token the right column?"
 ONE_TOKEN = "sentences of a single token, which are most of them; is there an empty line after each token?"
+ONE_SENTENCE = "tokens in a single sentence; is there an empty line after each sentence?"
+TAG_LIKE = "sentences with a type that begins like a tag; the labels of spans need no B- or I- before them"
 DUPLICATES = "sentences that repeat another, which are most of them; was the corpus read as it should be?"
 
 
@@ -34,6 +38,11 @@ def implausible(sentences: Sequence[Sentence]) -> Warnings:
             return seen[sentence.tokens] > 1
 
         _add(warnings, DUPLICATES, sentences, is_repeated, FEWEST_SENTENCES, len(sentences))
+    if len(sentences) == 1 and tokens > FEWEST_TOKENS * 10:
+        warnings.add(ONE_SENTENCE, sentences[0].place(), tokens)
+    annotated = [sentence for sentence in sentences if sentence.tags and set(sentence.tags) != {"O"}]
+    _add(warnings, TAG_LIKE, annotated, lambda sentence: any(TAG.match(tag[2:]) for tag in sentence.gold), 1,
+         len(annotated))
     words = {token for sentence in sentences for token in sentence.tokens}
     if len(words) <= 3 and tokens >= FEWEST_TOKENS:
         warnings.add(FEW_WORDS, sentences[0].place(), len(words))

@@ -184,13 +184,17 @@ def test_entities_inside_a_token_are_impossible():
     ([Sentence(("1", "2", "3")), Sentence(("1", "2"))], "numbers that count up"),
     ([Sentence((f"w{number}",)) for number in range(30)], "of a single token"),
     ([Sentence(("a", "b", "c", "a"))] * 20, "distinct words"),
-    ([Sentence(("a", "b", "c", "d"))] * 30, "repeat another")])
+    ([Sentence(("a", "b", "c", "d"))] * 30, "repeat another"),
+    ([Sentence(tuple(f"w{number}" for number in range(900)))], "in a single sentence"),
+    ([Sentence(("a", "b", f"c{number}"), ("B-B-ORG", "I-B-ORG", "O")) for number in range(9)], "begins like a tag")])
 def test_what_is_implausible_is_warned_of(sentences, phrase):
     assert any(phrase in reason for reason in implausible(sentences))
 
 
 def test_what_is_plausible_is_not_warned_of():
     assert not implausible([Sentence((f"w{number}", "1", "2", f"x{number}")) for number in range(50)])
+    assert not implausible([Sentence((f"w{number}", "b"), ("B-ORG", "O") if number else ("B-B-cell", "O"))
+                            for number in range(50)])
 
 
 def test_visible_and_trimmed_text():
