@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 
@@ -37,6 +38,17 @@ def redirected(stdin, stdout, stderr):
 
 
 @contextlib.contextmanager
+def kept_signals():
+    """What a command sets for signals ends with it, in fixtures as well: forked workers would inherit it."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def fresh_logging():
     """Logging without handlers, as in a new process."""
     root = logging.getLogger()
@@ -60,7 +72,7 @@ def call_main(root, folder, arguments, text):
     command = {"train.py": lambda: main.script("train"), "preprocess.py": lambda: main.script("preprocess"),
                "ner-mx": main.main}[arguments[0]]
     (folder / "stdin").write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch, fresh_logging(), \
+    with pytest.MonkeyPatch.context() as patch, fresh_logging(), kept_signals(), \
             open(folder / "stdin", "rb") as stdin, open(folder / "stdout", "wb") as stdout, \
             open(folder / "stderr", "wb") as stderr, redirected(stdin, stdout, stderr):
         patch.setattr(sys, "argv", arguments)

@@ -310,8 +310,11 @@ def test_a_child_process_tags_after_its_parent_did(folder, method):
     tagger = Tagger.load(folder, threads=2)
     expected = tagger.predict_batch(TEXTS * 40)
     context = multiprocessing.get_context(method)
-    with context.Pool(1) as pool:
-        found = pool.apply_async(tagger.predict_batch, (TEXTS * 40,)).get(timeout=120)
+    # Joined, and not terminated as at the end of a with: a signal may come while a destructor runs, which ignores it.
+    pool = context.Pool(1)
+    found = pool.apply_async(tagger.predict_batch, (TEXTS * 40,)).get(timeout=120)
+    pool.close()
+    pool.join()
     assert found == expected
 
 
