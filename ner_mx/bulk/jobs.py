@@ -246,8 +246,7 @@ def check_unchanged(job: Job, digest: str, fingerprint: Values) -> None:
     RunError : it did.
     """
     if job_fingerprint(job, digest) != fingerprint:
-        raise RunError(f"{job.source}: changed while it was being tagged; tag it again with "
-                       "--overwrite")
+        raise RunError(f"{job.source}: changed while it was being tagged; tag it again with --overwrite")
 
 
 def remove_finished_parts(root: Path) -> List[Path]:

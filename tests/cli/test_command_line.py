@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ner_mx.cli.main import run_guarded
+from ner_mx.config import Config
 from ner_mx.errors import CorpusError
 
 
@@ -120,8 +121,30 @@ def test_the_configuration_of_a_folder_does_not_say_how_other_files_are_read(tmp
     assert done.returncode == 0 and "Ada _ B-PER" in (tmp_path / "out.conll").read_text()
 
 
+def test_what_could_not_be_written_is_said_before_anything_is_computed(tmp_path, call_command):
+    (tmp_path / "file").write_text("")
+    done = call_command("-m", "ner_mx", "baseline", "majority", "--save", tmp_path / "file")
+    assert done.returncode == 2 and "expected a folder for records, found a file" in done.stderr
+    done = call_command("-m", "ner_mx", "compare", tmp_path / "file", "--no-speed", "--plot", tmp_path / "x.png")
+    assert done.returncode == 2 and "--plot: expected the speeds that it shows" in done.stderr
+
+
 def test_a_bundle_where_a_run_is_asked_for(bundle, tmp_path, call_command):
     for command in (("evaluate", bundle), ("export", bundle, tmp_path / "x"), ("train", "--resume", bundle),
                     ("train", "--finish", bundle)):
         done = call_command("-m", "ner_mx", *command)
         assert done.returncode == 2 and "expected the folder of a run, found a bundle" in done.stderr
+
+
+def test_a_file_in_another_format_than_the_corpus_of_the_run(monkeypatch, tmp_path, call_command):
+    def cannot(*arguments):
+        raise CorpusError("c.conll", 1, "expected JSON, found text")
+
+    monkeypatch.setattr("ner_mx.training.run_folder.read_run_config",
+                        lambda run: Config().updated({"corpus.reader": "doccano"}))
+    monkeypatch.setattr("ner_mx.training.run_evaluation.score_run", cannot)
+    done = call_command("-m", "ner_mx", "evaluate", tmp_path, "c.conll")
+    assert done.returncode == 2
+    assert "c.conll:1: expected JSON, found text; it was read as doccano, like the corpus of the run" in done.stderr
+    done = call_command("-m", "ner_mx", "evaluate", tmp_path, "c.conll", "--set", "corpus.reader=conll")
+    assert done.returncode == 2 and "it was read as" not in done.stderr

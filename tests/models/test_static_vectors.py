@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from random_checkpoints import UNITS, write_checkpoint
+from random_checkpoints import UNITS, tensors_of, write_checkpoint
+from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 
 from ner_mx.compat import mx
-from ner_mx.errors import ConfigError, RunError, UserError
+from ner_mx.errors import ConfigError, CorpusError, RunError, UserError
 from ner_mx.features.transformer import TransformerSettings
 from ner_mx.models.transformer.encoder_network import EncoderNetwork
 from ner_mx.models.transformer.static_vectors import principal_components, word_vectors, write_static_vectors
@@ -62,6 +63,18 @@ def test_vectors_are_written_for_frequent_words(tmp_path):
         write_static_vectors([text], output, FORM, str(checkpoint), 4, 2, overwrite=True)
     with pytest.raises(ConfigError, match=f"expected 1 to {UNITS}, as the encoder has"):
         write_static_vectors([text], output, FORM, str(checkpoint), UNITS + 1, overwrite=True)
+
+
+def test_an_encoder_that_tells_no_words_apart(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "encoder")
+    save_file({name: np.zeros_like(values) for name, values in tensors_of("bert").items()},
+              checkpoint / "model.safetensors")
+    (tmp_path / "text.txt").write_text("The bank said the bank said\nAda said 17 of 18\n")
+    with pytest.raises(CorpusError, match="expected an encoder that gives words different vectors"):
+        write_static_vectors([tmp_path / "text.txt"], tmp_path / "v.txt", FORM, str(checkpoint), 2, 1)
+    with pytest.raises(ConfigError, match="min_count: expected at least 1, found 0"):
+        write_static_vectors([tmp_path / "text.txt"], tmp_path / "v.txt", FORM, str(checkpoint), 2, 0)
+    assert not list(tmp_path.glob("v.txt*"))
 
 
 def test_the_command(tmp_path, call_command):

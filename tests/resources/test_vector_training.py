@@ -146,6 +146,7 @@ def test_a_text_is_never_overwritten(plain, tmp_path):
 
 @pytest.mark.parametrize("name, problem", [
     ("own.bin", "own.bin: expected the name of a plain text file"),
+    ("own.npy", "own.npy: expected the name of a plain text file"),
     ("own.txt.gz", "own.txt.gz: expected the name of a plain text file"),
     ("folder", "folder: expected the name of a file, found a folder")])
 def test_names_of_outputs_that_could_not_be_read_are_refused(plain, tmp_path, name, problem):

@@ -224,9 +224,30 @@ def test_a_matrix_with_a_file_of_its_words(tmp_path, suffix):
     assert read_vectors(settings.model_copy(update={"limit": 1})).words == ["the"]
 
 
+def test_words_of_other_kinds_of_parquet(tmp_path):
+    """Categories are text; two columns of one name, and text in another encoding, are errors of one line."""
+    pyarrow = pytest.importorskip("pyarrow")
+    write = pytest.importorskip("pyarrow.parquet").write_table
+    path = tmp_path / "words.parquet"
+    settings = matrix_files(tmp_path, np.ones((2, 2)), path)
+    write(pyarrow.table({"word": pyarrow.array(["the", "Rome"]).dictionary_encode()}), path)
+    assert read_vectors(settings).words == ["the", "Rome"]
+    for columns in ([["the", "Rome"], ["a", "b"]], [["the", "Rome"], [1, 2]]):
+        write(pyarrow.Table.from_arrays([pyarrow.array(column) for column in columns], ["word", "word"]), path)
+        if isinstance(columns[1][0], int):
+            assert read_vectors(settings).words == ["the", "Rome"]
+        else:
+            with pytest.raises(CorpusError, match="expected one column of strings, found 2"):
+                read_vectors(settings)
+    bad = pyarrow.Array.from_buffers(pyarrow.string(), 2, pyarrow.array([b"\xff", b"a"]).buffers())
+    write(pyarrow.table({"word": bad}), path)
+    with pytest.raises(CorpusError, match="expected words in Parquet, found"):
+        read_vectors(settings)
+
+
 @pytest.mark.parametrize("matrix, words, message", [
     (np.zeros((2, 2)), b"one\n", "expected 2 words, one per row of vectors.npy, found 1"),
-    (np.zeros(2), b"one\ntwo\n", "expected a matrix of floats"),
+    (np.zeros(2), b"one\ntwo\n", r"expected a matrix of floats, .* found one of float64 of the shape \(2,\)"),
     (np.zeros((2, 2), int), b"one\ntwo\n", "expected a matrix of floats"),
     (np.array([["a", "b"]]), b"one\n", "expected a matrix of floats"),
     (np.zeros((1, 2)), b"\xff\n", "expected utf-8")])

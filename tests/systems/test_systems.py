@@ -369,6 +369,22 @@ def test_transformers_fine_tunes_a_tiny_encoder(tmp_path):
         register.system["transformers"]({"path": str(tmp_path / "none")}).fit(name_sentences(2, 1), [])
 
 
+def test_transformers_runs_no_code_of_a_checkpoint(tmp_path, monkeypatch):
+    """Even where somebody would answer yes; other damage is one line, too."""
+    monkeypatch.setattr("builtins.input", lambda *arguments: "y")
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\nclass A: pass\n")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "unheard", "auto_map": {
+        "AutoConfig": "evil.A", "AutoTokenizer": ["evil.A", None], "AutoModelForTokenClassification": "evil.A"}}))
+    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+        register.system["transformers"]({"path": str(tmp_path)}).fit(name_sentences(2, 1), [])
+    assert not (tmp_path / "executed").exists()
+    checkpoint = write_checkpoint(tmp_path / "encoder")
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+        register.system["transformers"]({"path": str(checkpoint)}).fit(name_sentences(2, 1), [])
+
+
 def test_transformers_on_a_gpu(monkeypatch):
     import torch
 

@@ -130,9 +130,9 @@ def read_pieces(folder: Path, specials: Dict[str, str]) -> Pieces:
         pieces.ids("a")
         return pieces
     except (ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = error.errors()[0]["msg"].removeprefix("Value error, ") if isinstance(
-            error, ValidationError) else f"expected the vocabulary of a " \
-            f"tokenizer, found a damaged one: {first_line(error)}"
+        problem = f"expected the vocabulary of a tokenizer, found a damaged one: {first_line(error)}"
+        if isinstance(error, ValidationError):
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise CorpusError(path, None, first_line(problem)) from None
 
 
