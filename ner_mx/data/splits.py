@@ -66,10 +66,12 @@ def read_splits(settings: Corpus) -> SplitCorpus:
         splits = register.split[settings.split.method](train, settings.split)
     for name, sentences in splits.items():
         if not sentences:
+            count = sum(map(len, splits.values()))
             longest = max((len(sentence.tokens) for part in splits.values() for sentence in part), default=0)
-            raise CorpusError(settings.path, None, (
-                f"expected sentences in every split, found nothing in {name}, and {sum(map(len, splits.values()))} in "
-                f"all, of up to {longest:,} tokens; sentences need an empty line between them, or see corpus.split"))
+            remedy = ("is there an empty line after each sentence?" if longest > 500 else
+                      "add sentences, or see corpus.split")
+            raise CorpusError(settings.path, None, f"expected sentences in every split, found nothing in {name}, and "
+                                                   f"{count} in all, of up to {longest:,} tokens; {remedy}")
     return SplitCorpus(splits, corpus_files(settings), warnings, proposed)
 
 

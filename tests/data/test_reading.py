@@ -374,3 +374,11 @@ def test_the_real_corpora_have_the_published_counts(shared):
     last = counts(path=str(shared / "gmb/ner_dataset.csv"), reader="gmb", encoding="windows-1252",
                   split={"method": "last", "dev": 0.05, "test": 0.2})
     assert last[2][0] == 9592 and last[0][0] + last[1][0] == 38367
+
+
+@pytest.mark.parametrize("lines, remedy", [(["Ada\tB-PER\nleft\tO\n\n"] * 2, "add sentences, or see corpus.split"),
+                                           (["Ada\tB-PER\nleft\tO\n"] * 300, "is there an empty line after each")])
+def test_too_few_sentences_for_three_splits(tmp_path, lines, remedy):
+    (tmp_path / "c.conll").write_text("".join(lines))
+    with pytest.raises(CorpusError, match=f"found nothing in dev, and [12] in all, .*{remedy}"):
+        read_splits(Corpus(path=str(tmp_path / "c.conll"), dev=None, test=None))
