@@ -294,7 +294,7 @@ def test_a_name_is_short_for_a_section_with_that_name():
     ("loss.weights=-1.0", "loss.weights: every weight must be 0 or more"),
     ("loss.weights=heavy", "loss.weights: should be 'none' or 'balanced'"),
     ("corpus.split.test=0.95", r"corpus.split: dev \+ test must leave something to train on"),
-    ("noequals", "noequals: expected section.key=value"),
+    ("noequals", "noequals: expected KEY=VALUE, found no value"),
     ("run.seed=[1", "run.seed:1: expected YAML"),
     ("training.optimizer.learning_rate=.inf", "training.optimizer.learning_rate: should be a finite number"),
     ("run=&a {name: *a}", "run.name: should be a valid string"),

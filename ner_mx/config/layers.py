@@ -70,7 +70,7 @@ def parse_settings(arguments: Iterable[str]) -> Values:
         key, equals, text = argument.partition("=")
         key = key.strip()
         if not equals or not key:
-            raise ConfigError(f"{argument}: expected section.key=value")
+            raise ConfigError(f"{argument}: expected KEY=VALUE, found no value")
         result.pop(key, None)
         result[key] = _typed(key, text)
     return result

@@ -19,6 +19,8 @@ from ner_mx.untyped import ReadOnlyValues
 MERGED = "entities that directly follow one of their own type, which {} cannot tell apart"
 LOST = "documents whose text, id or metadata this format cannot hold: it holds tokens"
 LOST_POS = "sentences whose parts of speech this format cannot hold"
+ONE_RECORD = "sentences in one record, as the source marks no documents; --sentences-per-record divides them"
+LONG_RECORD = 50  # sentences: more than an annotator wants to see at once
 NO_ENTITY = "corpus without any entity; is the column of the tags the right one?"
 
 
@@ -78,6 +80,8 @@ def convert_corpus(source: Path, target: Path, settings: Corpus, reader: Optiona
         if sentences_per_record:
             sentences = [sentence._replace(document=number // sentences_per_record, origin=None)
                          for number, sentence in enumerate(sentences)]
+        elif isinstance(target_format, TextFormat) and len({entry.document for entry in sentences}) == 1:
+            warnings.add(ONE_RECORD, count=len(sentences) if len(sentences) > LONG_RECORD else 0)
         _count_losses(sentences, target_format, warnings)
         warnings += target_format.write(sentences, target)
     return Conversion(len(sentences), sum(len(sentence.tokens) for sentence in sentences), checked.scheme.scheme,

@@ -76,6 +76,5 @@ def train_parts(runs: Sequence[PlannedRun], workers: Optional[int]) -> None:
         for outcome in ENGINES["local"](left, workers, None):
             bar.update()
             if outcome.state != DONE:
-                raise RunError(f"{outcome.name}: expected a run that ends, found one that {outcome.state}: "
-                               f"{outcome.reason}")
+                raise RunError(f"{outcome.name}: {outcome.state}: {outcome.reason}")
             log.info("%s: done", outcome.name)

@@ -11,20 +11,22 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ner_mx.errors import TrainingError
+from ner_mx.errors import TrainingError, UserError
 from ner_mx.experiments.plans import PlannedRun
 from ner_mx.machine import available_cores
 from ner_mx.ray_session import ray_session
 from ner_mx.registry import load_code, loaded_code
 
-DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
+DONE, FAILED, INTERRUPTED, REFUSED = "done", "failed", "interrupted", "refused"
 
 # The processes that are running, to be stopped with this one.
 _processes: Set[subprocess.Popen[bytes]] = set()
 
 
 class Outcome(NamedTuple):
-    """How a run ended: ``done``, ``failed`` (its training diverged), or ``interrupted``; with the reason."""
+    """How a run ended, with the reason: ``done``, ``failed`` (its training diverged), ``interrupted``, or ``refused``
+    (a corpus, a file or a setting is not as expected).
+    """
 
     name: str
     state: str
@@ -55,7 +57,9 @@ def execute_stage(run: PlannedRun, verb: str, arguments: Sequence[str] = ()) -> 
     last = lines[-1].replace("error: ", "", 1) if lines else ""
     if code == TrainingError.exit_code:
         return FAILED, last
-    return INTERRUPTED, last if code == 2 else f"exit code {code}; see {run.log}"
+    if code == UserError.exit_code:
+        return REFUSED, last
+    return INTERRUPTED, f"exit code {code}; see {run.log}"
 
 
 def _local(runs: Sequence[PlannedRun], workers: Optional[int], address: Optional[str]) -> Iterator[Outcome]:

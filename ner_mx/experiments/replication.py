@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ner_mx.config import portable
 from ner_mx.errors import ConfigError, RunError
-from ner_mx.experiments.engines import DONE, ENGINES, FAILED, INTERRUPTED, Outcome, execute_stage
+from ner_mx.experiments.engines import DONE, ENGINES, FAILED, Outcome, execute_stage
 from ner_mx.experiments.plans import PlannedRun, read_plan
 from ner_mx.experiments.records import Settings, read_failure, read_record, write_failure, write_record
 from ner_mx.files import read_json
@@ -54,9 +54,9 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     outcomes = {run.name: outcome for run in runs for outcome in [known_outcome(run, records)] if outcome}
     left = [run for run in runs if run.name not in outcomes]
     log.info("%d runs: %d known, %d to do", len(runs), len(outcomes), len(left))
-    for name, problem in process_corpora(left).items():
-        log.info("%s: %s", name, problem)
-        outcomes[name] = Outcome(name, INTERRUPTED, problem)
+    for name, (state, reason) in process_corpora(left).items():
+        log.info("%s: %s (%s)", name, state, reason)
+        outcomes[name] = Outcome(name, state, reason)
     left = [run for run in left if run.name not in outcomes]
     with logging_redirect_tqdm(), \
             tqdm(total=len(left), unit="run", disable=None, leave=False) as bar:
@@ -73,20 +73,20 @@ def replicate(path: Path, workers: Optional[int] = None, engine: str = "local",
     return [outcomes[run.name] for run in runs]
 
 
-def process_corpora(runs: Sequence[PlannedRun]) -> Dict[str, str]:
+def process_corpora(runs: Sequence[PlannedRun]) -> Dict[str, Tuple[str, str]]:
     """Process the corpora that are missing or not current; one at a time, since runs share them.
 
     Returns
     -------
-    By name, why runs have none: a corpus, a lexicon or a file of vectors is not as expected.
+    By name, how runs without one ended, and why: a corpus, a lexicon or a file of vectors is not as expected.
     """
-    problems: Dict[Path, str] = {}
+    problems: Dict[Path, Tuple[str, str]] = {}
     for run in {corpus_folder(run.config): run for run in runs}.values():
         folder = corpus_folder(run.config)
         if not is_current(run.config):
             problem = execute_stage(run, "preprocess")
             if problem:
-                problems[folder] = problem[1]
+                problems[folder] = problem
                 continue
             for reason, count in read_json(folder / META)["warnings"].items():
                 log.warning("%s: %d %s", run.config.corpus.path, count, reason)

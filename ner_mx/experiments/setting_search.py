@@ -21,7 +21,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 from ner_mx.config import Config, difference, dump_yaml, features_fingerprint, nested
 from ner_mx.config.fingerprints import decides
 from ner_mx.errors import RunError, UserError, first_line, install
-from ner_mx.experiments.engines import INTERRUPTED
+from ner_mx.experiments.engines import INTERRUPTED, REFUSED
 from ner_mx.experiments.records import read_record
 from ner_mx.experiments.replication import process_corpora, replicate
 from ner_mx.experiments.search_space import SearchSpace, own_values, read_space
@@ -181,7 +181,7 @@ def _retrain(space: SearchSpace, folder: Path, best: List[Trial],
 
     Raises
     ------
-    RunError : a run was interrupted.
+    RunError : a run was interrupted, or its input is not as expected.
     """
     if not best:
         return []
@@ -190,9 +190,9 @@ def _retrain(space: SearchSpace, folder: Path, best: List[Trial],
          "set": {**space.set, **trial.settings}} for trial in best]}
     write_text(folder / "again.yaml", dump_yaml(plan))
     outcomes = replicate(folder / "again.yaml", workers)
-    interrupted = next((outcome for outcome in outcomes if outcome.state == INTERRUPTED), None)
-    if interrupted:
-        raise RunError(f"{interrupted.name} was interrupted: {interrupted.reason}; search again to resume")
+    missing = next((outcome for outcome in outcomes if outcome.state in (INTERRUPTED, REFUSED)), None)
+    if missing:
+        raise RunError(f"{missing.name} was {missing.state}: {missing.reason}; search again to resume")
     result = []
     for trial in best:
         paths = [folder / "records" / f"{_retrained_name(folder, trial)}-{seed}.json" for seed in space.seeds]

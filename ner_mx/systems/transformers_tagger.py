@@ -16,8 +16,9 @@ from ner_mx.temporary import temporary_folder
 from ner_mx.untyped import ReadOnlyValues, Values
 
 CHECKPOINT = "checkpoint"
-# path: a checkpoint folder, or a name on the hub.  longest: pieces that are read of a sentence.  device: cpu | gpu.
-DEFAULTS = {"path": "encoder", "epochs": 4, "batch_size": 16, "learning_rate": 2e-4, "weight_decay": 0.01,
+# path: the folder of a checkpoint, or its name on the hub.  longest: pieces that are read of a sentence.
+# device: cpu | gpu.
+DEFAULTS = {"path": None, "epochs": 4, "batch_size": 16, "learning_rate": 2e-4, "weight_decay": 0.01,
             "warmup": 0.1, "longest": 256, "device": "cpu"}
 LIMITS = {"epochs": (1, 1e4), "batch_size": (1, 1e5), "learning_rate": (0, 10), "weight_decay": (0, 10),
           "warmup": (0, 1), "longest": (8, 1e5)}
@@ -47,11 +48,15 @@ class TransformersTagger(System):
 
         Raises
         ------
+        ConfigError : no checkpoint is given.
         UserError : transformers, accelerate or PyTorch is not installed, PyTorch finds no GPU, or the checkpoint
             cannot be read.
         """
         library = _library()
         self._check_device()
+        if self.settings["path"] is None:
+            raise ConfigError(f"{self.name}: path: expected the folder of a checkpoint, or its name on the hub, found "
+                              "no value; give it by --with path=FOLDER")
         tags = [convert_tags(sentence.gold, "IOB2") for sentence in train]
         labels = ["O", *sorted({tag for sentence in tags for tag in sentence} - {"O"})]
         library.set_seed(self.seed)

@@ -374,6 +374,20 @@ def test_a_result_without_entities_is_remarked(tmp_path):
     assert len((tmp_path / "c.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("sentences, marked, size, records", [
+    (60, False, None, 1), (60, False, 10, 6), (60, True, None, 2), (40, False, None, 1)])
+def test_a_long_text_without_documents_is_remarked(tmp_path, sentences, marked, size, records):
+    lines = ["EU B-ORG\nleft O\n"] * sentences
+    if marked:
+        lines.insert(0, "-DOCSTART- O\n")
+        lines.insert(sentences // 2, "-DOCSTART- O\n")
+    (tmp_path / "in.conll").write_text("\n".join(lines))
+    result = convert_corpus(tmp_path / "in.conll", tmp_path / "c.jsonl", Corpus(), sentences_per_record=size)
+    remarks = [count for reason, count in result.warnings.items() if "--sentences-per-record divides them" in reason]
+    assert remarks == ([60] if records == 1 and sentences == 60 else [])
+    assert len((tmp_path / "c.jsonl").read_text().splitlines()) == records
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".GZ"])
 def test_compressed_corpora_are_read(tmp_path, suffix):
     from ner_mx.data.compression import compressed

@@ -122,14 +122,17 @@ def test_a_run_on_an_earlier_state_of_a_file_is_not_done(write_plan, finished, t
         replicate(plan)
 
 
-def test_a_missing_corpus_costs_its_runs_not_the_plan(write_plan, tmp_path):
+def test_a_missing_corpus_costs_its_runs_not_the_plan(write_plan, tmp_path, call_command):
     plan = write_plan({**SAMPLE, "seeds": [1, 2], "name": "absent", "set": {"corpus.path": str(tmp_path / "none")}},
                       SAMPLE)
     outcomes = replicate(plan, workers=1, records=tmp_path / "mine")
-    assert states(outcomes) == [("absent-1", "interrupted"), ("absent-2", "interrupted"), ("sample-1", "done")]
+    assert states(outcomes) == [("absent-1", "refused"), ("absent-2", "refused"), ("sample-1", "done")]
     assert "none: expected a corpus, found nothing" in outcomes[0].reason
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["sample-1.json"]
     assert not (tmp_path / "records").exists()
+    done = call_command("ner-mx", "replicate", plan, "--records", tmp_path / "mine")
+    assert done.returncode == 2 and "absent-2" in done.stdout and "refused" in done.stdout, done.stderr
+    assert "once their input is as expected" in done.stderr and "resumes" not in done.stderr
 
 
 def test_a_started_run_with_another_configuration_is_named_before_anything_starts(write_plan, finished, tmp_path):

@@ -385,9 +385,11 @@ def test_transformers_runs_no_code_of_a_checkpoint(tmp_path, monkeypatch):
         register.system["transformers"]({"path": str(checkpoint)}).fit(name_sentences(2, 1), [])
 
 
-def test_transformers_on_a_gpu(monkeypatch):
+def test_transformers_are_told_of_a_checkpoint_and_of_a_device(monkeypatch):
     import torch
 
+    with pytest.raises(ConfigError, match="transformers: path: expected the folder of a checkpoint, or its name"):
+        register.system["transformers"]({}).fit(name_sentences(2, 1), [])
     with pytest.raises(ConfigError, match="transformers: device: expected one of cpu, gpu, found 'tpu'"):
         register.system["transformers"]({"device": "tpu"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
