@@ -8,12 +8,15 @@ package and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections import Counter
 from pathlib import Path
-from typing import Any, Hashable, Iterable, Optional, Union
+from typing import Any, Hashable, Iterable, Optional, Tuple, Union
 
 # Of a message, in characters: names of a file's or a user's own may be in it.
 LONGEST_MESSAGE = 2000
+# The errors of the system for a file that cannot be completed.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UserError(Exception):
@@ -73,6 +76,26 @@ class TrainingError(UserError):
     """Training that failed: the loss is not a number, or it exploded."""
 
     exit_code = 3
+
+
+def described_failure(error: BaseException) -> Optional[Tuple[str, int]]:
+    """One line and the exit code of a failure that is no defect of this package; None for one that is."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError):
+        return "expected enough memory, found too little; use smaller batches, or less text at a time", 3
+    if isinstance(error, OSError):
+        # Without a name, it is the output of the command that cannot be written.
+        name = error.filename or ("standard output" if error.errno in FULL else None)
+        place = f"{name}: " if name else ""
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            return one_line(f"{place}expected a folder, found a file; move it, or choose another place"), 2
+        full = "; what was there before is unchanged" if error.errno in FULL else ""
+        return one_line(f"{place}{error.strerror or error}{full}"), 2
+    if type(error).__name__ == "MXNetError":
+        lines = str(error).strip().splitlines()
+        return f"MXNet failed: {(lines[-1] if lines else '')[:300]}; is there enough memory?", 3
+    return None
 
 
 def install(extra: str) -> str:

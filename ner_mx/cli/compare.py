@@ -46,6 +46,9 @@ def compare(systems: Systems = None, config: ConfigPath = None, experiment: Expe
         raise UserError("expected a system, or --predictions NAME=FILE, found nothing to compare")
     if plot and not speed:
         raise UserError("--plot: expected the speeds that it shows; leave out --no-speed")
+    if plot and not any(path.is_dir() for path in systems or []):
+        raise UserError("--plot: expected runs, bundles or fitted systems, whose speed is measured, found records and "
+                        "predictions alone")
     rows = compared(systems or [], resolved(config, experiment, settings), threads, ensemble, speed,
                     {name: Path(file) for name, _, file in files})
     if plot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import logging
 import os
 import signal
@@ -20,15 +19,12 @@ except ModuleNotFoundError as error:
 from typing_extensions import Annotated
 
 from ner_mx import __version__
-from ner_mx.errors import ConfigError, UserError, one_line
+from ner_mx.errors import ConfigError, described_failure
 from ner_mx.registry import load_code, register
 
 HELP = "Named-entity recognition with a bidirectional LSTM-CNN on MXNet Gluon."
 CODE_HELP = ("Every command takes --code MODULE.py (which may be repeated): a module that registers formats, "
              "features, models, commands and more of your own.")
-
-# The errors of the system for a file that cannot be completed.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Formatter(logging.Formatter):
@@ -111,27 +107,15 @@ def run_guarded(command: Callable[[List[str]], Any], arguments: Sequence[str]) -
         for source in code:
             load_code(source)
         command(others)
-    except UserError as error:
-        _fail(str(error), error.exit_code)
-    except MemoryError:
-        _fail("expected enough memory, found too little; use smaller batches, or less text at a time", 3)
-    except OSError as error:
-        # Without a name, it is the output of the command that cannot be written.
-        name = error.filename or ("standard output" if error.errno in FULL else None)
-        place = f"{name}: " if name else ""
-        if isinstance(error, (FileExistsError, NotADirectoryError)):
-            _fail(f"{place}expected a folder, found a file; move it, or choose another place")
-        full = "; what was there before is unchanged" if error.errno in FULL else ""
-        _fail(one_line(f"{place}{error.strerror or error}{full}"))
     except Exception as error:
-        if type(error).__name__ != "MXNetError":
+        failure = described_failure(error)
+        if failure is None:
             raise  # a defect of this package keeps its traceback
-        lines = str(error).strip().splitlines()
-        _fail(f"MXNet failed: {(lines[-1] if lines else '')[:300]}; is there enough memory?", 3)
+        _fail(*failure)
     raise SystemExit(0)
 
 
-def _fail(message: str, code: int = 2) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     raise SystemExit(code)
 

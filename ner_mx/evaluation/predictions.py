@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import List, NamedTuple, Sequence
+from typing import Iterable, List, NamedTuple, Sequence, Set
 
 from ner_mx.data.formats.conll import DOCUMENT_MARKER, in_column
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.spans import parse_tag
 from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.data.text_files import read_lines
-from ner_mx.errors import CorpusError, UserError, shown
+from ner_mx.errors import CorpusError, UserError, printable, shown
 from ner_mx.evaluation.scores import evaluate
 from ner_mx.files import write_text
+
+log = logging.getLogger(__name__)
 
 
 class Predictions(NamedTuple):
@@ -103,8 +106,21 @@ def read_predicted_tags(path: Path, sentences: Sequence[Sentence], split: str = 
         tags.append(columns[-1])
     if len(tags) < len(expected):
         raise CorpusError(path, number, f"expected {len(expected):,} tokens as in the {split} set, found {len(tags):,}")
+    _remark_other_types(path, tags, sentences, split)
     rest = iter(tags)
     return [list(convert_tags([next(rest) for _ in sentence.tokens], "IOB2")) for sentence in sentences]
+
+
+def _remark_other_types(path: Path, tags: Sequence[str], sentences: Sequence[Sentence], split: str) -> None:
+    """Warn of predicted types that no entity has, which are often known ones under another name."""
+    known = _types(tag for sentence in sentences for tag in sentence.tags or ())
+    for other in sorted(_types(tags) - known) if known else ():
+        log.warning("%s: the predicted type %s is none of the %s set, whose types are %s: it counts as wrong", path,
+                    printable(other), split, printable(", ".join(sorted(known))))
+
+
+def _types(tags: Iterable[str]) -> Set[str]:
+    return {parse_tag(tag)[1] for tag in set(tags)} - {""}
 
 
 class BatchMean(NamedTuple):

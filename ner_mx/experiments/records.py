@@ -217,6 +217,19 @@ def read_records(paths: Sequence[Path]) -> List[Record]:
     return records
 
 
+def check_record_place(name: str, folder: Path, overwrite: bool) -> None:
+    """Check that a record may be written, before hours are spent on it.
+
+    Raises
+    ------
+    RunError : the folder is a file, or has a record of the name that may not be replaced.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: expected a folder for records, found a file")
+    if not overwrite and (folder / f"{name}.json").exists():
+        raise RunError(f"{folder / name}.json: exists already; choose another run.name, or allow it with --overwrite")
+
+
 def write_record(record: Record, folder: Path) -> None:
     """Write a record as ``NAME.json``; the note of an earlier failure is removed."""
     write_json(folder / f"{record.name}.json", record.to_json())

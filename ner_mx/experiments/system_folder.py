@@ -40,8 +40,11 @@ def check_place(folder: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    RunError : it holds something else, or a system that may not be replaced.
+    RunError : it holds something else, or a system that may not be replaced, or lies in a system.
     """
+    around = next((parent for parent in folder.resolve().parents if is_system(parent)), None)
+    if around:
+        raise RunError(f"{folder}: expected a place outside of the fitted system {around}; name another folder")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         if not is_system(folder):
             raise RunError(f"{folder}: expected a fitted system to replace, found other files")

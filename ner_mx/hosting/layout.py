@@ -65,6 +65,8 @@ def hyperparameters(layout: Layout) -> Dict[str, str]:
     values = read_json(layout.hyperparameters, "give the hyperparameters again")
     if not isinstance(values, dict) or any(isinstance(value, (dict, list)) for value in values.values()):
         raise UserError(f"{layout.hyperparameters}: expected an object with a text for each name, found something else")
+    if "" in values:
+        raise UserError(f"{layout.hyperparameters}: expected a name for each value, found one without")
     return {name: value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in values.items() if not name.startswith(OF_HOST)}
 

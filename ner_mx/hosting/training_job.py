@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 import traceback
 from pathlib import Path
 
 from ner_mx import compat
 from ner_mx.config import Config, load_experiment
-from ner_mx.errors import RunError, UserError, first_line, shown
+from ner_mx.errors import RunError, UserError, described_failure, first_line, shown
 from ner_mx.files import write_text
 from ner_mx.hosting.layout import Layout, as_settings, corpus_settings, hyperparameters
 from ner_mx.untyped import Values
@@ -35,24 +36,44 @@ def train(layout: Layout) -> int:
     -------
     The exit code; if it is not 0, the reason is in ``output/failure``.
     """
-    layout.failure.unlink(missing_ok=True)
     try:
         _train(layout)
         return 0
-    except UserError as error:
-        message, code = str(error), error.exit_code
     except KeyboardInterrupt:
         message, code = "stopped before the first epoch was complete", 1
     except Exception as error:
-        message, code = f"{type(error).__name__}: {first_line(error)}\n{traceback.format_exc()}", 1
+        message, code = described_failure(error) or (  # a defect of this package
+            f"{type(error).__name__}: {first_line(error)}\n{traceback.format_exc()}", 1)
     log.error("%s", message)
-    write_text(layout.failure, message[:LONGEST] + "\n")
+    try:
+        write_text(layout.failure, message[:LONGEST] + "\n")
+    except OSError as error:
+        log.error("%s: %s", layout.failure, error.strerror)
     return code
+
+
+def _check_places(layout: Layout) -> None:
+    """Check that what a training ends with can be written, before it begins.
+
+    Raises
+    ------
+    UserError : a folder is a file, or may not be written to.
+    """
+    for folder in (layout.checkpoints, layout.model, layout.output):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise UserError(f"{folder}: expected a folder that this user may write to, found: "
+                            f"{error.strerror}") from None
 
 
 def _train(layout: Layout) -> None:
     from ner_mx.inference.exporting import PRECISIONS, export_run
 
+    _check_places(layout)
+    layout.failure.unlink(missing_ok=True)
     values = hyperparameters(layout)
     experiment, precision = values.pop(EXPERIMENT, None), values.pop(PRECISION, "float32")
     if precision not in PRECISIONS:
@@ -66,7 +87,6 @@ def _train(layout: Layout) -> None:
     config = load_experiment(experiment, settings) if experiment else Config().updated(settings)
     run = _trained(config, layout.checkpoints / RUN)
     export_run(run, layout.model / BUNDLE, precision, overwrite=True)
-    layout.output.mkdir(parents=True, exist_ok=True)
     for name in ("metrics.json", "report.md", "history.jsonl", "config.yaml"):
         shutil.copyfile(run / name, layout.output / name)
 

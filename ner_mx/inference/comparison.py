@@ -43,7 +43,7 @@ class ComparedSystem(NamedTuple):
     token_f1 : of the tags of tokens, micro, without O; others have published it as the F1.
     bytes : of the bundle.  parameters : of its networks.
     minutes : of training.
-    p : of the difference in F1 to the first row, by paired bootstrap.
+    p : of the difference in F1 to the first row, by paired bootstrap; None for all if that is a record.
     """
 
     name: str
@@ -91,7 +91,7 @@ def compare(paths: Sequence[Path], config: Config, threads: Optional[int] = None
     if not folders and not outside:
         return [_of_record(path) for path in paths]
     test = _test_set(config)
-    scoring = _Scoring(test, config)
+    scoring = _Scoring(test, config, has_reference=not paths or paths[0] in folders)
     predicted = {name: read_predicted_tags(path, test) for name, path in outside.items()}
     together = Ensemble(networks, threads, alike=ensemble) if networks and (ensemble or not timed) else None
     rows: List[ComparedSystem] = []
@@ -137,11 +137,15 @@ def _check_kinds(paths: Sequence[Path]) -> None:
 
 
 class _Scoring:
-    """Scores systems on one test set, with the significance of their difference to the first."""
+    """Scores systems on one test set, with the significance of their difference to the first.
 
-    def __init__(self, test: Sequence[Sentence], config: Config):
+    has_reference : whether the first that is scored is the first row.
+    """
+
+    def __init__(self, test: Sequence[Sentence], config: Config, has_reference: bool):
         self._test, self._tokenizer = test, config.corpus.tokenizer
         self._gold = [list(convert_tags(sentence.gold, "IOB2")) for sentence in test]
+        self._has_reference = has_reference
         self._first: Optional[np.ndarray] = None
 
     def row(self, name: str, tag_batch: TagBatch, kept: Collection[str] = ()) -> ComparedSystem:
@@ -157,7 +161,8 @@ class _Scoring:
         """The row of tags in IOB2, one list for each sentence."""
         counts, evaluation = entity_counts(self._gold, tags), evaluate(self._gold, tags)
         p = None if self._first is None else paired_bootstrap(self._first, counts)
-        self._first = counts if self._first is None else self._first
+        if self._has_reference and self._first is None:
+            self._first = counts
         micro = evaluation.micro
         return ComparedSystem(
             name, micro.f1, micro.precision, micro.recall, evaluation.macro_f1, _token_f1(evaluation.to_json()), None,

@@ -125,6 +125,13 @@ def test_what_could_not_be_written_is_said_before_anything_is_computed(tmp_path,
     (tmp_path / "file").write_text("")
     done = call_command("-m", "ner_mx", "baseline", "majority", "--save", tmp_path / "file")
     assert done.returncode == 2 and "expected a folder for records, found a file" in done.stderr
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/sample-majority.json").write_text("mine")
+    done = call_command("-m", "ner_mx", "baseline", "majority", "--save", tmp_path / "records")
+    assert done.returncode == 2 and "sample-majority.json: exists already; choose another run.name" in done.stderr
+    assert (tmp_path / "records/sample-majority.json").read_text() == "mine"
+    done = call_command("-m", "ner_mx", "compare", tmp_path / "records/sample-majority.json", "--plot", tmp_path / "x")
+    assert done.returncode == 2 and "expected runs, bundles or fitted systems, whose speed is measured" in done.stderr
     done = call_command("-m", "ner_mx", "compare", tmp_path / "file", "--no-speed", "--plot", tmp_path / "x.png")
     assert done.returncode == 2 and "--plot: expected the speeds that it shows" in done.stderr
 

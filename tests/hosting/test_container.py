@@ -105,6 +105,9 @@ def test_hyperparameters_are_text(layout):
     assert hyperparameters(layout) == {}
     give(layout, **{"training.epochs": "3", "features.pos.use": False, "run.seed": 4, "sagemaker_region": "x"})
     assert as_settings(hyperparameters(layout)) == {"training.epochs": 3, "features.pos.use": False, "run.seed": 4}
+    give(layout, **{"": "1"})
+    with pytest.raises(UserError, match="hyperparameters.json: expected a name for each value"):
+        hyperparameters(layout)
     give(layout, training={"epochs": "3"})
     with pytest.raises(UserError, match="hyperparameters.json: expected an object with a text for each name"):
         hyperparameters(layout)
@@ -122,6 +125,29 @@ def test_the_reason_of_a_failure_is_written(layout, short_sample, values, messag
     assert train(layout) == code
     assert message in layout.failure.read_text() and len(layout.failure.read_text()) <= 1025
     assert not (layout.model / "bundle").exists()
+
+
+@pytest.mark.parametrize("name", ["model", "output", "checkpoints"])
+def test_places_are_checked_before_training(layout, short_sample, name, monkeypatch, caplog):
+    channels(layout, short_sample, train=["train.txt"])
+    give(layout, **SMALL)
+    (layout.root / name).write_text("")
+    monkeypatch.setattr("ner_mx.hosting.training_job._trained", lambda *_: 1 / 0)
+    assert train(layout) == 2
+    assert f"{name}" in caplog.text and "expected a folder that this user may write to" in caplog.text
+    assert name == "output" or "expected a folder that" in layout.failure.read_text()
+
+
+@pytest.mark.parametrize("error, code, message", [
+    (MemoryError(), 3, "expected enough memory"), (OSError(28, "No space left on device", "x"), 2, "x: No space left")])
+def test_a_machine_that_is_too_small_is_one_line(layout, short_sample, error, code, message, monkeypatch):
+    def fails(*_):
+        raise error
+
+    channels(layout, short_sample, train=["train.txt"])
+    monkeypatch.setattr("ner_mx.hosting.training_job._trained", fails)
+    assert train(layout) == code and layout.failure.read_text().startswith(message)
+    assert layout.failure.read_text().count("\n") == 1
 
 
 def test_a_success_has_no_failure_and_other_settings_need_other_checkpoints(layout, short_sample):

@@ -106,6 +106,23 @@ def test_what_cannot_be_compared(runs, tmp_path, monkeypatch):
         compare([runs[-1]], config, ensemble=True)
 
 
+def test_the_reference_of_p_is_the_first_row_or_none(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, _, second, bundle, record = runs
+    rows = compare([record, bundle, second.folder], config, threads=1, timed=False)
+    assert [row.p for row in rows] == [None, None, None]
+    rows = compare([bundle, record, second.folder], config, threads=1, timed=False)
+    assert rows[0].p is rows[1].p is None and 0 < rows[2].p <= 1
+
+
+def test_predicted_types_that_the_test_set_has_not_are_remarked(tmp_path, caplog):
+    sentences = [Sentence(("Ada", "left", "Rome"), tags=("B-PER", "O", "B-LOC"))]
+    (tmp_path / "predictions").write_text("Ada B-PERSON\nleft O\nRome B-LOC\n")
+    read_predicted_tags(tmp_path / "predictions", sentences)
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "the predicted type PERSON is none of the test set, whose types are LOC, PER: it counts as wrong"]
+
+
 @pytest.mark.parametrize("change", [
     lambda stored: stored.update(name=3), lambda stored: stored["metrics"].update(raw_text=None),
     lambda stored: stored["metrics"]["train"].update(seconds="x"),
@@ -180,6 +197,8 @@ def test_fitted_systems_and_the_tags_of_other_tools(runs, tmp_path, monkeypatch,
         lines += [""] * (len(lines) % 2)  # where sentences end does not matter
     other = tmp_path / "other.conll"
     other.write_text("\n".join(lines))
+    with pytest.raises(RunError, match="floor/x/y: expected a place outside of the fitted system "):
+        score_system("phrases", config, {}, tmp_path / "floor/x/y")
     network, floor, same = compare([bundle, tmp_path / "floor"], config, threads=1, predictions={"other": other})
     assert (floor.name, same.name) == ("floor", "other") and 0.2 < floor.f1 < 0.3
     assert floor.f1 == same.f1 == evaluations["test"].micro.f1 and floor.types == same.types and floor.p == same.p

@@ -88,7 +88,8 @@ def test_what_is_given_up(answers):
     assert len(asked) == before + 3
     with pytest.raises(UserError, match="found in 2 attempts: .*refused"):
         RemoteTagger("http://127.0.0.1:9", attempts=2).predict("Ada")
-    for url in ("file:///etc/passwd", "http://127.0.0.1:80x", "http://[::1", "http://", "127.0.0.1:80"):
+    for url in ("file:///etc/passwd", "http://127.0.0.1:80x", "http://[::1", "http://", "127.0.0.1:80",
+                "http://127.0.0.1/a b", "http://127.0.0.1?x=1", "http://127.0.0.1#x", "http://127.0.0.1/\ny"):
         with pytest.raises(UserError, match="expected the URL of a service, .*, found '"):
             RemoteTagger(url)
     with pytest.raises(UserError, match="expected an API key of printable ASCII characters, found another") as error:
@@ -108,6 +109,41 @@ def test_what_is_no_answer(answers):
     assert len(waited) == 1
 
 
+@pytest.mark.parametrize("change", [
+    {"start": -1}, {"start": 0.0}, {"start": True}, {"start": None}, {"start": 3}, {"end": 99}, {"end": 2},
+    {"text": "zzz"}, {"text": "\ud800"}, {"label": None}, {"score": float("nan")}, {"score": 7}, {"score": -0.1},
+    {"score": "0.5"}, {"start": float("inf")}])
+def test_entities_that_the_text_cannot_have(answers, change):
+    entity = {"start": 0, "end": 3, "label": "PER", "text": "Ada", "score": 0.5}
+    url, _, _ = answers((200, json.dumps({"results": [{"entities": [entity]}]}), {}),
+                        (200, json.dumps({"results": [{"entities": [{**entity, **change}]}]}), {}),
+                        (200, json.dumps({"results": [{"entities": [entity, entity]}]}), {}))
+    assert RemoteTagger(url).predict("Ada left")[0] == (0, 3, "PER", "Ada", 0.5)
+    for _ in range(2):
+        with pytest.raises(UserError, match="expected the entities of 1 texts, found another answer"):
+            RemoteTagger(url).predict("Ada left")
+
+
+def test_an_answer_that_never_ends(monkeypatch):
+    """The time is that of the whole answer, and its size is limited."""
+    class Endless:
+        length = None
+
+        def read1(self, size):
+            passed.append(1)
+            return b" " * size
+
+    passed = []
+    monkeypatch.setattr(remote.time, "monotonic", lambda: float(len(passed)))
+    with pytest.raises(TimeoutError):
+        remote._read(Endless(), 60.0)
+    assert len(passed) == 61
+    monkeypatch.setattr(remote, "LONGEST_ANSWER", 10 * remote.PIECE)
+    passed.clear()
+    with pytest.raises(ValueError, match="more than 655,360 bytes"):
+        remote._read(Endless(), 60.0)
+
+
 def test_the_key_goes_to_no_other_host(answers):
     other, asked, _ = answers((200, found("Ada"), {}))
     url, _, _ = answers((302, "", {"Location": other}))
@@ -119,7 +155,7 @@ def test_the_key_goes_to_no_other_host(answers):
 def test_long_texts_are_sent_in_parts(answers, monkeypatch):
     monkeypatch.setattr(remote, "TEXTS", 3)
     monkeypatch.setattr(remote, "BYTES", 16)
-    url, asked, _ = answers(*((200, found(*"abc"[:size]), {}) for size in (2, 1, 3, 2)))
+    url, asked, _ = answers(*((200, json.dumps({"results": [{"entities": []}] * size}), {}) for size in (2, 1, 3, 2)))
     texts = ["12345", "12345", "x" * 20, "1", "1", "1", "1", "1"]
     assert len(RemoteTagger(url).predict_batch(texts)) == 8
     assert [body["texts"] for body, _ in asked] == [texts[:2], texts[2:3], texts[3:6], texts[6:]]
