@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import List, Optional
 
@@ -37,4 +38,7 @@ def launch(
     if workers and chosen and workers > len(chosen):
         raise UserError(f"-n: expected at most the {len(chosen)} workers of {hosts}, found {workers}")
     place = address or (own_address(chosen[0]) if chosen else LOCAL)
-    raise typer.Exit(run(Plan(command, workers or len(chosen) or 2, servers, chosen, place, port or free_port(place))))
+    count = workers or len(chosen) or 2
+    again = ["ner-mx", "launch", "-n", str(count), "-s", str(servers), *(["--hosts", str(hosts)] if hosts else []),
+             *(["--address", address] if address else []), *(["--port", str(port)] if port else [])]
+    raise typer.Exit(run(Plan(command, count, servers, chosen, place, free_port(place, port or 0), shlex.join(again))))

@@ -50,16 +50,19 @@ def train_and_show(corpus: ProcessedCorpus, config: Config, resume: Optional[Pat
     """Train, write the report, and print the tables; the arguments are those of ``train_run``."""
     from ner_mx.evaluation.conlleval import conlleval
     from ner_mx.reports.run_report import write_report
+    from ner_mx.training.distributed.launching import LAUNCH
     from ner_mx.training.interrupts import Stopped
     from ner_mx.training.run import train_run
 
     try:
         result = train_run(corpus, config, resume, overwrite, finish=finish, start=start)
     except KeyboardInterrupt as interrupt:
-        launch = f"ner-mx launch -n {os.environ.get('DMLC_NUM_WORKER')} -- " if config.training.kvstore else ""
-        typer.echo(f"stopped; resume with: {launch}{program()} --resume {interrupt.folder}, or use what is there "
-                   f"with: {program()} --finish {interrupt.folder}" if isinstance(interrupt, Stopped) else
-                   "stopped before training; nothing was written", err=True)
+        if not isinstance(interrupt, Stopped):
+            typer.echo("stopped before training; nothing was written", err=True)
+        elif interrupt.is_first:
+            launch = f"{os.environ[LAUNCH]} -- " if config.training.kvstore and LAUNCH in os.environ else ""
+            use = f", or use what is there with: {program()} --finish {interrupt.folder}" if interrupt.epochs else ""
+            typer.echo(f"stopped; resume with: {launch}{program()} --resume {interrupt.folder}{use}", err=True)
         raise typer.Exit(130) from None
     if not result.scores:  # of several workers, only the first judges and writes
         return

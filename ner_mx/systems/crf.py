@@ -9,7 +9,7 @@ from typing import Any, List, Sequence
 
 from ner_mx.data.sentence import Sentence
 from ner_mx.data.tag_schemes import convert_tags
-from ner_mx.errors import UserError, first_line, install
+from ner_mx.errors import ConfigError, UserError, first_line, install
 from ner_mx.files import replacing
 from ner_mx.registry import register
 from ner_mx.systems import System, checked_settings
@@ -35,6 +35,8 @@ class ConditionalRandomField(System):
 
     def __init__(self, settings: ReadOnlyValues, seed: int = 1):
         super().__init__(checked_settings(self.name, settings, DEFAULTS, LIMITS), seed)
+        if self.settings["encoding"] not in register.tag_encoding:
+            raise ConfigError(f"{self.name}: encoding: {register.tag_encoding.unknown(self.settings['encoding'])}")
         self._model = b""
         self._tagger: Any = None
 

@@ -43,11 +43,16 @@ class SpacyPipeline(System):
 
         Raises
         ------
-        UserError : spaCy is not installed, or does not know the language.
+        UserError : spaCy is not installed.
+        ConfigError : it does not know the language, or lacks a package for it.
         CorpusError : the vectors cannot be read.
         TrainingError : spaCy's command fails.
         """
-        _spacy()
+        try:
+            _spacy().blank(self.settings["language"])
+        except ImportError as error:
+            raise ConfigError(f"{self.name}: language: expected one that spaCy has all packages for, found "
+                              f"{shown(self.settings['language'])}: {first_line(error)}") from None
         with temporary_folder(Path(gettempdir()) / "ner_mx-spacy", mode=0o700) as place:
             for name, sentences in (("train", train), ("dev", dev)):
                 # One document for each sentence, as tag() reads them.

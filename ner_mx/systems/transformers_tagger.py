@@ -23,6 +23,8 @@ DEFAULTS = {"path": None, "epochs": 4, "batch_size": 16, "learning_rate": 2e-4, 
 LIMITS = {"epochs": (1, 1e4), "batch_size": (1, 1e5), "learning_rate": (0, 10), "weight_decay": (0, 10),
           "warmup": (0, 1), "longest": (8, 1e5)}
 DEVICES = ("cpu", "gpu")
+# Families whose positions are counted from behind the number of the padding.
+AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 # Sentences that are tagged at once, and the label of pieces that have none.
 BATCH, IGNORED = 32, -100
 
@@ -48,7 +50,7 @@ class TransformersTagger(System):
 
         Raises
         ------
-        ConfigError : no checkpoint is given.
+        ConfigError : no checkpoint is given, or sequences are longer than it reads.
         UserError : transformers, accelerate or PyTorch is not installed, PyTorch finds no GPU, or the checkpoint
             cannot be read.
         """
@@ -62,6 +64,7 @@ class TransformersTagger(System):
         library.set_seed(self.seed)
         self._read(self.settings["path"], num_labels=len(labels), id2label=dict(enumerate(labels)),
                    label2id={label: number for number, label in enumerate(labels)})
+        self._check_longest()
         examples = [self._example(sentence.tokens, [labels.index(tag) for tag in sentence_tags])
                     for sentence, sentence_tags in zip(train, tags)]
         steps = -(-len(examples) // self.settings["batch_size"]) * self.settings["epochs"]
@@ -78,6 +81,16 @@ class TransformersTagger(System):
             trainer.train()
         self._model.eval()
 
+    def _check_longest(self) -> None:
+        """Longer sequences than the encoder has positions for would fail deep inside of it."""
+        config = self._model.config
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions and config.model_type in AFTER_PADDING:
+            positions -= config.pad_token_id + 1
+        if positions and self.settings["longest"] > positions:
+            raise ConfigError(f"{self.name}: longest: expected at most the {positions} positions of the checkpoint, "
+                              f"found {self.settings['longest']}")
+
     def _check_device(self) -> None:
         import torch
 
@@ -93,7 +106,9 @@ class TransformersTagger(System):
             self._model = library.AutoModelForTokenClassification.from_pretrained(str(path), trust_remote_code=False,
                                                                                   **options)
         except Exception as error:  # whatever the libraries raise about a damaged checkpoint
-            raise UserError(f"{path}: expected a checkpoint of transformers, found: {first_line(error)}") from None
+            kind = "" if Path(str(path)).is_dir() else "no folder of the name, and from the hub: "
+            raise UserError(f"{path}: expected a checkpoint of transformers (config.json, weights, a tokenizer), "
+                            f"found: {kind}{first_line(' '.join(str(error).split()))}") from None
 
     def _example(self, tokens: Sequence[str], labels: Sequence[int]) -> Dict[str, List[int]]:
         """A sentence as the library trains on it: the label of a word is that of its first piece."""

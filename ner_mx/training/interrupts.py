@@ -17,11 +17,18 @@ _requested = threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
-    """An interrupt after which training can be resumed from the folder."""
+    """An interrupt after which training can be resumed.
 
-    def __init__(self, folder: Path):
+    Attributes
+    ----------
+    folder : of the run.
+    epochs : that are complete; the run can be finished as it is if there are any.
+    is_first : whether this process judges and writes; False in further workers of several.
+    """
+
+    def __init__(self, folder: Path, epochs: int, is_first: bool = True):
         super().__init__()
-        self.folder = folder
+        self.folder, self.epochs, self.is_first = folder, epochs, is_first
 
 
 @contextmanager

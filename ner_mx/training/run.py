@@ -23,7 +23,7 @@ from ner_mx.training.distributed.workers import SINGLE, Workers, check_equal, co
 from ner_mx.training.encoder_outputs import encoder_outputs
 from ner_mx.training.fitting import build_model, built_in_callbacks, configured_callbacks, fit
 from ner_mx.training.provenance import environment
-from ner_mx.training.run_folder import check_resumable, note_code, run_folder, start_run
+from ner_mx.training.run_folder import check_resumable, complete_epochs, note_code, run_folder, start_run
 from ner_mx.training.run_results import write_results
 from ner_mx.training.starting_point import NOTE, StartingPoint, starting_point, starting_point_of
 from ner_mx.training.task import Task, annotation_task, entity_task
@@ -57,6 +57,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     Raises
     ------
     RunError : a run exists already, there is no run to resume, or it was started with another number of workers.
+    ConfigError : the configuration asks for workers that were not launched, or they have different ones.
     TrainingError : the loss is not a number, or explodes.
     Stopped : the run was interrupted, and can be resumed.
     """
@@ -68,7 +69,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
         "corpus.path": corpus.meta["path"], "corpus.processed": str(Path(config.corpus.processed).resolve())})
     devices = choose_devices(config.run.device)
     device = devices[0]
-    workers = SINGLE if finish else connect(config)  # what is only evaluated needs no others
+    workers = SINGLE if finish else connect(config, resume)  # what is only evaluated needs no others
     check_equal(workers, json.dumps([result_fingerprint(config, seed=True), corpus.meta["sources"]], sort_keys=True))
     point = _point(folder, corpus, config, start, resume)
     corpus = point.corpus if point else corpus
@@ -99,7 +100,7 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
             workers.finish()
             return TrainingResult(folder, scores)
         except KeyboardInterrupt:
-            raise interrupts.Stopped(folder) from None
+            raise interrupts.Stopped(folder, complete_epochs(folder)) from None
 
 
 def _point(folder: Path, corpus: ProcessedCorpus, config: Config, start: Optional[Path],
@@ -132,7 +133,7 @@ def _assist(folder: Path, task: Task, corpus: ProcessedCorpus, config: Config, d
             fit(folder, task, corpus, devices, Callbacks([]), workers=workers)
             workers.finish()
         except KeyboardInterrupt:
-            raise interrupts.Stopped(folder) from None
+            raise interrupts.Stopped(folder, complete_epochs(folder), is_first=False) from None
 
 
 def _inputs(folder: Path, corpus: ProcessedCorpus, config: Config,

@@ -31,6 +31,12 @@ def is_run(folder: Path) -> bool:
     return (folder / "config.yaml").is_file()
 
 
+def complete_epochs(folder: Path) -> int:
+    """After how many epochs a run that was stopped would be resumed."""
+    state = folder / "last/state.json"
+    return int(read_json(state)["epoch"]) if state.is_file() else 0
+
+
 def read_run_config(folder: Path) -> Config:
     """The configuration that a run was made with.
 

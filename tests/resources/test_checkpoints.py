@@ -148,7 +148,7 @@ def damaged(folder, kind):
         return "expected tensors in the format of safetensors"
     if kind == "no weights":
         weights.unlink()
-        return "model.safetensors: expected .*, found"
+        return "expected model.safetensors or pytorch_model.bin, found neither"
     if kind in ("no token types", "a scalar of token types", "infinite sums"):
         types = "embeddings.token_type_embeddings.weight"
         tensors[types] = {"no token types": tensors[types][:0], "a scalar of token types": np.ones((), np.float32),

@@ -6,7 +6,7 @@ import random
 import sys
 
 import pytest
-from random_checkpoints import write_checkpoint
+from random_checkpoints import POSITIONS, write_checkpoint
 
 from ner_mx.config import load_experiment
 from ner_mx.data.detection import format_named
@@ -19,6 +19,7 @@ from ner_mx.experiments.records import read_record, write_record
 from ner_mx.experiments.system_folder import is_system, read_system, system_record
 from ner_mx.experiments.system_scoring import score_system
 from ner_mx.registry import register
+from ner_mx.systems import spacy_pipeline
 from ner_mx.systems.crf import attributes
 
 TINY = {"features.words.dimension": 16, "features.words.dropout": 0.0, "features.characters.use": False,
@@ -253,6 +254,7 @@ def test_a_crf_learns_a_tiny_corpus_and_reads_no_tags():
     ({"iterations": True}, "crf: iterations: expected a value like 100, found True"),
     ({"encoding": 3}, "crf: encoding: expected text, found 3"),
     ({"iterations": -3}, "crf: iterations: expected a number from 1 to 1e.06, found -3"),
+    ({"encoding": "XX"}, "crf: encoding: .*found 'XX'"),
     ({"c1": float("nan")}, "crf: c1: expected a number from 0 to 1e.06, found nan")])
 def test_settings_of_a_system(settings, message):
     with pytest.raises(ConfigError, match=message):
@@ -289,8 +291,10 @@ def test_spacy_learns_a_tiny_corpus_with_vectors(tmp_path):
     assert again._pipeline.vocab.vectors.shape == (len(words), 3)
     for word in ("ada", "Ada", "ADA"):  # the words of the vectors are in lower case
         assert again._pipeline.vocab[word].vector[0] == 1
-    with pytest.raises(TrainingError, match="spacy init: expected the command to succeed, found: .*none"):
+    with pytest.raises(ConfigError, match="spacy: language: expected one that spaCy has all packages for"):
         register.system["spacy"]({"language": "none"}).fit(name_sentences(3, 1), [])
+    with pytest.raises(TrainingError, match="spacy none: expected the command to succeed, found: "):
+        list(spacy_pipeline._command("none"))
     with pytest.raises(UserError, match="expected a pipeline of spaCy"):
         again.load(tmp_path / "none")
 
@@ -365,8 +369,23 @@ def test_transformers_fine_tunes_a_tiny_encoder(tmp_path):
     example = system._example(["Ada", "antidisment", "."], [1, 2, 0])
     assert example["labels"][:2] == [-100, 1] and sorted(set(example["labels"])) == [-100, 0, 1, 2]
     assert len(example["labels"]) == len(example["input_ids"]) and example["labels"].count(2) == 1
-    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match=r"expected a checkpoint of transformers \(.*\), found: \w"):
         register.system["transformers"]({"path": str(tmp_path / "none")}).fit(name_sentences(2, 1), [])
+    with pytest.raises(ConfigError, match=f"longest: expected at most the {POSITIONS} positions of the checkpoint, fo"):
+        register.system["transformers"]({**settings, "longest": POSITIONS + 1}).fit(name_sentences(2, 1), [])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("family", ["roberta", "distilbert"])
+def test_positions_of_a_family(tmp_path, family):
+    """One sentence as long as the longest sequence is read; a longer sequence is refused before training."""
+    checkpoint = write_checkpoint(tmp_path / "encoder", family)
+    settings = {"path": str(checkpoint), "epochs": 1, "batch_size": 1}
+    train = [Sentence(("Ada",) * 100, ("B-PER",) * 100)]
+    register.system["transformers"]({**settings, "longest": POSITIONS}).fit(train, [])
+    with pytest.raises(ConfigError, match=f"expected at most the {POSITIONS} positions"):
+        register.system["transformers"]({**settings, "longest": POSITIONS + 1}).fit(train, [])
 
 
 def test_transformers_runs_no_code_of_a_checkpoint(tmp_path, monkeypatch):
@@ -375,13 +394,13 @@ def test_transformers_runs_no_code_of_a_checkpoint(tmp_path, monkeypatch):
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\nclass A: pass\n")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "unheard", "auto_map": {
         "AutoConfig": "evil.A", "AutoTokenizer": ["evil.A", None], "AutoModelForTokenClassification": "evil.A"}}))
-    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+    with pytest.raises(UserError, match="expected a checkpoint of transformers"):
         register.system["transformers"]({"path": str(tmp_path)}).fit(name_sentences(2, 1), [])
     assert not (tmp_path / "executed").exists()
     checkpoint = write_checkpoint(tmp_path / "encoder")
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-9])
-    with pytest.raises(UserError, match="expected a checkpoint of transformers, found"):
+    with pytest.raises(UserError, match="expected a checkpoint of transformers"):
         register.system["transformers"]({"path": str(checkpoint)}).fit(name_sentences(2, 1), [])
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 import ner_mx
 from ner_mx.array_files import read_arrays
 from ner_mx.compat import choose_device, choose_devices, mx
-from ner_mx.errors import ConfigError, DeviceError, TrainingError, UserError
+from ner_mx.errors import ConfigError, DeviceError, UserError
 from ner_mx.training.distributed.launching import LOCAL, free_port, read_hosts
 from ner_mx.training.distributed.workers import SINGLE, Workers, check_equal, connect
 
@@ -227,7 +228,8 @@ def test_workers_with_other_corpora_or_settings_do_not_train_together(places):
              "'--set', 'run.seed=' + str(1 + os.getpid() % 2 ** 20)])"
     command = [sys.executable, "-c", script, *sets(*settings, "training.kvstore=dist_sync", "run.name=others")]
     code, _, errors = finished(launched(*command))
-    assert code and "expected workers with the same corpus and configuration" in errors
+    assert code == 2 and "expected workers with the same corpus and configuration" in errors
+    assert "--resume" not in errors
 
 
 @tried_twice
@@ -254,7 +256,9 @@ def test_hosts_are_reached_by_ssh(places, tmp_path):
 
 @pytest.mark.parametrize("content, problem", [
     (b"", "found nothing"), (b"first two\n", "hosts:1: expected a host"), (b"a 1 2\n", "hosts:1: expected a host"),
-    ("a ²\n".encode(), "hosts:1: expected a host"),
+    ("a ²\n".encode(), "hosts:1: expected a host"), (b"a 0\n", "hosts:1: expected a host"),
+    (b"a 1001\n", "hosts:1: expected a host, and a number of workers from 1 to 1,000 if it is not 1, found 'a 1001'"),
+    (b"a " + b"9" * 5000, "hosts:1: expected a host"), (b"a 99999999999\n", "hosts:1: expected a host"),
     (b"first\n-oProxyCommand=sh\n", "hosts:2: expected a host"), (b"\xff\n", "expected a list of hosts")])
 def test_a_list_of_hosts_that_is_none(content, problem, tmp_path):
     (tmp_path / "hosts").write_bytes(content)
@@ -269,11 +273,14 @@ def test_hosts_may_have_several_workers(tmp_path):
     assert read_hosts(tmp_path / "hosts") == ["first", "first", "ada@second"]
 
 
-def test_a_process_that_nobody_launched_is_told_how(monkeypatch):
+def test_a_process_that_nobody_launched_is_told_how(monkeypatch, tmp_path):
     monkeypatch.delenv("DMLC_ROLE", raising=False)
     config = ner_mx.load_config(settings={"training.kvstore": "dist_sync"})
     with pytest.raises(ConfigError, match="start them with: ner-mx launch"):
         connect(config)
+    (tmp_path / "environment.json").write_text('{"workers": 3}')
+    with pytest.raises(ConfigError, match=f"ner-mx launch -n 3 -- python train.py --resume {tmp_path}"):
+        connect(config, tmp_path)
     alone = ner_mx.load_config(settings={})
     assert connect(alone) is SINGLE
     monkeypatch.setenv("DMLC_ROLE", "worker")
@@ -290,8 +297,28 @@ def test_an_address_is_of_use_with_hosts_alone():
     code, _, errors = finished(launched("true", options=("--address", "10.0.0.1")))
     assert code == 2 and "expected it with --hosts alone" in errors
     assert 1024 <= free_port(LOCAL) < 65536
-    with pytest.raises(UserError, match="--address 192.0.2.1: expected an address of this machine"):
-        free_port("192.0.2.1")
+    for port in (0, 45678):
+        with pytest.raises(UserError, match="--address 192.0.2.1: expected an address of this machine"):
+            free_port("192.0.2.1", port)
+
+
+def test_a_port_that_is_taken():
+    with socket.socket() as taken:
+        taken.bind((LOCAL, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, errors = finished(launched("true", options=("--port", str(port))))
+    assert code == 2 and f"--port {port}: expected a free port of 127.0.0.1, found: Address already in use" in errors
+    assert free_port(LOCAL, port) == port
+
+
+def test_a_host_that_ssh_does_not_reach(tmp_path):
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "hosts").write_text("ada@far 2\n")
+    code, _, errors = finished(launched("true", options=("--hosts", str(tmp_path / "hosts"), "--address", LOCAL),
+                                        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}))
+    assert code == 255 and "ssh did not reach ada@far, or lost it" in errors
 
 
 def test_what_cannot_be_launched(tmp_path):
@@ -300,6 +327,21 @@ def test_what_cannot_be_launched(tmp_path):
     assert code == 2 and "-n: expected at most the 2 workers of" in errors
     code, _, errors = finished(launched("no-such-command"))
     assert code == 2 and "no-such-command: expected a command, found nothing of this name; write it behind --" in errors
+
+
+@tried_twice
+def test_workers_that_are_stopped_say_once_how_to_resume(places):
+    settings, runs = places
+    process = launched(*training(*sets(*settings, "training.epochs=500", "training.kvstore=dist_sync",
+                                       "run.name=stopped")), options=("-n", "2", "-s", "2"))
+    history = runs / "stopped/history.jsonl"
+    end = time.monotonic() + 90
+    while not (history.is_file() and history.read_text()) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, _, errors = finished(process)
+    assert code == 130 and errors.count("resume with") == 1
+    assert f"resume with: ner-mx launch -n 2 -s 2 -- ner-mx train --resume {runs / 'stopped'}, or use what" in errors
 
 
 class ThreadWorkers(Workers):
@@ -348,7 +390,7 @@ def test_what_workers_exchange():
 
 def test_unequal_workers_are_all_told():
     results = together(lambda workers: check_equal(workers, "a" if workers.rank < 2 else "b"))
-    assert all(isinstance(result, TrainingError) and "1 of 3" in str(result) for result in results)
+    assert all(isinstance(result, ConfigError) and "1 of 3" in str(result) for result in results)
 
 
 def test_a_worker_that_finds_nobody_gives_up():

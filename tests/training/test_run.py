@@ -11,14 +11,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 import ner_mx
 import ner_mx.files
+from ner_mx.cli.train import train_and_show
 from ner_mx.compat import mx, seed_everything
-from ner_mx.config import features_fingerprint, portable, result_fingerprint
+from ner_mx.config import Config, features_fingerprint, portable, result_fingerprint
 from ner_mx.data.sentence import Sentence
 from ner_mx.errors import RunError
 from ner_mx.evaluation.predictions import read_predictions
@@ -29,6 +32,7 @@ from ner_mx.preprocessing.processed_corpus import read_processed
 from ner_mx.registry import register
 from ner_mx.training.averaging import MovingAverage
 from ner_mx.training.checkpoints import State, load_state, save_state
+from ner_mx.training.interrupts import Stopped
 from ner_mx.training.provenance import code_digest
 from ner_mx.training.run_folder import check_resumable, read_run_config, read_run_encoder
 from ner_mx.training.task import predicted_tags
@@ -382,9 +386,25 @@ def test_an_interrupted_run_can_be_resumed(work, root):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"stopped; resume with: python train.py --resume {folder}" in errors
+    assert (f"stopped; resume with: python train.py --resume {folder}, or use what is there with: python train.py "
+            f"--finish {folder}") in errors
     assert "Traceback" not in errors
     assert json.loads(state.read_text())["epoch"] >= 1
+
+
+@pytest.mark.parametrize("epochs, is_first, said", [
+    (0, True, "stopped; resume with: pytest --resume x\n"),
+    (1, True, "stopped; resume with: pytest --resume x, or use what is there with: pytest --finish x\n"),
+    (1, False, "")])
+def test_what_is_said_after_an_interrupt(monkeypatch, capsys, epochs, is_first, said):
+    def stopped(*_, **options):
+        raise Stopped(Path("x"), epochs, is_first)
+
+    monkeypatch.setattr("ner_mx.training.run.train_run", stopped)
+    monkeypatch.setattr("ner_mx.cli.train.program", lambda: "pytest")
+    with pytest.raises(typer.Exit) as end:
+        train_and_show(None, Config(), None, False)
+    assert end.value.exit_code == 130 and capsys.readouterr().err == said
 
 
 def test_the_code_that_resumes_a_run_is_recorded(finished, work, call_command, monkeypatch):

@@ -77,6 +77,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
                                         f"config.json says, found {len(pieces.vocabulary):,}; is it the vocabulary "
                                         "of another tokenizer?")
     path = _weights(folder)
+    if not path.exists():
+        raise CorpusError(folder, None, f"expected {' or '.join(WEIGHTS)}, found neither; download it again")
     return Checkpoint(architecture, pieces, _weights_of(path, read_tensors(path), architecture))
 
 

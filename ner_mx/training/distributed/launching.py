@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -15,14 +17,22 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from ner_mx.errors import UserError
+from ner_mx.errors import UserError, shown
 from ner_mx.machine import available_cores
 
 log = logging.getLogger(__name__)
 
 LOCAL = "127.0.0.1"
+# The variable that tells a worker the command, up to --, that starts all of them again.
+LAUNCH = "NER_MX_LAUNCH"
+# A host may have so many workers.
+MOST = 1000
+# The errors of the system for a port that is in use, or that only root may use.
+PORT_TAKEN = (errno.EADDRINUSE, errno.EACCES)
 # Seconds for processes to end by themselves, once they are asked to.
 PATIENCE = 10.0
+# The exit code of ssh if the connection fails.
+SSH_FAILED = 255
 INTERVAL = 0.1
 
 
@@ -32,6 +42,7 @@ class Plan(NamedTuple):
     command : of a worker.  workers, servers : their numbers.
     hosts : where, in turn; empty for this machine.
     address : of this machine, as the hosts see it.  port : of the scheduler, which runs here.
+    again : the command that starts them once more, up to what they run.
     """
 
     command: Sequence[str]
@@ -40,13 +51,15 @@ class Plan(NamedTuple):
     hosts: Sequence[str]
     address: str
     port: int
+    again: str
 
 
 class Member(NamedTuple):
-    """A process: a worker with its number, a server, or the scheduler."""
+    """A process: a worker with its number, a server, or the scheduler; on another host, ssh."""
 
     name: str
     process: subprocess.Popen[bytes]
+    host: Optional[str] = None
 
     @property
     def is_worker(self) -> bool:
@@ -70,9 +83,12 @@ def read_hosts(path: Path) -> List[str]:
         words = line.partition("#")[0].split()
         if not words:
             continue
-        if len(words) > 2 or words[0].startswith("-") or not "".join(words[1:] or ["1"]).isdecimal():
-            raise UserError(f"{path}:{number}: expected a host and a number of workers, found: {line.strip()}")
-        hosts += [words[0]] * int(words[1] if len(words) > 1 else 1)
+        count = words[1] if len(words) > 1 else "1"
+        if (len(words) > 2 or words[0].startswith("-") or not re.fullmatch("[1-9][0-9]{0,3}", count)
+                or int(count) > MOST):
+            raise UserError(f"{path}:{number}: expected a host, and a number of workers from 1 to {MOST:,} if it is "
+                            f"not 1, found {shown(line.strip())}")
+        hosts += [words[0]] * int(count)
     if not hosts:
         raise UserError(f"{path}: expected a list of hosts, found nothing")
     return hosts
@@ -94,19 +110,21 @@ def own_address(host: str) -> str:
         raise UserError(f"{host}: expected a host, found: {error.strerror}; give this machine's --address") from None
 
 
-def free_port(address: str) -> int:
-    """A port of this machine that nothing listens on now.
+def free_port(address: str, port: int = 0) -> int:
+    """A port of this machine that nothing listens on now: the given one, or any.
 
     Raises
     ------
-    UserError : the address is not one of this machine.
+    UserError : the address is not one of this machine, or the port is not free.
     """
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended do not count
         try:
-            probe.bind((address, 0))
+            probe.bind((address, port))
         except OSError as error:
-            raise UserError(f"--address {address}: expected an address of this machine, found: "
-                            f"{error.strerror}") from None
+            expected = (f"--port {port}: expected a free port of {address}" if port and error.errno in PORT_TAKEN else
+                        f"--address {address}: expected an address of this machine")
+            raise UserError(f"{expected}, found: {error.strerror}") from None
         return int(probe.getsockname()[1])
 
 
@@ -142,9 +160,11 @@ def _started(plan: Plan) -> Iterator[Member]:
     server = [sys.executable, "-m", "ner_mx.training.distributed.parameter_server"]
     yield Member("scheduler", _process(plan, "scheduler", server, None))
     for number in range(plan.servers):
-        yield Member(f"server {number}", _process(plan, "server", server, _host(plan, number)))
+        host = _host(plan, number)
+        yield Member(f"server {number}", _process(plan, "server", server, host), host)
     for number in range(plan.workers):
-        yield Member(f"worker {number}", _process(plan, "worker", plan.command, _host(plan, number)))
+        host = _host(plan, number)
+        yield Member(f"worker {number}", _process(plan, "worker", plan.command, host), host)
 
 
 def _host(plan: Plan, number: int) -> Optional[str]:
@@ -154,7 +174,7 @@ def _host(plan: Plan, number: int) -> Optional[str]:
 def _process(plan: Plan, role: str, command: Sequence[str], host: Optional[str]) -> subprocess.Popen[bytes]:
     variables = {
         "DMLC_ROLE": role, "DMLC_PS_ROOT_URI": plan.address, "DMLC_PS_ROOT_PORT": str(plan.port),
-        "DMLC_NUM_WORKER": str(plan.workers), "DMLC_NUM_SERVER": str(plan.servers)}
+        "DMLC_NUM_WORKER": str(plan.workers), "DMLC_NUM_SERVER": str(plan.servers), LAUNCH: plan.again}
     if host is None:
         # Processes of one machine talk over this address alone, and nothing listens on another one.
         variables["DMLC_NODE_HOST"] = plan.address
@@ -201,8 +221,10 @@ def _watched(members: Sequence[Member]) -> int:
 
 def _failed(member: Member, code: int) -> int:
     reason = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    if code == SSH_FAILED and member.host:
+        reason += f": ssh did not reach {member.host}, or lost it"
     # After an error of the user's, which the worker has named, there is nothing to resume.
-    remedy = "" if code == 2 else ". Start the same command with --resume RUN to continue after the last complete epoch"
+    remedy = "" if code == 2 else ". Once an epoch is complete, the same command with --resume RUN goes on after it"
     log.error("%s %s; the others are stopped%s", member.name, reason, remedy)
     return 128 - code if code < 0 else code
 

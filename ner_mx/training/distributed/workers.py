@@ -13,13 +13,15 @@ import os
 import threading
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Dict, Iterator, List, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from ner_mx.compat import mx
 from ner_mx.config import Config
-from ner_mx.errors import ConfigError, TrainingError
+from ner_mx.errors import ConfigError
+from ner_mx.files import read_json
 from ner_mx.untyped import Tensor, Trainer
 
 log = logging.getLogger(__name__)
@@ -138,8 +140,12 @@ class ParameterServerWorkers(Workers):
         mx.base.check_call(mx.base._LIB.MXKVStoreSetBarrierBeforeExit(self._store.handle, int(decision)))
 
 
-def connect(config: Config) -> Workers:
+def connect(config: Config, resume: Optional[Path] = None) -> Workers:
     """The workers that this process belongs to; a single one without ``training.kvstore``.
+
+    Parameters
+    ----------
+    resume : the folder of the run that goes on, for messages.
 
     Raises
     ------
@@ -154,8 +160,16 @@ def connect(config: Config) -> Workers:
     if missing or os.environ["DMLC_ROLE"] != "worker":
         raise ConfigError(f"training.kvstore: {config.training.kvstore} expects processes that know of each other, "
                           f"found {'no ' + ', '.join(missing) if missing else 'another role than that of a worker'}; "
-                          "start them with: ner-mx launch -n 2 -- python train.py …")
+                          f"start them with: ner-mx launch {_launched_like(resume)}")
     return _parameter_server_workers().connected()
+
+
+def _launched_like(resume: Optional[Path]) -> str:
+    """What is given to ``ner-mx launch``, with as many workers as a run has that goes on."""
+    note = resume / "environment.json" if resume else None
+    if note is None or not note.is_file():
+        return "-n 2 -- python train.py …"
+    return f"-n {read_json(note).get('workers', 1)} -- python train.py --resume {resume}"
 
 
 @cache
@@ -186,12 +200,12 @@ def check_equal(workers: Workers, fingerprint: str) -> None:
 
     Raises
     ------
-    TrainingError
+    ConfigError
     """
     first = workers.from_first(fingerprint.encode()).decode()
     others = workers.total(np.array([first != fingerprint], np.float32))
     if others[0]:
-        raise TrainingError("expected workers with the same corpus and configuration, found others in "
+        raise ConfigError("expected workers with the same corpus and configuration, found others in "
                             f"{int(others[0])} of {workers.count}; preprocess once, and share the folder")
 
 
