@@ -127,7 +127,7 @@ def test_the_access_log_has_no_texts_and_no_keys(tagger, caplog):
 def exchange(address, *pieces, wait=0.0):
     """Send pieces of a request; the whole answer."""
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         for piece in pieces:
             connection.sendall(piece)
             time.sleep(wait)
@@ -157,18 +157,18 @@ def test_silent_connections_do_not_take_the_place_of_others(start):
     """As many as the service takes; one of them sends the head of a request byte by byte."""
     _, address = start("--connections", "5", "--seconds", "1.5")
     host, port = address.removeprefix("http://").split(":")
-    silent = [socket.create_connection((host, int(port)), timeout=30) for _ in range(110)]
+    silent = [socket.create_connection((host, int(port)), timeout=60) for _ in range(110)]
     silent[-1].sendall(b"GET / HTTP/1.1\r\nx: ")
     try:
         for connection in silent[:100]:
             assert connection.recv(1) == b""  # closed by the service
-        assert requests.get(f"{address}/health", timeout=20).status_code == 200
+        assert requests.get(f"{address}/health", timeout=60).status_code == 200
     finally:
         for connection in silent:
             connection.close()
     with requests.Session() as session:  # one that sends requests is kept open
         for _ in range(4):
-            assert session.post(f"{address}/predict", json={"text": "Ada"}, timeout=20).status_code == 200
+            assert session.post(f"{address}/predict", json={"text": "Ada"}, timeout=60).status_code == 200
             time.sleep(0.5)
 
 
@@ -289,14 +289,14 @@ def test_a_signal_exchanges_the_bundle_without_a_lost_request(bundle, other_bund
                                cwd=root, stderr=subprocess.PIPE, text=True)
     try:
         address = process.stderr.readline().split()[-1]
-        while requests.get(f"{address}/ready", timeout=20).status_code != 200:
+        while requests.get(f"{address}/ready", timeout=60).status_code != 200:
             time.sleep(0.01)
         found, stop = [], threading.Event()
 
         def ask():
             with requests.Session() as session:
                 while not stop.is_set():
-                    response = session.post(f"{address}/predict", json={"texts": texts}, timeout=20)
+                    response = session.post(f"{address}/predict", json={"texts": texts}, timeout=60)
                     found.append((response.status_code, [result["entities"] for result in response.json()["results"]]))
 
         clients = [threading.Thread(target=ask) for _ in range(3)]
@@ -344,20 +344,20 @@ def test_two_workers_under_gunicorn(bundle, root, tagger, options):
         address = f"http://127.0.0.1:{port}"
         for _ in range(600):
             try:
-                if requests.get(f"{address}/ready", timeout=5).status_code == 200:
+                if requests.get(f"{address}/ready", timeout=60).status_code == 200:
                     break
             except requests.ConnectionError:
                 time.sleep(0.1)
-        assert requests.post(f"{address}/predict", json={"text": TEXT}, timeout=20).status_code == 401
+        assert requests.post(f"{address}/predict", json={"text": TEXT}, timeout=60).status_code == 401
         expected = [entity._asdict() for entity in tagger.predict(TEXT)]
         for _ in range(20):  # of either worker
-            response = requests.post(f"{address}/predict", json={"text": TEXT}, timeout=20,
+            response = requests.post(f"{address}/predict", json={"text": TEXT}, timeout=60,
                                      headers={"x-api-key": "s3cret"})
             found = response.json()["entities"]
             assert [{**entity, "score": pytest.approx(entity["score"], abs=1e-9)} for entity in found] == expected
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("changes, problem", [
