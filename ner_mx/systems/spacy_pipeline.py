@@ -44,10 +44,13 @@ class SpacyPipeline(System):
         Raises
         ------
         UserError : spaCy is not installed.
-        ConfigError : it does not know the language, or lacks a package for it.
+        ConfigError : it does not know the language, or lacks a package for it, or there are no such vectors.
         CorpusError : the vectors cannot be read.
         TrainingError : spaCy's command fails.
         """
+        if self.settings["vectors"] and not Path(self.settings["vectors"]).exists():
+            raise ConfigError("spacy: vectors: expected a file or folder of vectors, found nothing at "
+                              f"{shown(self.settings['vectors'])}")
         try:
             _spacy().blank(self.settings["language"])
         except ImportError as error:

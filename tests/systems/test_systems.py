@@ -293,6 +293,8 @@ def test_spacy_learns_a_tiny_corpus_with_vectors(tmp_path):
         assert again._pipeline.vocab[word].vector[0] == 1
     with pytest.raises(ConfigError, match="spacy: language: expected one that spaCy has all packages for"):
         register.system["spacy"]({"language": "none"}).fit(name_sentences(3, 1), [])
+    with pytest.raises(ConfigError, match="spacy: vectors: expected a file or folder of vectors, found nothing at 'no"):
+        register.system["spacy"]({"vectors": "none.txt"}).fit(name_sentences(3, 1), [])
     with pytest.raises(TrainingError, match="spacy none: expected the command to succeed, found: "):
         list(spacy_pipeline._command("none"))
     with pytest.raises(UserError, match="expected a pipeline of spaCy"):

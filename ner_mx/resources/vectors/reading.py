@@ -30,7 +30,7 @@ def read_vectors(settings: VectorSettings) -> WordVectors:
     path = Path(str(settings.path))
     if not path.exists():
         raise CorpusError(path, None, "expected a file or folder of vectors, found nothing; "
-                                      "give the path of the file")
+                                      "set features.words.vectors.path")
     if path.is_dir():
         return read_senna(path, settings)
     if path.suffix.lower() == ".npy":
