@@ -115,8 +115,8 @@ def _remark_other_types(path: Path, tags: Sequence[str], sentences: Sequence[Sen
     """Warn of predicted types that no entity has, which are often known ones under another name."""
     known = _types(tag for sentence in sentences for tag in sentence.tags or ())
     for other in sorted(_types(tags) - known) if known else ():
-        log.warning("%s: the predicted type %s is none of the %s set, whose types are %s: it counts as wrong", path,
-                    printable(other), split, printable(", ".join(sorted(known))))
+        log.warning("%s: the %s set has no entity of the predicted type %s, only of %s: it counts as wrong", path,
+                    split, printable(other), printable(", ".join(sorted(known))))
 
 
 def _types(tags: Iterable[str]) -> Set[str]:

@@ -57,7 +57,6 @@ def train_run(corpus: ProcessedCorpus, config: Config, resume: Optional[Path] = 
     Raises
     ------
     RunError : a run exists already, there is no run to resume, or it was started with another number of workers.
-    ConfigError : the configuration asks for workers that were not launched, or they have different ones.
     TrainingError : the loss is not a number, or explodes.
     Stopped : the run was interrupted, and can be resumed.
     """

@@ -120,7 +120,7 @@ def test_predicted_types_that_the_test_set_has_not_are_remarked(tmp_path, caplog
     (tmp_path / "predictions").write_text("Ada B-PERSON\nleft O\nRome B-LOC\n")
     read_predicted_tags(tmp_path / "predictions", sentences)
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
-        "the predicted type PERSON is none of the test set, whose types are LOC, PER: it counts as wrong"]
+        "the test set has no entity of the predicted type PERSON, only of LOC, PER: it counts as wrong"]
 
 
 @pytest.mark.parametrize("change", [
