@@ -13,7 +13,7 @@ import urllib.request
 from typing import Any, Iterable, Iterator, List, Optional, Sequence
 
 from ner_mx.decoding.entities import Entity, checked_texts
-from ner_mx.errors import UserError, first_line, printable, shown
+from ner_mx.errors import UserError, first_line, shown
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class RemoteTagger:
             except (OSError, http.client.HTTPException) as error:  # refused, timed out, no such host, cut off
                 problem = first_line(getattr(error, "reason", error)) or type(error).__name__
             if attempt < self._attempts:
-                log.info("%s: %s; trying again", printable(self.url), problem)
+                log.info("%s: %s; trying again", self.url, problem)
                 time.sleep(min(LONGEST_WAIT, float(asked) if asked and asked.isdecimal()
                                else wait * random.uniform(0.5, 1.5)))
                 wait *= 2
