@@ -13,7 +13,8 @@ from ner_mx.features.encoder import Encoder
 from ner_mx.features.piece_windows import windows_of
 from ner_mx.features.transformer import MAX_PIECES, TransformerSettings
 from ner_mx.models.embedders import embedders_of
-from ner_mx.models.layers.attention_weights import AttentionWeights
+from ner_mx.models.layers import custom_operators
+from ner_mx.models.layers.attention import Attention
 from ner_mx.models.layers.custom_operators import dropout_mask
 from ner_mx.models.layers.device_arrays import network_inputs
 from ner_mx.models.layers.residual_norm import ResidualNorm
@@ -153,7 +154,9 @@ def gradients_of(block, arrays, along):
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5), (7, 8), (1, 1, 6)])
-def test_the_normalized_sum(shape):
+@pytest.mark.parametrize("block", [1, 16, 1 << 16])  # a vector, some vectors, and all of them at a time
+def test_the_normalized_sum(monkeypatch, shape, block):
+    monkeypatch.setattr(custom_operators, "BLOCK", block)
     random = np.random.RandomState(0)
     vectors, residual, along = (random.normal(size=shape) for _ in range(3))
     block = ResidualNorm(shape[-1], 1e-5)
@@ -202,37 +205,70 @@ def test_the_mask_of_dropout(rate):
     assert (mask > 0).mean() == pytest.approx(kept, abs=0.005) and mask.mean() == pytest.approx(1, abs=0.015)
 
 
+def attention_of_mxnet(vectors, relative, lengths, mask, heads):
+    """Its own operators for products of matrices and the softmax."""
+    pieces, windows, width = vectors.shape
+    parts = vectors.reshape((pieces, windows, heads, 3, width // heads // 3)).transpose((3, 1, 2, 0, 4))
+    queries, keys, values = (part.reshape((windows * heads, pieces, -1)) for part in (parts[0], parts[1], parts[2]))
+    scores = mx.nd.batch_dot(queries, keys, transpose_b=True) / queries.shape[-1] ** 0.5
+    if relative is not None:
+        scores = scores.reshape((windows, heads, pieces, pieces))
+        scores = mx.nd.broadcast_add(scores, relative).reshape((windows * heads, pieces, pieces))
+    by_row = mx.nd.array(np.repeat(lengths, heads)[:, None] * np.ones((windows * heads, pieces)), dtype="int32")
+    weights = mx.nd.softmax(scores, length=by_row, use_length=True, axis=-1)
+    context = mx.nd.batch_dot(weights * mx.nd.array(mask.reshape(-1, pieces, pieces)), values)
+    return context.reshape((windows, heads, pieces, -1)).transpose((2, 0, 1, 3)).reshape((pieces, windows, -1))
+
+
 @pytest.mark.parametrize("spread", [1.0, 300.0])  # the second underflows without a maximum of each row
-def test_the_weights_of_attention(spread):
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("rate", [0.0, 0.25])
+@pytest.mark.parametrize("block", [1, 300, 1 << 16])  # a window, two windows, and all of them at a time
+def test_attention(monkeypatch, spread, relative, rate, block):
+    monkeypatch.setattr(custom_operators, "BLOCK", block)
+    heads, pieces, lengths = 2, 8, np.array([8, 5, 1])
     random = np.random.RandomState(0)
-    scores, along = random.normal(size=(3 * 2, 8, 8)) * spread, random.normal(size=(6, 8, 8))
-    scores[0, 0] -= 500
-    lengths = np.array([8, 5, 1])
-    by_row = np.repeat(lengths, 2)[:, None] * np.ones((6, 8))
-    block = AttentionWeights(2, 0.0)
+    vectors = random.normal(size=(pieces, 3, heads * 3 * 5)).astype(np.float32)
+    vectors[:, 1, :5] *= spread
+    vectors[0, 0, :5] -= 20 * spread  # scores far below those of other pieces
+    along = random.normal(size=(pieces, 3, heads * 5))
+    arrays = [vectors, *[random.normal(size=(1, heads, pieces, pieces))][:relative]]
+    np.random.seed(4)
+    mask = dropout_mask((3, heads, pieces, pieces), rate) if rate else np.ones((3, heads, pieces, pieces))
+    assert not rate or 0 < (mask == 0).sum() < mask.size
 
-    def expected(scores):
-        return mx.nd.softmax(scores, length=mx.nd.array(by_row, dtype="int32"), use_length=True, axis=-1)
+    def expected(vectors, relative=None, mask=mask):
+        return attention_of_mxnet(vectors, relative, lengths, mask, heads)
 
-    theirs = gradients_of(expected, [scores], along)
+    theirs = gradients_of(expected, arrays, along)
+    layer = Attention(heads, rate)
     for hybridize in (False, True):
-        block.hybridize(hybridize)
-        ours = gradients_of(lambda scores: block(scores, mx.nd.array(lengths)), [scores], along)
+        layer.hybridize(hybridize)
+        np.random.seed(4)
+        ours = gradients_of(lambda vectors, *added: layer(vectors, mx.nd.array(lengths), *added), arrays, along)
         for found, known in zip(ours, theirs):
-            np.testing.assert_allclose(found, known, atol=1e-5)
+            np.testing.assert_allclose(found, known, atol=1e-5 * max(1, np.abs(known).max()))
+    arrays = [mx.nd.array(values) for values in arrays]
+    still = layer(arrays[0], mx.nd.array(lengths), *arrays[1:]).asnumpy()  # there is no dropout outside of training
+    whole = expected(*arrays, mask=np.ones_like(mask)).asnumpy()
+    np.testing.assert_allclose(still, whole, atol=1e-5 * max(1, np.abs(whole).max()))
 
 
-def test_the_weights_of_attention_with_dropout():
-    scores = np.random.RandomState(0).normal(size=(2, 4, 4)).astype(np.float32)
-    along = np.sin(scores)
-    block = AttentionWeights(1, 0.25)
-    np.random.seed(4)
-    mask = dropout_mask(scores.shape, 0.25)
-    np.random.seed(4)
-    output, gradient = gradients_of(lambda scores: block(scores, mx.nd.array([4, 4])), [scores], along)
-    weights, expected = gradients_of(mx.nd.softmax, [scores], along * mask)
-    np.testing.assert_allclose(output, weights * mask, atol=1e-6)
-    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+def test_gradients_that_are_added_or_not_wanted():
+    """As MXNet asks for them: added to what is there, or not at all."""
+    random = np.random.RandomState(0)
+    vectors, residual, along = (mx.nd.array(random.normal(size=(3, 4))) for _ in range(3))
+    block = ResidualNorm(4, 1e-5)
+    block.initialize()
+    expected = gradients_of(block, [vectors.asnumpy(), residual.asnumpy()], along.asnumpy())
+    vectors.attach_grad(grad_req="add")
+    block.weight.grad_req = "null"
+    for _ in range(2):
+        with mx.autograd.record():
+            output = block(vectors, residual)
+        output.backward(along)
+    np.testing.assert_allclose(vectors.grad.asnumpy(), 2 * expected[1], atol=1e-6)
+    np.testing.assert_allclose(block.bias.grad().asnumpy(), expected[4], atol=1e-6)
 
 
 # --- windows ---

@@ -7,7 +7,7 @@ from typing import List
 import numpy as np
 
 from ner_mx.compat import mx
-from ner_mx.models.layers.custom_operators import NumpyOperator, dropout_mask, register_operator
+from ner_mx.models.layers.custom_operators import NumpyOperator, blocks, dropout_mask, register_operator
 from ner_mx.untyped import Operators, Tensor
 
 OPERATOR = "ner_mx_residual_norm"
@@ -55,34 +55,45 @@ class _ResidualNorm(NumpyOperator):
         self._epsilon, self._rate = np.float32(epsilon), rate
 
     def compute(self, is_train: bool, inputs: List[np.ndarray], output: np.ndarray) -> None:
-        vectors, residual, weight, bias = inputs
-        units = np.float32(len(weight))
-        normal = np.empty_like(vectors)
-        self._mask = dropout_mask(vectors.shape, self._rate) if is_train and self._rate else None
-        if self._mask is None:
-            np.add(vectors, residual, out=normal)
-        else:
-            np.multiply(vectors, self._mask, out=normal)
-            normal += residual
-        normal -= normal.mean(axis=-1, keepdims=True)
-        inverse = (np.einsum("...i,...i->...", normal, normal) / units + self._epsilon) ** np.float32(-0.5)
-        normal *= inverse[..., None]
-        np.multiply(normal, weight, out=output)
-        output += bias
-        if is_train:
-            self._normal, self._inverse = normal, inverse
-
-    def gradients(self, gradient: np.ndarray, inputs: List[np.ndarray]) -> List[np.ndarray]:
-        weight, normal = inputs[2], self._normal
+        weight, bias = inputs[2:]
         units = len(weight)
-        of_weight = np.einsum("ij,ij->j", gradient.reshape(-1, units), normal.reshape(-1, units))
-        of_bias = gradient.reshape(-1, units).sum(axis=0)
-        of_sum = gradient * weight
-        along = np.einsum("...i,...i->...", of_sum, normal) / np.float32(units)
-        of_sum -= of_sum.mean(axis=-1, keepdims=True)
-        normal *= along[..., None]
-        of_sum -= normal
-        of_sum *= self._inverse[..., None]
-        of_vectors = of_sum if self._mask is None else of_sum * self._mask
+        vectors, residual, output = (array.reshape(-1, units) for array in (*inputs[:2], output))
+        mask = dropout_mask(vectors.shape, self._rate) if is_train and self._rate else None
+        normal, inverse = np.empty_like(vectors), np.empty((len(vectors), 1), np.float32)
+        for rows in blocks(*vectors.shape):
+            part = normal[rows]
+            if mask is None:
+                np.add(vectors[rows], residual[rows], out=part)
+            else:
+                np.multiply(vectors[rows], mask[rows], out=part)
+                part += residual[rows]
+            part -= part.mean(axis=1, keepdims=True)
+            variance = np.einsum("ij,ij->i", part, part)[:, None] / np.float32(units)
+            inverse[rows] = (variance + self._epsilon) ** np.float32(-0.5)
+            part *= inverse[rows]
+            np.multiply(part, weight, out=output[rows])
+            output[rows] += bias
+        if is_train:
+            self._normal, self._inverse, self._mask = normal, inverse, mask
+
+    def gradients(self, gradient: np.ndarray, inputs: List[np.ndarray], results: List[np.ndarray]) -> None:
+        weight, normal, mask = inputs[2], self._normal, self._mask
+        units = len(weight)
+        gradient, of_vectors, of_sum = (array.reshape(-1, units) for array in (gradient, *results[:2]))
+        of_weight, of_bias = results[2:]
+        of_weight[:] = of_bias[:] = 0
+        for rows in blocks(*gradient.shape):
+            given, part, result = gradient[rows], normal[rows], of_sum[rows]
+            of_weight += np.einsum("ij,ij->j", given, part)
+            of_bias += given.sum(axis=0)
+            np.multiply(given, weight, out=result)
+            along = np.einsum("ij,ij->i", result, part)[:, None] / np.float32(units)
+            result -= result.mean(axis=1, keepdims=True)
+            part *= along
+            result -= part
+            result *= self._inverse[rows]
+            if mask is None:
+                of_vectors[rows] = result
+            else:
+                np.multiply(result, mask[rows], out=of_vectors[rows])
         del self._normal, self._inverse, self._mask
-        return [of_vectors, of_sum, of_weight, of_bias]

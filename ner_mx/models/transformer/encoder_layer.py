@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from ner_mx.compat import mx
-from ner_mx.models.layers.attention_weights import AttentionWeights
+from ner_mx.models.layers.attention import Attention
 from ner_mx.models.layers.embedding_layer import linear
 from ner_mx.models.layers.residual_norm import ResidualNorm
 from ner_mx.resources.checkpoints import Architecture
@@ -27,11 +27,11 @@ class EncoderLayer(mx.gluon.HybridBlock):
 
     def __init__(self, architecture: Architecture, dropout: float, attention_dropout: float):
         super().__init__()
-        self._heads, self._activation = architecture.heads, architecture.activation
+        self._activation = architecture.activation
         units, epsilon = architecture.units, architecture.epsilon
         with self.name_scope():
             self.attention = linear(units, 3 * units)
-            self.weights = AttentionWeights(self._heads, attention_dropout)
+            self.context = Attention(architecture.heads, attention_dropout)
             self.attended = linear(units, units)
             self.attended_norm = ResidualNorm(units, epsilon, dropout)
             self.inner = linear(units, architecture.hidden)
@@ -52,12 +52,8 @@ class EncoderLayer(mx.gluon.HybridBlock):
         -------
         (P, W, units); values in padding mean nothing.
         """
-        queries_keys_values = self.attention(vectors)
-        scores = F.contrib.interleaved_matmul_selfatt_qk(queries_keys_values, heads=self._heads)  # (W * heads, P, P)
-        if relative is not None:
-            scores = F.broadcast_add(scores.reshape((-4, -1, self._heads, 0, 0)), relative).reshape((-3, 0, 0))
-        context = F.contrib.interleaved_matmul_selfatt_valatt(
-            queries_keys_values, self.weights(scores, length), heads=self._heads)
+        distances = [] if relative is None else [relative]
+        context = self.context(self.attention(vectors), length, *distances)
         vectors = self.attended_norm(self.attended(context), vectors)
         hidden = self.inner(vectors)
         hidden = F.LeakyReLU(hidden, act_type="gelu") if self._activation == "gelu" else F.relu(hidden)
