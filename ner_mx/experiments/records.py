@@ -227,7 +227,8 @@ def check_record_place(name: str, folder: Path, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: expected a folder for records, found a file")
     if not overwrite and (folder / f"{name}.json").exists():
-        raise RunError(f"{folder / name}.json: exists already; choose another run.name, or allow it with --overwrite")
+        raise RunError(f"{folder / name}.json: exists already; choose another folder or run.name, or allow it with "
+                       "--overwrite")
 
 
 def write_record(record: Record, folder: Path) -> None:

@@ -128,12 +128,22 @@ def test_what_could_not_be_written_is_said_before_anything_is_computed(tmp_path,
     (tmp_path / "records").mkdir()
     (tmp_path / "records/sample-majority.json").write_text("mine")
     done = call_command("-m", "ner_mx", "baseline", "majority", "--save", tmp_path / "records")
-    assert done.returncode == 2 and "sample-majority.json: exists already; choose another run.name" in done.stderr
+    assert done.returncode == 2 and "sample-majority.json: exists already; choose another folder" in done.stderr
     assert (tmp_path / "records/sample-majority.json").read_text() == "mine"
     done = call_command("-m", "ner_mx", "compare", tmp_path / "records/sample-majority.json", "--plot", tmp_path / "x")
     assert done.returncode == 2 and "expected runs, bundles or fitted systems, whose speed is measured" in done.stderr
     done = call_command("-m", "ner_mx", "compare", tmp_path / "file", "--no-speed", "--plot", tmp_path / "x.png")
     assert done.returncode == 2 and "--plot: expected the speeds that it shows" in done.stderr
+
+
+def test_the_records_of_a_summary_replace_none_unasked(tmp_path, call_command, root):
+    records = sorted((root / "reports/accuracy").glob("un-?.json"))
+    (tmp_path / "un-3.json").write_text("mine")
+    done = call_command("-m", "ner_mx", "summary", *records, "--save", tmp_path)
+    assert done.returncode == 2 and "un-3.json: exists already; choose another folder" in done.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"un-3.json": "mine"}
+    assert call_command("-m", "ner_mx", "summary", *records, "--save", tmp_path, "--overwrite").returncode == 0
+    assert [(tmp_path / path.name).read_bytes() == path.read_bytes() for path in records] == [True] * len(records)
 
 
 def test_a_bundle_where_a_run_is_asked_for(bundle, tmp_path, call_command):
