@@ -254,6 +254,21 @@ def test_attention(monkeypatch, spread, relative, rate, block):
     np.testing.assert_allclose(still, whole, atol=1e-5 * max(1, np.abs(whole).max()))
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_attention_by_the_operators_of_other_devices(relative):
+    random = np.random.RandomState(1)
+    arrays = [random.normal(size=(7, 3, 30)), *[random.normal(size=(1, 2, 7, 7))][:relative]]
+    along, lengths, found = random.normal(size=(7, 3, 10)), np.array([7, 4, 1]), []
+    for on_cpu in (True, False):
+        layer = Attention(2, 0.0)
+        layer._on_cpu = on_cpu
+        layer.hybridize()
+        found.append(gradients_of(lambda vectors, *added, layer=layer: layer(vectors, mx.nd.array(lengths), *added),
+                                  arrays, along))
+    for ours, theirs in zip(*found):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 def test_gradients_that_are_added_or_not_wanted():
     """As MXNet asks for them: added to what is there, or not at all."""
     random = np.random.RandomState(0)
