@@ -78,18 +78,19 @@ class _Attention(NumpyOperator):
     def compute(self, is_train: bool, inputs: List[np.ndarray], output: np.ndarray) -> None:
         vectors, *relative, length = inputs
         pieces, windows, _ = vectors.shape
-        weights = np.empty((windows, self._heads, pieces, pieces), np.float32)
-        mask = dropout_mask(weights.shape, self._rate) if is_train and self._rate else None
-        for block in blocks(len(weights), weights[0].size):
+        shape = windows, self._heads, pieces, pieces
+        kept = np.empty(shape, np.float32) if is_train else None
+        mask = dropout_mask(shape, self._rate) if is_train and self._rate else None
+        for block in blocks(windows, self._heads * pieces * pieces):
             queries, keys, values = self._separated(vectors[:, block])
-            scores = np.matmul(queries, keys.swapaxes(2, 3), out=weights[block])
+            scores = np.matmul(queries, keys.swapaxes(2, 3), out=None if kept is None else kept[block])
             for added in relative:
                 scores += added
             shares = _softmax(scores, length[block])
             shares = shares if mask is None else shares * mask[block]
             self._by_head(output[:, block])[:] = np.matmul(shares, values)
-        if is_train:
-            self._weights, self._mask = weights, mask
+        if kept is not None:
+            self._weights, self._mask = kept, mask
 
     def gradients(self, gradient: np.ndarray, inputs: List[np.ndarray], results: List[np.ndarray]) -> None:
         vectors, weights, mask = inputs[0], self._weights, self._mask
