@@ -13,10 +13,11 @@ from ner_mx.data.spans import spans_of
 from ner_mx.data.tag_schemes import convert_tags
 from ner_mx.errors import CorpusError, RunError
 
-NAMES = {"conll": "c.conll", "gmb": "c.csv", "doccano": "c.jsonl", "spacy": "c.spacy", "npy": "c.npy"}
+NAMES = {"conll": "c.conll", "gmb": "c.csv", "doccano": "c.jsonl", "spacy": "c.spacy", "npy": "c.npy",
+         "table": "c.csv"}
 # The formats that keep tokens as they are; the text of brat is tokenized again.
-EXACT = ["conll", "gmb", "doccano", "spacy", "npy"]
-WITH_POS = {"conll", "gmb", "spacy"}
+EXACT = ["conll", "gmb", "doccano", "spacy", "npy", "table"]
+WITH_POS = {"conll", "gmb", "spacy", "table"}
 NO_POS = {"sentences whose parts of speech this format cannot hold": 40}
 
 
@@ -49,7 +50,7 @@ def test_conversion_back_gives_the_same_corpus(source, tmp_path, name, scheme):
         pytest.importorskip("spacy")
     path, sentences = source
     converted = tmp_path / name / NAMES[name]
-    result = convert_corpus(path, converted, Corpus(), scheme=scheme)
+    result = convert_corpus(path, converted, Corpus(), writer=name, scheme=scheme)
     assert result.sentences == 40 and result.warnings == ({} if name in WITH_POS else NO_POS)
     restored = read_back(converted, name)
     assert contents(restored) == contents(sentences)

@@ -96,7 +96,7 @@ def test_missing_files_folders_and_formats(tmp_path):
     with pytest.raises(CorpusError, match="found a folder"):
         read(tmp_path, corpus(tmp_path))
     assert FORMATS == ["brat", "conll", "conllu", "doccano", "gliner", "gmb", "huggingface", "label-studio", "npy",
-                       "prodigy", "spacy", "spacy-iob", "spacy-json", "un"]
+                       "prodigy", "spacy", "spacy-iob", "spacy-json", "table", "un"]
     known = ", ".join(register.format.names())
     with pytest.raises(ConfigError, match=f"^test: corpus.reader: expected one of auto, {known}, found 'xml'"):
         validate({"corpus": {"reader": "xml"}}, "test")

@@ -145,7 +145,8 @@ SAMPLES = {
     "huggingface": ("x.json", '[{"tokens": ["EU", "left"], "ner_tags": ["B-ORG", "O"]}]'),
     "spacy-json": ("x.json", '[["EU left", {"entities": [[0, 2, "ORG"]]}]]'),
     "gliner": ("x.json", '[{"tokenized_text": ["EU", "left"], "ner": [[0, 0, "ORG"]]}]'),
-    "spacy-iob": ("x.iob", "EU|NNP|B-ORG left|VBD|O\n")}
+    "spacy-iob": ("x.iob", "EU|NNP|B-ORG left|VBD|O\n"),
+    "table": ("x.csv", "sentence_id,word,label\n1,EU,B-ORG\n1,left,O\n")}
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -26,7 +26,7 @@ SENTENCES = [
     Sentence(("naïve", "日本", "🙂"), ("O", "B-LOC", "O"), ("J", "N", "S"), document=1)]
 SUFFIX = {"conll": ".txt", "conllu": ".conllu", "spacy": ".spacy", "doccano": ".jsonl", "gliner": ".json",
           "gmb": ".csv", "huggingface": ".json", "label-studio": ".json", "prodigy": ".jsonl", "spacy-iob": ".iob",
-          "spacy-json": ".json"}
+          "spacy-json": ".json", "table": ".csv"}
 TRIPLES = ('<http://dbpedia.org/resource/Ada> <http://www.w3.org/2000/01/rdf-schema#label> "Ad\\u00e9"@en .\n'
            '<http://dbpedia.org/resource/Ada> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> '
            '<http://dbpedia.org/ontology/Person> .\n# comment\n')

@@ -10,12 +10,13 @@ from reliability.readers import problem_of, targets
 
 NAMES = (
     "conll", "conllu", "spacy", "doccano", "gliner", "gmb", "huggingface", "label-studio", "prodigy", "spacy-iob",
-    "spacy-json", "un", "brat", "npy", "vectors in text", "vectors of word2vec", "a lexicon", "triples",
+    "spacy-json", "table", "un", "brat", "npy", "vectors in text", "vectors of word2vec", "a lexicon", "triples",
     "a configuration", "predictions", "names of documents",
     "lines of text", "bulk text", "bulk JSONL", "bulk columns", "bulk Parquet",
     "columns in .gz", "columns in .bz2", "columns in .xz", "columns in .zst", "conll, detected", "conllu, detected",
     "doccano, detected", "gliner, detected", "gmb, detected", "huggingface, detected", "label-studio, detected",
-    "prodigy, detected", "spacy-iob, detected", "spacy-json, detected")
+    "prodigy, detected", "spacy-iob, detected", "spacy-json, detected",
+    "table, detected")
 
 
 @pytest.fixture(scope="module")

@@ -97,8 +97,8 @@ def _columns(path: Path, settings: Corpus, found: Warnings) -> List[np.ndarray]:
     if missing:
         raise CorpusError(path, 1, (
             f"expected the columns {', '.join(COLUMNS)}, found {', '.join(map(str, table.columns))[:80]};"
-            f" missing: {', '.join(missing)}; write other tables as a token, a tab and its tag per line, with an empty "
-            "line after each sentence"))
+            f" missing: {', '.join(missing)}; other tables need a header that names tokens and tags, such as "
+            "sentence_id,word,tag"))
     if table.empty:
         raise CorpusError(path, None, "expected annotated rows, found only the header")
     columns = [table[column].to_numpy(dtype=object) for column in COLUMNS]
