@@ -16,8 +16,8 @@ def blocks(root):
 
 
 # What makes the corpus of each block: the names of files and their formats.
-FILES = [("mine.tsv", "conll"), ("mine.csv", "table"), ("mine/train.conll", "conll"),
-         ("mine.jsonl", "doccano"), ("tasks.json", "label-studio"), ("tokens.json", "huggingface"), ("annotated", "brat")]
+FILES = [("mine.tsv", "conll"), ("mine.csv", "table"), ("mine/train.conll", "conll"), ("mine.jsonl", "doccano"),
+         ("tasks.json", "label-studio"), ("tokens.json", "huggingface"), ("annotated", "brat")]
 
 
 @pytest.mark.parametrize("number", range(len(FILES)))

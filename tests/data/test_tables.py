@@ -8,8 +8,10 @@ import pytest
 from ner_mx.config import Columns, Corpus
 from ner_mx.data.conversion import convert_corpus
 from ner_mx.data.corpus_proposal import propose
-from ner_mx.data.formats.table import BARE_QUOTES
 from ner_mx.data.reading import read
+from ner_mx.data.retagging import write_retagged
+from ner_mx.data.spans import Span
+from ner_mx.data.table_layout import BARE_QUOTES
 from ner_mx.errors import CorpusError
 
 EXPECTED = [(("EU", "left", "Rome", "."), ("B-ORG", "O", "B-LOC", "O")), (("No", "one"), ("O", "O"))]
@@ -134,3 +136,22 @@ def test_a_first_look_at_a_table(tmp_path):
     assert proposal.settings["corpus"]["reader"] == "table"
     assert proposal.settings["corpus"]["columns"] == {"token": 1, "pos": None, "tag": 2}
     assert "reader=table, columns.token=1, columns.pos=null, columns.tag=2" in proposal.facts[0]
+
+
+@pytest.mark.parametrize("delimiter, line_end", [(",", "\n"), ("\t", "\r\n"), (";", "\n")])
+def test_other_tags_leave_everything_else_as_it_was(tmp_path, delimiter, line_end):
+    rows = [["note", "sentence_id", "word", "tag", "more"], ["x", "1", "EU", "B-ORG", "7"], ["y", "1", "left", "O", ""],
+            ['"a, b; c"', "1", "Rome", '"B-LOC"', "8"], ["z", "2", "Oslo", "O", "9"]]
+    content = line_end.join(delimiter.join(row) for row in rows) + line_end
+    source, target = tmp_path / "t.csv", tmp_path / "u.csv"
+    source.write_bytes(content.encode())
+    assert write_retagged(source, target, Corpus(), {0: [Span(0, 1, "ORG"), Span(2, 3, "GPE")], 1: [Span(0, 1, "LOC")]})
+    changed = content.replace("B-LOC", "B-GPE").replace(f"Oslo{delimiter}O", f"Oslo{delimiter}B-LOC")
+    assert target.read_bytes() == changed.encode()
+
+
+def test_other_tags_of_sentences_in_rows(tmp_path):
+    source, target = tmp_path / "t.csv", tmp_path / "u.csv"
+    source.write_text("text,labels\nEU left Rome .,B-ORG O B-LOC O\nNo one,O O\n")
+    assert not write_retagged(source, target, Corpus(), {1: [Span(1, 2, "PER")]})
+    assert contents(read(target, Corpus())) == [EXPECTED[0], (("No", "one"), ("O", "B-PER"))]

@@ -7,52 +7,26 @@ import csv
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ner_mx.config import Corpus
 from ner_mx.data.compression import content_suffix
-from ner_mx.data.formats import Format
+from ner_mx.data.formats import Format, PlaceOfTag
 from ner_mx.data.formats.gmb import Gmb
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
+from ner_mx.data.table_layout import Layout, Row, named_columns, place_of_field, table_header, table_layout, table_rows
 from ner_mx.data.text_files import read_text
 from ner_mx.errors import CorpusError, shown
 from ner_mx.files import write_text
 from ner_mx.registry import register
 
-# What columns are called, the usual names first; upper case, spaces and signs but # do not count.
-NAMES = {
-    "token": ("word", "token", "words", "tokens", "form", "text", "sentence"),
-    "tag": ("tag", "tags", "nertag", "nertags", "ner", "label", "labels", "wordlabels", "entity", "bio", "iob"),
-    "pos": ("pos", "postag", "postags", "xpos", "upos"),
-    "sentence": ("sentence#", "sentenceid", "sentenceidx", "sentenceindex", "sentenceno", "sentencenumber", "sentid",
-                 "sentno", "sentence"),
-    "document": ("documentid", "docid", "document", "doc", "articleid", "article", "file", "filename")}
-FIELD = re.compile(r"[\w #.-]*")
-DELIMITERS = (",", "\t", ";")
+COLUMNS = ("document_id", "sentence_id", "word", "pos", "tag")
 # Strings without a comma between them, as numpy prints arrays: Python would make one string of them.
 ADJACENT = re.compile(r"""(['"])\s+\1""")
 # So many rows are looked at to see whether a row holds a sentence.
 LOOKED_AT = 200
-BARE_QUOTES = "file whose quotation marks are no CSV quoting, read as characters"
-COLUMNS = ("document_id", "sentence_id", "word", "pos", "tag")
-
-
-class Row(NamedTuple):
-    """A row of the table: the line where it begins, counted from 1, and its fields."""
-
-    line: int
-    fields: List[str]
-
-
-class Layout(NamedTuple):
-    """The numbers of the columns by what they hold; None for those that the table has not."""
-
-    token: int
-    tag: int
-    pos: Optional[int]
-    sentence: Optional[int]
-    document: Optional[int]
 
 
 @register.format("table")
@@ -73,9 +47,9 @@ class Table(Format):
             has fewer tags than tokens, or nothing says where sentences end.
         """
         text, warnings = read_text(path, settings.encoding), no_warnings()
-        header, delimiter = _header(path, text)
-        layout = _layout(path, header, settings)
-        rows = _rows(path, text, delimiter, len(header), [layout.token, layout.tag], warnings)
+        header, delimiter = table_header(path, text)
+        layout = table_layout(path, header, settings)
+        rows = table_rows(path, text, delimiter, len(header), [layout.token, layout.tag], warnings)
         if not rows:
             raise CorpusError(path, None, "expected annotated rows, found only the header")
         if any(_holds_sentence(row, layout) for row in rows[:LOOKED_AT] if row.fields):
@@ -84,6 +58,11 @@ class Table(Format):
             sentences = list(_sentences_of_tokens(path, rows, layout))
         proposed = {"columns.token": layout.token, "columns.pos": layout.pos, "columns.tag": layout.tag}
         return Reading(_with_documents(sentences, rows, layout), warnings, proposed)
+
+    def place_of_tag(self, path: Path, settings: Corpus) -> Optional[PlaceOfTag]:
+        """The field of the tag of each line."""
+        header, delimiter = table_header(path, read_text(path, settings.encoding))
+        return partial(place_of_field, delimiter, table_layout(path, header, settings).tag)
 
     def write(self, sentences: Sequence[Sentence], path: Path) -> Warnings:
         """Write one token per row, in UTF-8."""
@@ -106,122 +85,13 @@ class Table(Format):
 
     def recognizes(self, path: Path, beginning: str) -> bool:
         """Whether a header names tokens and tags, and the rest is no columns with empty lines between sentences."""
-        columns = _named_columns(beginning)
+        columns = named_columns(beginning)
         if columns is None or Gmb().recognizes(path, beginning):
             return False
         if content_suffix(path) == ".csv" or columns.sentence is not None:
             return True
         lines = beginning.splitlines()
         return len(lines) > 1 and all("[" in line for line in lines[1:3])
-
-
-def _header(path: Path, text: str) -> Tuple[List[str], str]:
-    """The fields of the first line, and the delimiter that gives the most of them."""
-    first = text.split("\n", 1)[0].rstrip("\r")
-    try:
-        split = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in DELIMITERS}
-    except (csv.Error, StopIteration):
-        raise CorpusError(path, 1, f"expected a header with the names of columns, found {shown(first)}") from None
-    delimiter = max(DELIMITERS, key=lambda candidate: len(split[candidate]))
-    return split[delimiter], delimiter
-
-
-def _layout(path: Path, header: Sequence[str], settings: Corpus) -> Layout:
-    """The columns: those of ``corpus.columns``, or those with the usual names.
-
-    Raises
-    ------
-    CorpusError : tokens or tags are not found, or a number is beyond the table.
-    """
-    places = _places(header)
-    for role in ("token", "pos", "tag"):
-        given = getattr(settings.columns, role)
-        if isinstance(given, int):
-            if not -len(header) <= given < len(header):
-                raise CorpusError(path, 1, f"expected a column {given} for {role}, found {len(header)} columns; set "
-                                           f"corpus.columns.{role}")
-            places[role] = given % len(header)
-        elif given is None:
-            places.pop(role, None)
-    for role in ("token", "tag"):
-        if role not in places:
-            raise CorpusError(path, 1, (
-                f"expected a column of {role}s, called {', '.join(NAMES[role][:3])} or the like, found "
-                f"{shown(', '.join(header))}; set corpus.columns.{role} to its number, counted from 0"))
-    return Layout(places["token"], places["tag"], *(places.get(role) for role in ("pos", "sentence", "document")))
-
-
-def _places(header: Sequence[str]) -> Dict[str, int]:
-    """The column of each role whose name is known; no column has two roles."""
-    plain = [re.sub(r"[^a-z0-9#]", "", name.lower()) for name in header]
-    result: Dict[str, int] = {}
-    for role, names in NAMES.items():
-        place = next((plain.index(name) for name in names
-                      if name in plain and plain.index(name) not in result.values()), None)
-        if place is not None:
-            result[role] = place
-    return result
-
-
-def _named_columns(beginning: str) -> Optional[Layout]:
-    """The columns of a text that begins with a header which names tokens and tags."""
-    first = beginning.split("\n", 1)[0].rstrip("\r")
-    for delimiter in DELIMITERS:
-        names = [name.strip().strip('"') for name in first.split(delimiter)]
-        places = _places(names)
-        if len(names) > 1 and all(map(FIELD.fullmatch, names)) and {"token", "tag"} <= set(places):
-            return Layout(places["token"], places["tag"],
-                          *(places.get(role) for role in ("pos", "sentence", "document")))
-    return None
-
-
-def _rows(path: Path, text: str, delimiter: str, width: int, checked: Sequence[int],
-          warnings: Warnings) -> List[Row]:
-    """The rows below the header, quoted as CSV says, or else with quotation marks as characters like any others.
-
-    A bare quotation mark at the beginning of a field would swallow the rows up to the next one.
-
-    Raises
-    ------
-    CorpusError : a row has more or fewer fields than the header.
-    """
-    problem: Optional[CorpusError] = None
-    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
-        try:
-            rows = list(_parsed(path, text, delimiter, width, quoting))
-        except CorpusError as error:
-            problem = problem or error
-            continue
-        swallowed = next((row for row in rows for column in checked
-                          if row.fields and "\n" in row.fields[column]), None)
-        if swallowed is None:
-            warnings.add(BARE_QUOTES, str(path), int(quoting == csv.QUOTE_NONE))
-            return rows
-        problem = problem or CorpusError(path, swallowed.line, (
-            "expected a field on one line, found one that holds rows; is there a bare quotation mark? "
-            'Write it as """"'))
-    assert problem is not None
-    raise problem
-
-
-def _parsed(path: Path, text: str, delimiter: str, width: int, quoting: Any) -> Iterator[Row]:
-    """The rows below the header; one without fields for an empty line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
-    line = 1
-    try:
-        for fields in reader:
-            first, line = line, reader.line_num + 1
-            if first == 1:
-                continue
-            fields = [field.strip() for field in fields]
-            if not any(fields):
-                yield Row(first, [])
-            elif len(fields) != width:
-                raise CorpusError(path, first, f"expected {width} fields, as in the header, found {len(fields)}")
-            else:
-                yield Row(first, fields)
-    except csv.Error as error:
-        raise CorpusError(path, line, f"expected a row of a table, found: {error}") from None
 
 
 def _sentences_of_tokens(path: Path, rows: Sequence[Row], layout: Layout) -> Iterator[Sentence]:
@@ -264,7 +134,9 @@ def _sentence_key(path: Path, row: Row, layout: Layout, current: Optional[Tuple[
 def _sentence(path: Path, tokens: Sequence[Tuple[Row, str, str]], layout: Layout) -> Sentence:
     rows, words, tags = zip(*tokens)
     pos = None if layout.pos is None else tuple(row.fields[layout.pos] for row in rows)
-    return Sentence(words, tags, pos if pos and all(pos) else None, str(path), rows[0].line)
+    lines = [row.line for row in rows]
+    return Sentence(words, tags, pos if pos and all(pos) else None, str(path), lines[0],
+                    line_per_token=lines == list(range(lines[0], lines[0] + len(lines))))
 
 
 def _holds_sentence(row: Row, layout: Layout) -> bool:
