@@ -6,6 +6,7 @@ zero-width space an unknown word.
 
 from __future__ import annotations
 
+import re
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 from ner_mx.data.sentence import Offsets, Reading, Sentence, Warnings
@@ -14,6 +15,10 @@ from ner_mx.errors import CorpusError
 
 EDGES = "{} with white space or invisible characters at their edges, removed"
 COMPOSED = "labels in another Unicode form, composed (NFC)"
+LANGUAGE = "tokens after the language that each of them repeats ({}), which was removed"
+# WikiANN writes en:Rome (Pan et al. 2017); a corpus of fewer tokens may have a prefix by chance.
+LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(-[a-z]{2,12})*:(?=.)")
+LEAST_TOKENS = 20
 
 
 def cleaned(reading: Reading) -> Reading:
@@ -23,6 +28,7 @@ def cleaned(reading: Reading) -> Reading:
     ------
     CorpusError : there is half of a surrogate pair, which no encoding can write.
     """
+    reading = _without_language(reading)
     sentences = reading.sentences
     _check_characters(sentences)
     words = _changes(trimmed, (sentence.tokens for sentence in sentences))
@@ -33,6 +39,24 @@ def cleaned(reading: Reading) -> Reading:
     warnings = reading.warnings.copy()
     return reading._replace(warnings=warnings, sentences=[
         _cleaned_sentence(sentence, words, tags, pos, warnings) for sentence in sentences])
+
+
+def _without_language(reading: Reading) -> Reading:
+    """The sentences without a language before each token, if all of them have the same."""
+    sentences = reading.sentences
+    prefix = LANGUAGE_PREFIX.match(sentences[0].tokens[0]) if sentences and sentences[0].tokens else None
+    if prefix is None or any(sentence.offsets or not all(
+            token.startswith(prefix[0]) and len(token) > len(prefix[0]) for token in sentence.tokens)
+            for sentence in sentences):
+        return reading
+    count = sum(len(sentence.tokens) for sentence in sentences)
+    if count < LEAST_TOKENS:
+        return reading
+    warnings = reading.warnings.copy()
+    warnings.add(LANGUAGE.format(prefix[0]), sentences[0].place(), count)
+    return reading._replace(warnings=warnings, sentences=[
+        sentence._replace(tokens=tuple(token[len(prefix[0]):] for token in sentence.tokens))
+        for sentence in sentences])
 
 
 def _check_characters(sentences: Sequence[Sentence]) -> None:

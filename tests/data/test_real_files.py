@@ -162,6 +162,29 @@ def test_content_decides_the_format(tmp_path, name):
         assert format_of(tmp_path / file, Corpus(reader="conll")).name == "conll"
 
 
+def test_languages_before_tokens(tmp_path):
+    """WikiANN's files; other colons are left alone, and so are few tokens."""
+    content = "en:Rome\tB-LOC\nen:fell\tO\nen::\tO\n\n" * 7
+    reading = reading_of(tmp_path, content, "wikiann.txt")
+    assert {sentence.tokens for sentence in reading.sentences} == {("Rome", "fell", ":")}
+    assert reading.warnings == {"tokens after the language that each of them repeats (en:), which was removed": 21}
+    for other in (content + "de:Rom\tB-LOC\n", content + "Rome\tB-LOC\n", "en:Rome\tB-LOC\nen:fell\tO\n\n" * 3,
+                  content + "en:\tO\n"):
+        assert reading_of(tmp_path, other, "other.txt").sentences[0].tokens[0] == "en:Rome"
+
+
+def test_what_the_ner_annotator_writes(tmp_path):
+    pairs = [["EU left", {"entities": [[0, 2, "ORG"]]}], None, ["Rome fell", {"entities": []}]]
+    content = json.dumps({"classes": ["ORG"], "annotations": pairs})
+    reading = reading_of(tmp_path, content, "annotations.json")
+    assert entities(reading) == [("EU", "ORG")] and len(reading.sentences) == 2
+    assert reading.proposed["reader"] == "spacy-json"
+    assert reading.warnings == {"texts that were skipped in annotation, left out": 1}
+    with pytest.raises(CorpusError, match="annotations.json:1: expected .text, {.entities.*found"):
+        reading_of(tmp_path, json.dumps({"classes": ["ORG"], "annotations": [["EU", {"entities": 3}], "x"]}),
+                   "annotations.json")
+
+
 WRITTEN = {"prodigy": "c.jsonl", "label-studio": "c.json", "spacy-json": "c.json", "huggingface": "c.json",
            "gliner": "c.json", "conllu": "c.conllu", "spacy-iob": "c.iob", "doccano": "c.jsonl", "brat": "c"}
 
