@@ -5,12 +5,13 @@ import io
 
 import pytest
 
-from ner_mx.config import Columns, Corpus
+from ner_mx.config import Columns, Config, Corpus
 from ner_mx.data.conversion import convert_corpus
 from ner_mx.data.corpus_proposal import propose
 from ner_mx.data.reading import read
 from ner_mx.data.retagging import write_retagged
 from ner_mx.data.spans import Span
+from ner_mx.data.splits import read_splits
 from ner_mx.data.table_layout import BARE_QUOTES
 from ner_mx.errors import CorpusError
 
@@ -71,7 +72,7 @@ def test_other_columns_are_left_alone(tmp_path):
     reading = reading_of(tmp_path, content)
     assert contents(reading) == [(("Thousands", "of", "EU"), ("O", "O", "B-org")), (("No",), ("O",))]
     assert reading.sentences[0].pos == ("NNS", "IN", "NNP") and [s.line for s in reading.sentences] == [2, 5]
-    assert reading.proposed == {"reader": "table", "columns.token": 7, "columns.pos": 3, "columns.tag": 8}
+    assert reading.proposed == {"reader": "table"}
 
 
 def test_documents(tmp_path):
@@ -133,9 +134,18 @@ def test_a_first_look_at_a_table(tmp_path):
     many = [rows[0], *(f"{int(row[0]) + 2 * copy}{row[1:]}" for copy in range(30) for row in rows[1:])]
     (tmp_path / "mine.csv").write_text("\n".join(many))
     proposal = propose(tmp_path / "mine.csv")
-    assert proposal.settings["corpus"]["reader"] == "table"
-    assert proposal.settings["corpus"]["columns"] == {"token": 1, "pos": None, "tag": 2}
-    assert "reader=table, columns.token=1, columns.pos=null, columns.tag=2" in proposal.facts[0]
+    assert proposal.settings["corpus"]["reader"] == "table" and "columns" not in proposal.settings["corpus"]
+    assert "read with reader=table, encoding=utf-8" in proposal.facts[0]
+
+
+def test_each_split_has_a_header_of_its_own(tmp_path):
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.csv").write_text(by_token("sentence_id,word,tag", [1, 1, 1, 1, 2, 2]))
+    (tmp_path / "test.tsv").write_text("tag\tword\tsentence_id\nB-LOC\tOslo\t1\nO\tfell\t1\n")
+    settings = propose(tmp_path).settings["corpus"]
+    assert (settings["train"], settings["dev"], settings["test"]) == ("train.csv", "valid.csv", "test.tsv")
+    test = read_splits(Config.model_validate({"corpus": settings}).corpus).splits["test"]
+    assert [(sentence.tokens, sentence.tags) for sentence in test] == [(("Oslo", "fell"), ("B-LOC", "O"))]
 
 
 @pytest.mark.parametrize("delimiter, line_end", [(",", "\n"), ("\t", "\r\n"), (";", "\n")])

@@ -56,8 +56,8 @@ class Table(Format):
             sentences = [_whole_sentence(path, row, layout) for row in rows if row.fields]
         else:
             sentences = list(_sentences_of_tokens(path, rows, layout))
-        proposed = {"columns.token": layout.token, "columns.pos": layout.pos, "columns.tag": layout.tag}
-        return Reading(_with_documents(sentences, rows, layout), warnings, proposed)
+        # No columns are proposed for other files of the corpus: each has a header of its own.
+        return Reading(_with_documents(sentences, rows, layout), warnings)
 
     def place_of_tag(self, path: Path, settings: Corpus) -> Optional[PlaceOfTag]:
         """The field of the tag of each line."""
