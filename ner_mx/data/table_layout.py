@@ -46,7 +46,8 @@ def table_header(path: Path, text: str) -> Tuple[List[str], str]:
     """The fields of the first line, and the delimiter that gives the most of them."""
     first = text.split("\n", 1)[0].rstrip("\r")
     try:
-        split = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in DELIMITERS}
+        split = {delimiter: next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))
+                 for delimiter in DELIMITERS}
     except (csv.Error, StopIteration):
         raise CorpusError(path, 1, f"expected a header with the names of columns, found {shown(first)}") from None
     delimiter = max(DELIMITERS, key=lambda candidate: len(split[candidate]))
@@ -133,7 +134,7 @@ def table_rows(path: Path, text: str, delimiter: str, width: int, checked: Seque
 
 def _parsed(path: Path, text: str, delimiter: str, width: int, quoting: Any) -> Iterator[Row]:
     """The rows below the header; one without fields for an empty line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, skipinitialspace=True)
     line = 1
     try:
         for fields in reader:

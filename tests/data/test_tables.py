@@ -46,6 +46,8 @@ def by_token(header, identifiers, delimiter=",", line_end="\n"):
     ("t.csv", by_token("sentence,word,tag", [1, 1, 1, 1, 2, 2])),
     ("t.csv", "word,tag\nEU,B-ORG\nleft,O\nRome,B-LOC\n.,O\n\nNo,O\none,O\n"),
     ("t.csv", "word,tag\nEU,B-ORG\nleft,O\nRome,B-LOC\n.,O\n,\n,\nNo,O\none,O\n,\n"),
+    ("t.csv", "\ufeff\"Sentence ID\", \"word\", \"tag\"\r\n1, \"EU\", \"B-ORG\"\r\n1, \"left\", \"O\"\r\n"
+              "1, \"Rome\", \"B-LOC\"\r\n1, \".\", \"O\"\r\n2, \"No\", \"O\"\r\n2, \"one\", \"O\"\r\n"),
     ("t.csv", "text,labels\nEU left Rome .,B-ORG O B-LOC O\nNo one,O O\n"),
     ("t.csv", 'sentence,word_labels\nEU left Rome .,"B-ORG,O,B-LOC,O"\nNo one,"O,O"\n'),
     ("t.csv", "tokens,ner_tags\n\"['EU', 'left', 'Rome', '.']\",\"['B-ORG', 'O', 'B-LOC', 'O']\"\n"
