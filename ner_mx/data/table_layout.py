@@ -76,6 +76,10 @@ def table_layout(path: Path, header: Sequence[str], settings: Corpus) -> Layout:
             raise CorpusError(path, 1, (
                 f"expected a column of {role}s, called {', '.join(NAMES[role][:3])} or the like, found "
                 f"{shown(', '.join(header))}; set corpus.columns.{role} to its number, counted from 0"))
+    return _layout_of(places)
+
+
+def _layout_of(places: Dict[str, int]) -> Layout:
     return Layout(places["token"], places["tag"], *(places.get(role) for role in ("pos", "sentence", "document")))
 
 
@@ -98,8 +102,7 @@ def named_columns(beginning: str) -> Optional[Layout]:
         names = [name.strip().strip('"') for name in first.split(delimiter)]
         places = _places(names)
         if len(names) > 1 and all(map(FIELD.fullmatch, names)) and {"token", "tag"} <= set(places):
-            return Layout(places["token"], places["tag"],
-                          *(places.get(role) for role in ("pos", "sentence", "document")))
+            return _layout_of(places)
     return None
 
 

@@ -102,6 +102,7 @@ def test_columns_with_names_of_their_own(tmp_path):
 @pytest.mark.parametrize("content, message", [
     ("word,tag\nEU,B-ORG\nleft,O\n", ":1: expected a column with the ids of sentences, such as sentence_id, or empty"),
     ("sentence_id,word,tag\n", "expected annotated rows, found only the header"),
+    ("word,tag\n\n,\n", "expected annotated rows, found only the header"),
     ("sentence_id,word,tag\n1,EU\n", ":2: expected 3 fields, as in the header, found 2"),
     ("sentence_id,word,tag\n1,EU,O\n1,,O\n", ":3: expected a token, found nothing"),
     ("sentence_id,word,tag\n1,EU,O\n1,left,\n", ":3: expected a tag, found nothing"),

@@ -15,6 +15,7 @@ import numpy as np
 from ner_mx.config import Corpus
 from ner_mx.data.formats import Format, PlaceOfTag
 from ner_mx.data.sentence import Reading, Sentence, Warnings, no_warnings
+from ner_mx.data.table_layout import BARE_QUOTES
 from ner_mx.data.text_files import read_text
 from ner_mx.errors import CorpusError
 from ner_mx.files import write_text
@@ -22,7 +23,6 @@ from ner_mx.registry import register
 
 COLUMNS = ("Sentence #", "Word", "POS", "Tag")
 MOST_COLUMNS = 1000
-BARE_QUOTES = "file whose quotation marks are no CSV quoting, read as characters"
 
 
 @register.format("gmb")

@@ -50,7 +50,7 @@ class Table(Format):
         header, delimiter = table_header(path, text)
         layout = table_layout(path, header, settings)
         rows = table_rows(path, text, delimiter, len(header), [layout.token, layout.tag], warnings)
-        if not rows:
+        if not any(row.fields for row in rows):
             raise CorpusError(path, None, "expected annotated rows, found only the header")
         if any(_holds_sentence(row, layout) for row in rows[:LOOKED_AT] if row.fields):
             sentences = [_whole_sentence(path, row, layout) for row in rows if row.fields]
